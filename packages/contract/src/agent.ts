@@ -1,0 +1,238 @@
+import Type, { type Static } from "typebox";
+
+/**
+ * The messages between the service and the agent of one compute node.
+ *
+ * The agent opens a WebSocket to `/agent/link` with its node token as bearer token and says `hello`. From then on the
+ * service sends orders and the agent sends reports; a report is repeated after each reconnect until the service
+ * acknowledges it, and carries the run's id, so that a repeat is harmless. Files do not travel over the socket: the
+ * agent answers a `files` order with a POST to `/agent/files/{requestId}`, whose body is streamed on to the client.
+ */
+
+/** Seven-digit instants are not needed here: ISO 8601 in UTC, milliseconds. */
+const Instant = Type.String({ format: "date-time" });
+
+/** Why a run could not do its work, in the words of the API (`failureInfo`). */
+export const Failure = Type.Object({
+  category: Type.Union([Type.Literal("UserError"), Type.Literal("ServerError")]),
+  code: Type.String(),
+  message: Type.String(),
+  details: Type.Array(Type.Object({ name: Type.String(), value: Type.String() })),
+});
+export type Failure = Static<typeof Failure>;
+
+/** A file, or the blobs of a container, to be downloaded before the command starts. */
+export const OrderedDownload = Type.Union([
+  Type.Object({
+    kind: Type.Literal("url"),
+    url: Type.String(),
+    filePath: Type.String(),
+    fileMode: Type.Optional(Type.String()),
+  }),
+  Type.Object({
+    kind: Type.Literal("container"),
+    url: Type.String({ description: "Container URL, with a SAS that allows list and read." }),
+    blobPrefix: Type.Optional(Type.String()),
+    directory: Type.Optional(
+      Type.String({ description: "Relative to the working directory; blob names are kept below it." }),
+    ),
+    fileMode: Type.Optional(Type.String()),
+  }),
+]);
+export type OrderedDownload = Static<typeof OrderedDownload>;
+
+/** Files to be uploaded after the command has ended. */
+export const OrderedUpload = Type.Object({
+  filePattern: Type.String(),
+  containerUrl: Type.String(),
+  path: Type.Optional(Type.String()),
+  uploadHeaders: Type.Optional(Type.Array(Type.Object({ name: Type.String(), value: Type.Optional(Type.String()) }))),
+  uploadCondition: Type.Union([
+    Type.Literal("tasksuccess"),
+    Type.Literal("taskfailure"),
+    Type.Literal("taskcompletion"),
+  ]),
+});
+export type OrderedUpload = Static<typeof OrderedUpload>;
+
+/** An application package: fetched and unpacked once per node and version. */
+export const OrderedPackage = Type.Object({
+  applicationId: Type.String(),
+  version: Type.String(),
+  /** Whether the reference named no version, which decides the environment variable's name. */
+  isDefaultVersion: Type.Boolean(),
+  url: Type.String(),
+});
+export type OrderedPackage = Static<typeof OrderedPackage>;
+
+/** As whom a run runs, on a node that can change users; elsewhere it runs as the agent's own user. */
+export const RunUser = Type.Union([
+  Type.Object({
+    kind: Type.Literal("auto"),
+    scope: Type.Union([Type.Literal("pool"), Type.Literal("task")]),
+    elevationLevel: Type.Union([Type.Literal("nonadmin"), Type.Literal("admin")]),
+  }),
+  Type.Object({ kind: Type.Literal("named"), name: Type.String() }),
+]);
+export type RunUser = Static<typeof RunUser>;
+
+export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask"] as const;
+export type RunKind = (typeof runKinds)[number];
+
+/** Everything an agent needs for one run, with no question left to ask. */
+export const RunOrder = Type.Object({
+  runId: Type.String({ format: "uuid" }),
+  kind: Type.Union(runKinds.map((kind) => Type.Literal(kind))),
+  jobId: Type.Optional(Type.String()),
+  taskId: Type.Optional(Type.String()),
+  directory: Type.String({
+    description: "Task directory relative to the node's root, for example workitems/j/job-1/t.",
+  }),
+  /** On a retry the working directory is kept as the last run left it. */
+  keepsDirectory: Type.Boolean(),
+  commandLine: Type.String(),
+  /** Job and task settings, and every `AZ_BATCH_*` variable that does not depend on where the node's root is. */
+  environment: Type.Record(Type.String(), Type.String()),
+  /** Directory of the job's preparation task, when the job has one. */
+  preparationDirectory: Type.Optional(Type.String()),
+  user: RunUser,
+  packages: Type.Array(OrderedPackage),
+  downloads: Type.Array(OrderedDownload),
+  /** For instances of a multi-instance task: downloaded into the shared directory before the coordination command. */
+  commonDownloads: Type.Optional(Type.Array(OrderedDownload)),
+  uploads: Type.Array(OrderedUpload),
+  maxWallClockSeconds: Type.Optional(Type.Number()),
+  /** How long the directory stays after the run has ended; for ever when absent. */
+  retentionSeconds: Type.Optional(Type.Number()),
+});
+export type RunOrder = Static<typeof RunOrder>;
+
+/**
+ * How a run ended. `exited`: the command ran to its end by itself. `ended`: it was killed, because its wall clock ran
+ * out or because the service asked. `failed`: the command never started. Times are the node's.
+ */
+export const RunExit = Type.Union([
+  Type.Object({
+    kind: Type.Literal("exited"),
+    exitCode: Type.Integer(),
+    /** Set when an output file could not be uploaded; the exit code stays what it was. */
+    uploadFailure: Type.Optional(Failure),
+  }),
+  Type.Object({
+    kind: Type.Literal("ended"),
+    reason: Type.Union([Type.Literal("wallClock"), Type.Literal("cancelled")]),
+    exitCode: Type.Optional(Type.Integer()),
+  }),
+  Type.Object({ kind: Type.Literal("failed"), failure: Failure }),
+]);
+export type RunExit = Static<typeof RunExit>;
+
+/** Utilisation of the node since the last sample; feeds autoscale and metrics. */
+export const NodeSample = Type.Object({
+  at: Instant,
+  cpuPercent: Type.Number(),
+  memoryUsedBytes: Type.Number(),
+  memoryTotalBytes: Type.Number(),
+  diskReadBytes: Type.Number(),
+  diskWriteBytes: Type.Number(),
+  diskReadOperations: Type.Number(),
+  diskWriteOperations: Type.Number(),
+  networkInBytes: Type.Number(),
+  networkOutBytes: Type.Number(),
+  diskFreeBytes: Type.Number(),
+});
+export type NodeSample = Static<typeof NodeSample>;
+
+/** What the agent sends. */
+export const AgentReport = Type.Union([
+  Type.Object({
+    type: Type.Literal("hello"),
+    nodeId: Type.String(),
+    agentVersion: Type.String(),
+    bootTime: Instant,
+    ipAddress: Type.String(),
+    cores: Type.Integer(),
+    memoryBytes: Type.Number(),
+    /** Runs this agent holds: still running, or finished and not yet acknowledged. */
+    runIds: Type.Array(Type.String()),
+  }),
+  Type.Object({ type: Type.Literal("heartbeat"), sample: Type.Optional(NodeSample) }),
+  Type.Object({ type: Type.Literal("started"), runId: Type.String(), startTime: Instant }),
+  Type.Object({
+    type: Type.Literal("finished"),
+    runId: Type.String(),
+    startTime: Instant,
+    endTime: Instant,
+    exit: RunExit,
+  }),
+  /** Something is wrong with the node itself, for example `DiskFull`. */
+  Type.Object({ type: Type.Literal("nodeError"), failure: Failure }),
+]);
+export type AgentReport = Static<typeof AgentReport>;
+
+/** What the service sends. */
+export const ServiceOrder = Type.Union([
+  Type.Object({
+    type: Type.Literal("welcome"),
+    heartbeatSeconds: Type.Number(),
+    sampleSeconds: Type.Number(),
+  }),
+  Type.Object({ type: Type.Literal("run"), order: RunOrder }),
+  /** Ends a run and everything it started; it is reported as `ended`, `cancelled`. */
+  Type.Object({ type: Type.Literal("cancel"), runId: Type.String() }),
+  /** These finished runs are recorded: the agent may forget them. */
+  Type.Object({ type: Type.Literal("acknowledge"), runIds: Type.Array(Type.String()) }),
+  /** Removes a directory below the root, for example that of a deleted task. */
+  Type.Object({ type: Type.Literal("removeDirectory"), directory: Type.String() }),
+  Type.Object({
+    type: Type.Literal("files"),
+    requestId: Type.String({ format: "uuid" }),
+    request: Type.Union([
+      Type.Object({ operation: Type.Literal("list"), path: Type.String(), recursive: Type.Boolean() }),
+      Type.Object({ operation: Type.Literal("stat"), path: Type.String() }),
+      Type.Object({
+        operation: Type.Literal("read"),
+        path: Type.String(),
+        /** First byte, and last byte inclusive; the whole file when absent. */
+        start: Type.Optional(Type.Integer()),
+        end: Type.Optional(Type.Integer()),
+      }),
+      Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
+    ]),
+  }),
+  /** Kills every run, and says `hello` again with a new boot time. `erase` empties the root directory as well. */
+  Type.Object({ type: Type.Literal("restart"), erase: Type.Boolean() }),
+]);
+export type ServiceOrder = Static<typeof ServiceOrder>;
+export type FilesRequest = Extract<ServiceOrder, { type: "files" }>["request"];
+
+/** One file or directory, as an agent describes it. `name` is relative to the node's root, with `/`. */
+export const NodeFile = Type.Object({
+  name: Type.String(),
+  isDirectory: Type.Boolean(),
+  contentLength: Type.Optional(Type.Integer()),
+  lastModified: Type.Optional(Instant),
+  contentType: Type.Optional(Type.String()),
+  /** Such as 0o100644. */
+  fileMode: Type.Optional(Type.String()),
+});
+export type NodeFile = Static<typeof NodeFile>;
+
+/**
+ * The agent's answer to a `files` order, as JSON in the header `kyanite-files` (base64url) of its POST. For `read` the POST's body is
+ * the bytes; for `list` the body is a JSON array of {@link NodeFile}.
+ */
+export const FilesAnswer = Type.Union([
+  Type.Object({ outcome: Type.Literal("ok"), file: Type.Optional(NodeFile) }),
+  Type.Object({
+    outcome: Type.Literal("error"),
+    code: Type.Union([
+      Type.Literal("FileNotFound"),
+      Type.Literal("InvalidRange"),
+      Type.Literal("IOError"),
+      Type.Literal("OperationInvalidForCurrentState"),
+    ]),
+    reason: Type.String(),
+  }),
+]);
+export type FilesAnswer = Static<typeof FilesAnswer>;

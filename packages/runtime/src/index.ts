@@ -1,0 +1,2 @@
+export { type Clock, systemClock } from "./clock.ts";
+export { createLog, type Log, type LogLevel } from "./log.ts";

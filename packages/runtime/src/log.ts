@@ -1,0 +1,29 @@
+import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+
+/** One line per event: a constant message, and the facts as fields. Secrets are never fields. */
+export interface Log {
+  debug(message: string, facts?: object): void;
+  info(message: string, facts?: object): void;
+  warn(message: string, facts?: object): void;
+  error(message: string, facts?: object): void;
+}
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+
+/** Writes JSON lines to a file descriptor (standard error unless told otherwise) or a file. */
+export function createLog(level: LogLevel, to: number | string = 2): Log {
+  return fromPino(
+    pino(
+      { level, base: null, timestamp: stdTimeFunctions.isoTime, serializers: { cause: pino.stdSerializers.err } },
+      destination({ dest: to, mkdir: true, sync: true }),
+    ),
+  );
+}
+
+function fromPino(logger: Logger): Log {
+  const at =
+    (level: "debug" | "info" | "warn" | "error") =>
+    (message: string, facts: object = {}) =>
+      logger[level](facts, message);
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
