@@ -1,0 +1,66 @@
+import type { StorageAccount } from "./account.ts";
+import { blobUrl } from "./blob-url.ts";
+
+/** What a signed URL allows. */
+export interface SignedUrlOptions {
+  readonly container: string;
+  /** The whole container when absent. */
+  readonly blob?: string;
+  /** Letters of the service, such as `r`, `rl` or `racwdl`. */
+  readonly permissions: string;
+  readonly startsOn?: Date;
+  readonly expiresOn: Date;
+}
+
+/**
+ * A URL that lets whoever has it do what `permissions` say, until it expires. An account that we know by a SAS only
+ * cannot sign another, so there the URL carries that one.
+ */
+export async function signUrl(account: StorageAccount, options: SignedUrlOptions): Promise<string> {
+  const { container, blob } = options;
+  const containerUrl = `${account.blobEndpoint}/${container}`;
+  const url = blob === undefined ? containerUrl : blobUrl(containerUrl, blob);
+  return `${url}?${account.accountKey === undefined ? account.sas : await sign(account, account.accountKey, options)}`;
+}
+
+async function sign(account: StorageAccount, accountKey: string, options: SignedUrlOptions): Promise<string> {
+  const blobs = await import("@azure/storage-blob");
+  const { container, blob, permissions, startsOn, expiresOn } = options;
+  const credential = new blobs.StorageSharedKeyCredential(account.accountName, accountKey);
+  const common = { containerName: container, expiresOn, ...(startsOn && { startsOn }) };
+  const target =
+    blob === undefined
+      ? { permissions: blobs.ContainerSASPermissions.parse(permissions) }
+      : { blobName: blob, permissions: blobs.BlobSASPermissions.parse(permissions) };
+  return blobs.generateBlobSASQueryParameters({ ...common, ...target }, credential).toString();
+}
+
+/** Makes a private container; false when there was one. */
+export async function createContainer(
+  account: StorageAccount,
+  container: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const client = (await blobService(account)).getContainerClient(container);
+  const { succeeded } = await client.createIfNotExists(signal && { abortSignal: signal });
+  return succeeded;
+}
+
+/** Removes a container with all that is in it; false when there was none. */
+export async function deleteContainer(
+  account: StorageAccount,
+  container: string,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const client = (await blobService(account)).getContainerClient(container);
+  const { succeeded } = await client.deleteIfExists(signal && { abortSignal: signal });
+  return succeeded;
+}
+
+/** The library is big, so it is loaded when it is needed. */
+async function blobService(account: StorageAccount) {
+  const blobs = await import("@azure/storage-blob");
+  if (account.accountKey === undefined) return new blobs.BlobServiceClient(`${account.blobEndpoint}?${account.sas}`);
+  const credential = new blobs.StorageSharedKeyCredential(account.accountName, account.accountKey);
+  return new blobs.BlobServiceClient(account.blobEndpoint, credential);
+}
