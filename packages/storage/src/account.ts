@@ -11,8 +11,12 @@ export interface StorageAccount {
 }
 
 export class ConnectionStringError extends Error {
+  /** What it does wrong, such as "has no AccountName". */
+  readonly rule: string;
+
   constructor(rule: string) {
     super(`The storage connection string ${rule}`);
+    this.rule = rule;
   }
 }
 

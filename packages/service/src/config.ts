@@ -1,0 +1,190 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import {
+  choice,
+  hasErrorCode,
+  integer,
+  path,
+  readSettings,
+  type Setting,
+  type SettingValues,
+  text,
+} from "@kyanite/runtime";
+import { ConnectionStringError, parseConnectionString } from "@kyanite/storage/account";
+import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYaml } from "./config-sources.ts";
+
+const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
+
+const storageConnectionString: Setting<string | undefined> = {
+  help: "storage account to use instead of the bundled Azurite",
+  placeholder: "TEXT",
+  initial: undefined,
+  parse: (value) => {
+    try {
+      return { value: parseConnectionString(value).connectionString };
+    } catch (error) {
+      if (error instanceof ConnectionStringError) return { problem: error.rule };
+      throw error;
+    }
+  },
+};
+
+/** What a server needs to know to start, and its flags: `httpPort` is `--http-port` and `KYANITE_HTTP_PORT`. */
+export const serverSettings = {
+  dataDir: path(undefined, "where everything is kept (default: ~/.kyanite, or /var/lib/kyanite as root)"),
+  host: text("127.0.0.1", "address to listen on", {
+    placeholder: "HOST",
+    pattern: /^[A-Za-z0-9.:-]+$/,
+    rule: "a host name or an IP address",
+  }),
+  httpPort: integer(10_080, "port for HTTP; 0 chooses a free one", port),
+  httpsPort: integer(10_443, "port for HTTPS; 0 chooses a free one", port),
+  databaseUrl: text(undefined, "PostgreSQL to use instead of the bundled one", {
+    placeholder: "URL",
+    pattern: /^postgres(ql)?:\/\/\S+$/,
+    rule: "a URL that begins with postgresql://",
+  }),
+  storageConnectionString,
+  account: text("local", "name of the Batch account", {
+    placeholder: "NAME",
+    pattern: /^[a-z0-9]{3,24}$/,
+    rule: "3 to 24 lower-case letters and digits",
+  }),
+  accountKey: text(undefined, "key of the Batch account (default: made at the first start)", {
+    placeholder: "BASE64",
+    pattern: /^(?:[A-Za-z0-9+/]{4}){5,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
+    rule: "at least 16 bytes in base64",
+  }),
+  logLevel: choice("info", "least level that is logged", ["debug", "info", "warn", "error", "silent"]),
+} as const;
+
+/** What can be tuned; each has a flag, a variable and a key in the file as well. */
+export const tuningSettings = {
+  heartbeatSeconds: integer(5, "time between signs of life of an agent", { least: 1, most: 300 }),
+  sampleSeconds: integer(15, "time between utilisation samples of a node", { least: 1, most: 300 }),
+  nodeSilentSeconds: integer(60, "silence after which a node counts as lost", { least: 3, most: 3_600 }),
+  placementsPerRound: integer(1_000, "waiting tasks that one round of scheduling looks at per pool", {
+    least: 1,
+    most: 100_000,
+  }),
+  agentStartsAtOnce: integer(8, "local nodes that start at the same time", { least: 1, most: 256 }),
+  poolQuota: integer(1_000, "most pools of the account", { least: 0, most: 1_000_000 }),
+  activeJobAndJobScheduleQuota: integer(100_000, "most active jobs and job schedules of the account", {
+    least: 0,
+    most: 10_000_000,
+  }),
+  dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
+  lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
+} as const;
+
+type ServerValues = SettingValues<typeof serverSettings>;
+export type Settings = SettingValues<typeof tuningSettings>;
+
+/** Everything an operator decided, read once at the start. */
+export interface Config extends Omit<ServerValues, "dataDir"> {
+  readonly dataDir: string;
+  readonly settings: Settings;
+  /** Our own environment without our own variables, which hold secrets: what processes we start may inherit. */
+  readonly childEnvironment: Readonly<Record<string, string | undefined>>;
+}
+
+/** The machine, as far as the configuration depends on it. */
+export interface Machine {
+  readonly directory: string;
+  readonly homeDirectory: string;
+  readonly isRoot: boolean;
+  /** Text of a file; undefined when there is none. */
+  readonly readText: (file: string) => string | undefined;
+}
+
+export const thisMachine = (): Machine => ({
+  directory: process.cwd(),
+  homeDirectory: homedir(),
+  isRoot: process.getuid?.() === 0,
+  readText: (file) => {
+    try {
+      return readFileSync(file, "utf8");
+    } catch (error) {
+      if (hasErrorCode(error, "ENOENT", "ENOTDIR")) return undefined;
+      throw error;
+    }
+  },
+});
+
+/** Everything that is wrong with the configuration, a line each. */
+export class ConfigError extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(`The configuration is wrong:\n${problems.map((problem) => `  ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads the configuration: a flag wins over a `KYANITE_` variable, that over `kyanite.yaml` in the current directory
+ * (or the file that `--config` names), that over the default. `argv` begins with the first flag.
+ * @throws ConfigError with every problem, each with the setting's name as it was given.
+ */
+export async function readConfig(
+  argv: readonly string[],
+  env: Environment = process.env,
+  machine: Machine = thisMachine(),
+): Promise<Config> {
+  const problems: string[] = [];
+  const flags = readFlags(argv, ["config", ...names], problems);
+  const variables = readVariables(env, ["config", ...names]);
+  const file = await readFile(flags.get("config") ?? variables.get("config"), machine, problems);
+  const sources = [flags, variables, file].map((found) => ({
+    find: (name: string) => {
+      const value = found.get(kebab(name));
+      return value && { directory: machine.directory, ...value };
+    },
+  }));
+  const { dataDir, ...server } = readSettings(serverSettings, sources, problems);
+  const settings = readSettings(tuningSettings, sources, problems);
+  checkTogether(settings, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const childEnvironment = withoutOurs(env);
+  return { ...server, settings, childEnvironment, dataDir: dataDir ?? defaultDataDirectory(env, machine) };
+}
+
+const names = [...Object.keys(serverSettings), ...Object.keys(tuningSettings)].map(kebab);
+
+async function readFile(given: Found | undefined, machine: Machine, problems: string[]): Promise<FoundSettings> {
+  const file = resolve(machine.directory, given?.text ?? "kyanite.yaml");
+  const content = machine.readText(file);
+  if (content !== undefined) return readYaml(content, file, names, problems);
+  if (given !== undefined) problems.push(`${given.origin}: there is no file ${file}`);
+  return new Map();
+}
+
+function checkTogether({ heartbeatSeconds, nodeSilentSeconds }: Settings, problems: string[]): void {
+  if (nodeSilentSeconds < 2 * heartbeatSeconds)
+    problems.push(
+      "node-silent-seconds: must be at least twice heartbeat-seconds, or healthy nodes would count as lost",
+    );
+}
+
+function defaultDataDirectory(env: Environment, { homeDirectory, isRoot }: Machine): string {
+  if (isRoot) return "/var/lib/kyanite";
+  const shared = env.XDG_DATA_HOME;
+  return shared ? join(shared, "kyanite") : join(homeDirectory, ".kyanite");
+}
+
+function withoutOurs(env: Environment): Environment {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("KYANITE_")));
+}
+
+/** Name, value and meaning of each flag, for the command line's help. */
+export function describeFlags(): readonly { readonly flag: string; readonly help: string }[] {
+  const described = Object.entries({ ...serverSettings, ...tuningSettings }).map(([name, setting]) => {
+    const initial = setting.initial === undefined ? "" : ` (default: ${setting.initial})`;
+    return { flag: `--${kebab(name)} ${setting.placeholder}`, help: setting.help + initial };
+  });
+  const config = { flag: "--config PATH", help: "file with settings (default: kyanite.yaml in the current directory)" };
+  return [...described, config];
+}
