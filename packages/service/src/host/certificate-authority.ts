@@ -2,7 +2,9 @@ import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:
 import { mkdir } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
+import { authorityBundle } from "./endpoints.ts";
 
 /** The files that HTTPS needs, in PEM. */
 export interface ServerCertificate {
@@ -43,7 +45,8 @@ export function serverNames(host: string, account: string): readonly string[] {
  * about to expire, when the names change, and with the authority.
  */
 export async function readServerCertificate({ directory, names, now }: CertificateOptions): Promise<ServerCertificate> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  // Clients of other users need the authority; keys are files that only we can read.
+  await mkdir(directory, { recursive: true, mode: 0o755 });
   const pairs = { authority: pairIn(directory, "ca"), server: pairIn(directory, "server") } as const;
   const keptAuthority = await readPair(pairs.authority);
   const isAuthorityGood = keptAuthority !== undefined && isStillValid(keptAuthority, now);
@@ -51,7 +54,14 @@ export async function readServerCertificate({ directory, names, now }: Certifica
   const kept = await readPair(pairs.server);
   const isGood = kept !== undefined && isStillValid(kept, now) && isFor(names, kept) && isFrom(authority, kept);
   const server = isGood ? kept : await keepPair(pairs.server, await makeServerPair(authority, names, now));
-  return { authorityFile: pairs.authority.certificateFile, ...server };
+  const authorityFile = pairs.authority.certificateFile;
+  await keepBundle(authorityBundle(authorityFile), authority.certificate);
+  return { authorityFile, ...server };
+}
+
+async function keepBundle(file: string, authority: string): Promise<void> {
+  const bundle = [authority.trimEnd(), ...rootCertificates, ""].join("\n");
+  if ((await readTextIfExists(file)) !== bundle) await writeFileAtomically(file, bundle, 0o644);
 }
 
 /** A certificate and its private key, in PEM. */

@@ -1,14 +1,8 @@
-import { randomBytes, randomUUID } from "node:crypto";
-import { chmod, link, mkdir, rename, rm, stat } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { chmod, mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import {
-  hasErrorCode,
-  type ProcessRecord,
-  processRecord,
-  readRunningProcess,
-  readTextIfExists,
-  writeFileAtomically,
-} from "@kyanite/runtime";
+import { type ProcessRecord, readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
+import { readLockOwner, takeLock } from "./directory-lock.ts";
 
 /** Everything a server keeps on its machine. Only one server at a time may have it. */
 export interface DataDirectory {
@@ -23,10 +17,8 @@ export interface OpenOptions {
 }
 
 export class DataDirectoryInUse extends Error {
-  constructor(path: string, pid: number | undefined) {
-    super(
-      `a Kyanite server${pid === undefined ? "" : ` (process ${pid})`} is using ${path}: stop it or choose another --data-dir`,
-    );
+  constructor(path: string, pid: number) {
+    super(`a Kyanite server (process ${pid}) is using ${path}: stop it or choose another --data-dir`);
   }
 }
 
@@ -35,69 +27,16 @@ export async function openDataDirectory(path: string, { traversable }: OpenOptio
   await mkdir(path, { recursive: true, mode: 0o700 });
   // A directory that was there keeps the rights its owner gave it: everything secret inside has rights of its own.
   if (traversable) await chmod(path, (await stat(path)).mode | 0o011);
-  const lockFile = lockOf(path);
-  const content = JSON.stringify(processRecord(process.pid));
-  await takeLock(path, lockFile, content);
-  return {
-    path,
-    release: async () => {
-      if ((await readTextIfExists(lockFile)) === content) await rm(lockFile, { force: true });
-    },
-  };
+  const lock = await takeLock(lockOf(path));
+  if (!("release" in lock)) throw new DataDirectoryInUse(path, lock.pid);
+  return { path, release: lock.release };
 }
 
 const lockOf = (path: string) => join(path, "lock");
 
 /** The server that has this directory, if one is running. */
 export function readDataDirectoryOwner(path: string): Promise<ProcessRecord | undefined> {
-  return readRunningProcess(lockOf(path));
-}
-
-async function takeLock(path: string, lockFile: string, content: string): Promise<void> {
-  const draft = `${lockFile}.${randomUUID()}`;
-  await writeFileAtomically(draft, content);
-  try {
-    // A link comes into being with its content, and never replaces another.
-    for (let attempt = 0; attempt < 5; attempt++) {
-      if (await linked(draft, lockFile)) return;
-      await removeStaleLock(path, lockFile);
-    }
-    throw new DataDirectoryInUse(path, undefined);
-  } finally {
-    await rm(draft, { force: true });
-  }
-}
-
-async function linked(draft: string, lockFile: string): Promise<boolean> {
-  try {
-    await link(draft, lockFile);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, "EEXIST")) return false;
-    throw error;
-  }
-}
-
-/**
- * Moves the lock of a dead server out of the way. Someone else may have done so and locked since we looked: then what
- * we moved is a live lock, and goes back.
- */
-async function removeStaleLock(path: string, lockFile: string): Promise<void> {
-  await refuseIfLocked(path, lockFile);
-  const aside = `${lockFile}.${randomUUID()}`;
-  try {
-    await rename(lockFile, aside);
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT")) return;
-    throw error;
-  }
-  if ((await readRunningProcess(aside)) !== undefined) await linked(aside, lockFile);
-  await rm(aside, { force: true });
-}
-
-async function refuseIfLocked(path: string, lockFile: string): Promise<void> {
-  const owner = await readRunningProcess(lockFile);
-  if (owner !== undefined) throw new DataDirectoryInUse(path, owner.pid);
+  return readLockOwner(lockOf(path));
 }
 
 /** The secret kept in `file`, made by `make` when there is none yet. Only our own user can read it. */

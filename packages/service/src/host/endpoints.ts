@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
 import { readDataDirectoryOwner } from "./data-directory.ts";
 
@@ -22,6 +22,12 @@ const endpointNames = [
  * where their scheme asks for one. The file is there when, and only when, the server answers.
  */
 export type Endpoints = Readonly<Record<(typeof endpointNames)[number], string>> & { readonly pid: number };
+
+/**
+ * Beside the authority's certificate: it and the usual public ones in one file, for programs in which naming a file of
+ * authorities replaces those they trust otherwise.
+ */
+export const authorityBundle = (caCertificate: string) => join(dirname(caCertificate), "ca-bundle.pem");
 
 const endpointsFile = (dataDirectory: string) => join(dataDirectory, "endpoints.json");
 

@@ -1,0 +1,9 @@
+import { readConfig } from "@kyanite/service/config";
+
+/** Runs the server until it is told to stop. */
+export async function start(argv: readonly string[]): Promise<void> {
+  // First, so that a wrong flag is told at once: loading the server takes a while.
+  const config = await readConfig(argv);
+  const { runService } = await import("@kyanite/service");
+  await runService(config);
+}
