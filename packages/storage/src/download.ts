@@ -1,0 +1,109 @@
+import { createHash, type Hash } from "node:crypto";
+import { type FileHandle, open } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { withoutSecrets } from "./blob-url.ts";
+import { connectionError, send, TransferError, type TransferOptions, withRetries } from "./transfer.ts";
+
+/** What has arrived so far; a broken transfer goes on from here when the server can tell that the blob is the same. */
+interface Progress {
+  received: number;
+  hash: Hash;
+  etag: string | undefined;
+  md5: string | undefined;
+}
+
+/**
+ * Fetches an address into a new file. A broken transfer is resumed; length and MD5 are checked when the server says
+ * them. Rejects with {@link TransferError}, or with the system error when the disk is at fault.
+ */
+export async function downloadFile(url: string, file: string, options: TransferOptions): Promise<void> {
+  const handle = await open(file, "w", 0o600);
+  try {
+    const progress = nothingYet();
+    await withRetries(options, () => continueDownload(url, handle, progress, options));
+  } finally {
+    await handle.close();
+  }
+}
+
+const nothingYet = (): Progress => ({ received: 0, hash: createHash("md5"), etag: undefined, md5: undefined });
+
+async function continueDownload(url: string, file: FileHandle, progress: Progress, options: TransferOptions) {
+  if (progress.etag === undefined) Object.assign(progress, nothingYet());
+  const headers = progress.received > 0 ? { range: `bytes=${progress.received}-`, "if-match": progress.etag } : {};
+  const response = await get(url, headers, options).catch((error: unknown) => {
+    // The blob has changed, or the server does not do ranges: the next try is for the whole.
+    if (progress.received > 0) progress.etag = undefined;
+    throw error;
+  });
+  if (response.statusCode !== 206) await startAgain(response, file, progress);
+  const length = Number(response.headers["content-length"] ?? Number.NaN);
+  const end = progress.received + length;
+  await receive(url, response, file, progress);
+  verify(url, progress, end);
+}
+
+async function startAgain(response: IncomingMessage, file: FileHandle, progress: Progress) {
+  Object.assign(progress, nothingYet());
+  const { etag, "content-md5": md5 } = response.headers;
+  // A weak tag does not promise the same bytes.
+  progress.etag = etag?.startsWith("W/") ? undefined : etag;
+  progress.md5 = typeof md5 === "string" ? md5 : undefined;
+  await file.truncate(0);
+}
+
+async function receive(url: string, response: IncomingMessage, file: FileHandle, progress: Progress) {
+  const chunks = response[Symbol.asyncIterator]();
+  for (;;) {
+    const next = await chunks.next().catch((cause: unknown) => {
+      throw connectionError(url, cause);
+    });
+    if (next.done) return;
+    const chunk: unknown = next.value;
+    if (!Buffer.isBuffer(chunk)) throw new TypeError("a response came as text");
+    await writeAll(file, chunk, progress.received);
+    progress.hash.update(chunk);
+    progress.received += chunk.length;
+  }
+}
+
+async function writeAll(file: FileHandle, chunk: Buffer, position: number) {
+  for (let done = 0; done < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position + done);
+    done += bytesWritten;
+  }
+}
+
+function verify(url: string, progress: Progress, end: number) {
+  const name = withoutSecrets(url);
+  if (!Number.isNaN(end) && progress.received !== end) {
+    throw new TransferError(`${name} ended early`, { problem: "failed", isTransient: true });
+  }
+  const md5 = progress.md5;
+  if (md5 === undefined || progress.hash.copy().digest("base64") === md5) return;
+  progress.etag = undefined;
+  throw new TransferError(`${name} does not have its MD5`, { problem: "failed", isTransient: true });
+}
+
+const mostRedirects = 5;
+
+async function get(url: string, headers: object, options: TransferOptions): Promise<IncomingMessage> {
+  let address = url;
+  for (let count = 0; count <= mostRedirects; count += 1) {
+    const response = await send({ method: "GET", url: address, headers: { ...headers } }, options);
+    const { location } = response.headers;
+    if ((response.statusCode ?? 0) < 300 || location === undefined) return response;
+    response.resume();
+    address = redirected(location, address);
+  }
+  throw new TransferError(`${withoutSecrets(url)} redirects too often`, { problem: "failed", isTransient: false });
+}
+
+function redirected(location: string, from: string): string {
+  const url = URL.canParse(location, from) ? new URL(location, from) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url.href;
+  throw new TransferError(`${withoutSecrets(from)} redirects to no web address`, {
+    problem: "failed",
+    isTransient: false,
+  });
+}

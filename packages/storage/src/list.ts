@@ -1,0 +1,65 @@
+import type { IncomingMessage } from "node:http";
+import { connectionError, send, type TransferOptions, withRetries } from "./transfer.ts";
+
+/**
+ * The names of a container's blobs, in the service's order, page by page. Rejects with `TransferError`.
+ * The container's address carries a SAS that allows listing.
+ */
+export async function* listBlobNames(
+  containerUrl: string,
+  prefix: string,
+  options: TransferOptions,
+): AsyncGenerator<string> {
+  let marker = "";
+  do {
+    const page = await withRetries(options, () => readPage(containerUrl, { prefix, marker }, options));
+    yield* blobNames(page);
+    marker = textOf(page, "NextMarker");
+  } while (marker !== "");
+}
+
+async function readPage(containerUrl: string, query: { prefix: string; marker: string }, options: TransferOptions) {
+  const url = new URL(containerUrl);
+  url.searchParams.set("restype", "container");
+  url.searchParams.set("comp", "list");
+  for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
+  const response = await send({ method: "GET", url: url.href, headers: { "x-ms-version": storageVersion } }, options);
+  return readText(response).catch((cause: unknown) => {
+    throw connectionError(containerUrl, cause);
+  });
+}
+
+/** The version of the Blob protocol that we speak; new enough for every SAS, old enough for every Azurite. */
+export const storageVersion = "2021-12-02";
+
+async function readText(response: IncomingMessage): Promise<string> {
+  response.setEncoding("utf8");
+  let text = "";
+  for await (const chunk of response) text += chunk;
+  return text;
+}
+
+/** Blobs that only mark a directory, whose names end in a slash, hold nothing to download. */
+export function blobNames(page: string): readonly string[] {
+  return [...page.matchAll(/<Blob>(.*?)<\/Blob>/gs)]
+    .map(([, blob = ""]) => textOf(blob, "Name"))
+    .filter((name) => name !== "" && !name.endsWith("/"));
+}
+
+function textOf(xml: string, element: string): string {
+  const [, attributes = "", text = ""] = new RegExp(`<${element}(\\s[^>]*)?>([^<]*)</${element}>`).exec(xml) ?? [];
+  const plain = text.replace(/&(?:#(\d+)|#x([\da-f]+)|(\w+));/gi, (_, decimal, hex, name) => {
+    if (decimal) return String.fromCodePoint(Number(decimal));
+    if (hex) return String.fromCodePoint(Number.parseInt(hex, 16));
+    return entities.get(name) ?? "";
+  });
+  return attributes.includes('Encoded="true"') ? decodeURIComponent(plain) : plain;
+}
+
+const entities: ReadonlyMap<string, string> = new Map([
+  ["amp", "&"],
+  ["lt", "<"],
+  ["gt", ">"],
+  ["quot", '"'],
+  ["apos", "'"],
+]);

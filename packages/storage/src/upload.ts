@@ -1,0 +1,81 @@
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { blobUrl } from "./blob-url.ts";
+import { storageVersion } from "./list.ts";
+import { send, type TransferOptions, type TransferRequest, withRetries } from "./transfer.ts";
+
+export interface Upload {
+  readonly file: string;
+  /** With a SAS that allows writing. */
+  readonly containerUrl: string;
+  readonly blobName: string;
+  /** Such as `x-ms-blob-content-type`. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+const blockBytes = 8 * 1024 * 1024;
+const mostBlocks = 50_000;
+
+/**
+ * Writes a file to a block blob, replacing what was there. Memory stays small whatever the size: a large file goes in
+ * blocks, one after the other. A file that grows meanwhile is sent as long as it was. Rejects with `TransferError`.
+ */
+export async function uploadFile(upload: Upload, options: TransferOptions): Promise<void> {
+  const { size } = await stat(upload.file);
+  const url = blobUrl(upload.containerUrl, upload.blobName);
+  if (size <= blockBytes) {
+    const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob" };
+    return put(
+      () => ({ url, headers: { ...headers, "content-length": size }, body: part(upload.file, 0, size) }),
+      options,
+    );
+  }
+  const ids = await putBlocks(upload.file, { url, size }, options);
+  const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join("")}</BlockList>`;
+  await put(
+    () => ({
+      url: withQuery(url, { comp: "blocklist" }),
+      headers: { ...upload.headers, "content-length": list.length },
+      body: list,
+    }),
+    options,
+  );
+}
+
+async function putBlocks(file: string, { url, size }: { url: string; size: number }, options: TransferOptions) {
+  const length = Math.max(blockBytes, Math.ceil(size / mostBlocks));
+  const ids: string[] = [];
+  for (let start = 0; start < size; start += length) {
+    const id = Buffer.from(String(ids.length).padStart(8, "0")).toString("base64");
+    const end = Math.min(start + length, size);
+    const request = () => ({
+      url: withQuery(url, { comp: "block", blockid: id }),
+      headers: { "content-length": end - start },
+      body: part(file, start, end),
+    });
+    await put(request, options);
+    ids.push(id);
+  }
+  return ids;
+}
+
+const part = (file: string, start: number, end: number) =>
+  end === start ? "" : createReadStream(file, { start, end: end - 1 });
+
+/** A request is made anew for each try: a stream can be read only once. */
+async function put(request: () => Omit<TransferRequest, "method">, options: TransferOptions): Promise<void> {
+  await withRetries(options, async () => {
+    const { headers, ...rest } = request();
+    const response = await send(
+      { method: "PUT", ...rest, headers: { ...headers, "x-ms-version": storageVersion } },
+      options,
+    );
+    response.resume();
+  });
+}
+
+function withQuery(address: string, query: Readonly<Record<string, string>>): string {
+  const url = new URL(address);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  return url.href;
+}
