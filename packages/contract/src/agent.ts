@@ -82,7 +82,7 @@ export type RunKind = (typeof runKinds)[number];
 /** Everything an agent needs for one run, with no question left to ask. */
 export const RunOrder = Type.Object({
   runId: Type.String({ format: "uuid" }),
-  kind: Type.Union(runKinds.map((kind) => Type.Literal(kind))),
+  kind: Type.Enum(runKinds),
   jobId: Type.Optional(Type.String()),
   taskId: Type.Optional(Type.String()),
   directory: Type.String({
@@ -95,10 +95,12 @@ export const RunOrder = Type.Object({
   environment: Type.Record(Type.String(), Type.String()),
   /** Directory of the job's preparation task, when the job has one. */
   preparationDirectory: Type.Optional(Type.String()),
+  /** `AZ_BATCH_TASK_SHARED_DIR` of an instance of a multi-instance task, relative to the node's root. */
+  sharedDirectory: Type.Optional(Type.String()),
   user: RunUser,
   packages: Type.Array(OrderedPackage),
   downloads: Type.Array(OrderedDownload),
-  /** For instances of a multi-instance task: downloaded into the shared directory before the coordination command. */
+  /** Downloaded into the shared directory before the command. */
   commonDownloads: Type.Optional(Type.Array(OrderedDownload)),
   uploads: Type.Array(OrderedUpload),
   maxWallClockSeconds: Type.Optional(Type.Number()),
@@ -200,7 +202,10 @@ export const ServiceOrder = Type.Union([
       Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
     ]),
   }),
-  /** Kills every run, and says `hello` again with a new boot time. `erase` empties the root directory as well. */
+  /**
+   * Kills every run without a report, since what becomes of the tasks is decided by who restarts the node, and says
+   * `hello` again with a new boot time. `erase` empties the root directory as well.
+   */
   Type.Object({ type: Type.Literal("restart"), erase: Type.Boolean() }),
 ]);
 export type ServiceOrder = Static<typeof ServiceOrder>;
