@@ -1,0 +1,192 @@
+import { readdir } from "node:fs/promises";
+import { cpus, networkInterfaces, totalmem } from "node:os";
+import { dirname, join } from "node:path";
+import type { AgentReport, RunExit, RunOrder } from "@kyanite/contract";
+import type { Clock, Log } from "@kyanite/runtime";
+import type { AgentConfig } from "./config.ts";
+import { failureOf } from "./failure.ts";
+import { answerFiles } from "./files.ts";
+import { postFilesReply } from "./files-answer.ts";
+import { createHeartbeat } from "./heartbeat.ts";
+import { openJournal } from "./journal.ts";
+import { killLeftovers } from "./leftovers.ts";
+import { openLink } from "./link.ts";
+import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
+import { makeRoot, removeBelow } from "./node-root.ts";
+import { removeTree } from "./remove-tree.ts";
+import { openRetention } from "./retention.ts";
+import { executeRun, type RunMeans } from "./run.ts";
+import { createSharedDownloads } from "./shared-downloads.ts";
+import { openPackageStore } from "./steps/application-packages.ts";
+import { userResolver } from "./user.ts";
+
+export const agentVersion = "0.1.0";
+
+export interface AgentMeans {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Agent {
+  /** Resolves when nothing runs any more: because `stop` was called, or because the service has removed the node. */
+  readonly closed: Promise<"removed" | "stopped">;
+  /** Kills every run without a report and ends the link. */
+  stop(): Promise<void>;
+}
+
+/** Starts the agent of one compute node: takes orders from the service until it is stopped. */
+export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans): Promise<Agent> {
+  const { root, serviceUrl } = config;
+  const ownDirectory = dirname(root);
+  const headers = { authorization: `Bearer ${config.token}`, "x-kyanite-node": config.nodeId };
+  const stopping = new AbortController();
+  const journal = await openJournal(join(ownDirectory, "runs"));
+  await killLeftovers(journal, { clock, log });
+  await makeRoot(root);
+  const resolveUser = await userResolver(root, config.users, log);
+  const retention = await openRetention({
+    file: join(ownDirectory, "retention.jsonl"),
+    clock,
+    log,
+    remove: (directory) => removeBelow(root, directory),
+  });
+  const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch">> => {
+    const downloads = await createSharedDownloads(join(root, "volatile", "downloads"), clock);
+    const packages = await openPackageStore(join(root, "applications"), downloads);
+    return { root, resolveUser, clock, log, downloads, packages, settings: config };
+  };
+
+  let means = await makeMeans();
+  let state = newNode(journal.contents.finished);
+  let bootTime = clock.now();
+  let sampleSeconds = 60;
+  const running = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+
+  const apply = (event: NodeEvent) => {
+    const step = nextStep(state, event);
+    state = step.state;
+    for (const action of step.actions) own(perform(action));
+  };
+  /** What nobody waits for must not fail unseen. */
+  const own = (work: Promise<void>) => {
+    work.catch((cause: unknown) => log.error("not done", { cause }));
+  };
+  const whenEnded = (runIds: readonly string[]) => Promise.all(runIds.map((runId) => running.get(runId)?.done));
+
+  const perform = async (action: NodeAction): Promise<void> => {
+    switch (action.type) {
+      case "start":
+        return start(action.order);
+      case "stop":
+        return running.get(action.runId)?.controller.abort();
+      case "report":
+        return link.send(action.report);
+      case "finish":
+        await journal.keepFinished(action.report).catch((cause: unknown) => log.warn("report not kept", { cause }));
+        return link.send(action.report);
+      case "forget":
+        return journal.forget(action.runId);
+      case "removeDirectory":
+        await whenEnded(action.after);
+        await retention.set(action.directory, undefined);
+        return removeBelow(root, action.directory);
+      case "answerFiles": {
+        const reply = await answerFiles(root, action.request);
+        return postFilesReply(action.requestId, reply, { serviceUrl, headers, signal: stopping.signal });
+      }
+      case "restart":
+        await whenEnded(action.after);
+        return restart(action.erase);
+    }
+  };
+
+  const start = (order: RunOrder) => {
+    const controller = new AbortController();
+    const done = runToReport(order, controller.signal).finally(() => running.delete(order.runId));
+    running.set(order.runId, { controller, done });
+    return done;
+  };
+
+  const runToReport = async (order: RunOrder, signal: AbortSignal) => {
+    const { runId, directory } = order;
+    const exit = await execute(order, signal);
+    const now = clock.now();
+    if (stopping.signal.aborted) return journal.forget(runId);
+    if (order.retentionSeconds !== undefined) {
+      await retention.set(directory, new Date(now.getTime() + 1000 * order.retentionSeconds));
+    }
+    log.info("run ended", { runId, exit });
+    apply({ type: "ended", runId, exit, now });
+  };
+
+  /** What goes wrong in our own book-keeping, such as on a full disk, is the run's end too: nobody waits in vain. */
+  const execute = async (order: RunOrder, signal: AbortSignal): Promise<RunExit> => {
+    const { runId, directory } = order;
+    try {
+      await journal.keepRunning(runId);
+      await retention.set(directory, undefined);
+      log.info("run started", { runId, jobId: order.jobId, taskId: order.taskId });
+      const onLaunch: RunMeans["onLaunch"] = (leader) => journal.keepRunning(runId, leader);
+      return await executeRun(order, { ...means, onLaunch }, signal);
+    } catch (cause) {
+      log.error("run not begun", { runId, cause });
+      return { kind: "failed", failure: failureOf(cause) };
+    }
+  };
+
+  const restart = async (erase: boolean) => {
+    log.info("restart", { erase });
+    if (erase) for (const name of await readdir(root)) await removeTree(join(root, name));
+    await makeRoot(root);
+    means = await makeMeans();
+    bootTime = clock.now();
+    link.send(hello());
+  };
+
+  const hello = (): AgentReport => ({
+    type: "hello",
+    nodeId: config.nodeId,
+    agentVersion,
+    bootTime: bootTime.toISOString(),
+    ipAddress: ownAddress(),
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    runIds: [...heldRunIds(state)],
+  });
+
+  const beat = await createHeartbeat({ ...config, clock, send: (report) => link.send(report) });
+  const link = openLink({
+    serviceUrl,
+    headers,
+    clock,
+    log,
+    signal: stopping.signal,
+    hello,
+    heartbeat: () => beat(sampleSeconds),
+    onOrder(order) {
+      if (order.type === "welcome") sampleSeconds = order.sampleSeconds;
+      apply({ type: "order", order, now: clock.now() });
+    },
+  });
+  const expiring = retention.run(stopping.signal);
+
+  const close = async () => {
+    const outcome = await link.closed;
+    stopping.abort();
+    for (const { controller } of running.values()) controller.abort();
+    await Promise.all([...running.values()].map(({ done }) => done));
+    await expiring;
+    return outcome;
+  };
+  const closed = close();
+  const stop = async () => {
+    stopping.abort();
+    await closed;
+  };
+  return { closed, stop };
+}
+
+function ownAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  return addresses.find(({ internal, family }) => !internal && family === "IPv4")?.address ?? "127.0.0.1";
+}

@@ -1,0 +1,112 @@
+import type { AgentReport, ServiceOrder } from "@kyanite/contract";
+import type { Clock, Log } from "@kyanite/runtime";
+import { WebSocket } from "ws";
+import { parseOrder } from "./orders.ts";
+
+export interface LinkOptions {
+  readonly serviceUrl: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** What is said first on every new connection. */
+  hello(): AgentReport;
+  heartbeat(): Promise<AgentReport>;
+  onOrder(order: ServiceOrder): void;
+}
+
+export interface Link {
+  /** Sends at once when the link is open, and otherwise not at all: what must arrive is repeated after `welcome`. */
+  send(report: AgentReport): void;
+  /** Resolves when the node is `removed`, as the service says, or when the signal aborts. */
+  readonly closed: Promise<"removed" | "stopped">;
+}
+
+const firstPause = 100;
+const longestPause = 5_000;
+
+/** Keeps a connection to the service, for as long as it takes. */
+export function openLink(options: LinkOptions): Link {
+  let current: WebSocket | undefined;
+  const keepOpen = async () => {
+    for (let failures = 0; !options.signal.aborted; failures += 1) {
+      const outcome = await connectOnce(options, (socket) => {
+        current = socket;
+        failures = 0;
+      });
+      current = undefined;
+      if (outcome === "removed") return outcome;
+      // Jittered, so that a thousand agents do not come back at the same moment.
+      const pause = Math.min(firstPause * 2 ** Math.min(failures, 10), longestPause) * (0.5 + Math.random() / 2);
+      await options.clock.sleep(pause, options.signal);
+    }
+    return "stopped";
+  };
+  return {
+    send(report) {
+      if (current?.readyState === WebSocket.OPEN) current.send(JSON.stringify(report));
+    },
+    closed: keepOpen(),
+  };
+}
+
+const goneStatuses = [401, 403, 410];
+
+/** One connection, from opening to end. */
+async function connectOnce(options: LinkOptions, onOpen: (socket: WebSocket) => void): Promise<"removed" | "lost"> {
+  const { serviceUrl, headers, log, signal } = options;
+  const socket = new WebSocket(`${serviceUrl.replace(/^http/, "ws")}/agent/link`, {
+    headers,
+    perMessageDeflate: false,
+    handshakeTimeout: 10_000,
+  });
+  const over = new AbortController();
+  let outcome: "removed" | "lost" = "lost";
+  let isAlive = true;
+  const close = () => socket.terminate();
+  signal.addEventListener("abort", close, { once: true });
+  socket.on("unexpected-response", (_, response) => {
+    log.warn("link refused", { status: response.statusCode });
+    if (goneStatuses.includes(response.statusCode ?? 0)) outcome = "removed";
+    socket.terminate();
+  });
+  socket.on("error", (error) => log.debug("link failed", { reason: error.message }));
+  socket.on("open", () => {
+    log.info("link open");
+    onOpen(socket);
+    socket.send(JSON.stringify(options.hello()));
+  });
+  socket.on("pong", () => {
+    isAlive = true;
+  });
+  socket.on("message", (message) => {
+    isAlive = true;
+    const order = parseOrder(message.toString());
+    if (order === undefined) return log.error("order not understood", { message: message.toString().slice(0, 200) });
+    if (order.type === "welcome")
+      beat(order.heartbeatSeconds).catch((cause: unknown) => log.error("heartbeat failed", { cause }));
+    options.onOrder(order);
+  });
+
+  let isBeating = false;
+  /** A silent link is as good as a closed one: every beat asks for a sign of life. */
+  const beat = async (seconds: number) => {
+    if (isBeating) return;
+    isBeating = true;
+    while (!over.signal.aborted) {
+      await options.clock.sleep(seconds * 1000, over.signal);
+      if (over.signal.aborted) return;
+      if (!isAlive) return socket.terminate();
+      isAlive = false;
+      socket.ping();
+      const report = await options.heartbeat();
+      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(report));
+    }
+  };
+
+  await new Promise((resolve) => socket.once("close", resolve));
+  over.abort();
+  signal.removeEventListener("abort", close);
+  if (isBeating) log.info("link lost");
+  return outcome;
+}

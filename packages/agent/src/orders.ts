@@ -1,0 +1,150 @@
+import type { ServiceOrder } from "@kyanite/contract";
+
+/**
+ * Reads what the service sends. Written against the contract's types rather than its schemas: the schema library would
+ * be a third of the agent's memory. The compiler sees to it that no property is left out; a test compares with the schemas.
+ */
+export function parseOrder(text: string): ServiceOrder | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isOrder(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+type Guard<Value> = (value: unknown) => value is Value;
+type Guards<Shape> = { readonly [Name in keyof Required<Shape>]: Guard<Shape[Name]> };
+
+const isText = (value: unknown): value is string => typeof value === "string";
+const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
+const isInteger = (value: unknown): value is number => Number.isInteger(value);
+const isYesNo = (value: unknown): value is boolean => typeof value === "boolean";
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const isUuid = (value: unknown): value is string => isText(value) && uuid.test(value);
+
+const optional =
+  <Value>(guard: Guard<Value>): Guard<Value | undefined> =>
+  (value): value is Value | undefined =>
+    value === undefined || guard(value);
+
+const oneOf =
+  <const Value>(...values: readonly Value[]): Guard<Value> =>
+  (value): value is Value =>
+    values.some((each) => each === value);
+
+const listOf =
+  <Value>(guard: Guard<Value>): Guard<Value[]> =>
+  (value): value is Value[] =>
+    Array.isArray(value) && value.every(guard);
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const isTexts = (value: unknown): value is Record<string, string> =>
+  isRecord(value) && Object.values(value).every(isText);
+
+const shape =
+  <Shape>(guards: Guards<Shape>): Guard<Shape> =>
+  (value): value is Shape =>
+    isRecord(value) && Object.entries<Guard<unknown>>(guards).every(([name, guard]) => guard(value[name]));
+
+const either =
+  <First, Second>(first: Guard<First>, second: Guard<Second>): Guard<First | Second> =>
+  (value): value is First | Second =>
+    first(value) || second(value);
+
+type Order<Type extends ServiceOrder["type"]> = Extract<ServiceOrder, { type: Type }>;
+type RunOrder = Order<"run">["order"];
+type Download = RunOrder["downloads"][number];
+type User = RunOrder["user"];
+type Request = Order<"files">["request"];
+
+const isDownload = either(
+  shape<Extract<Download, { kind: "url" }>>({
+    kind: oneOf("url"),
+    url: isText,
+    filePath: isText,
+    fileMode: optional(isText),
+  }),
+  shape<Extract<Download, { kind: "container" }>>({
+    kind: oneOf("container"),
+    url: isText,
+    blobPrefix: optional(isText),
+    directory: optional(isText),
+    fileMode: optional(isText),
+  }),
+);
+
+const isUpload = shape<RunOrder["uploads"][number]>({
+  filePattern: isText,
+  containerUrl: isText,
+  path: optional(isText),
+  uploadHeaders: optional(listOf(shape<{ name: string; value?: string }>({ name: isText, value: optional(isText) }))),
+  uploadCondition: oneOf("tasksuccess", "taskfailure", "taskcompletion"),
+});
+
+const isPackage = shape<RunOrder["packages"][number]>({
+  applicationId: isText,
+  version: isText,
+  isDefaultVersion: isYesNo,
+  url: isText,
+});
+
+const isUser = either(
+  shape<Extract<User, { kind: "auto" }>>({
+    kind: oneOf("auto"),
+    scope: oneOf("pool", "task"),
+    elevationLevel: oneOf("nonadmin", "admin"),
+  }),
+  shape<Extract<User, { kind: "named" }>>({ kind: oneOf("named"), name: isText }),
+);
+
+const isRunOrder = shape<RunOrder>({
+  runId: isUuid,
+  kind: oneOf("startTask", "task", "jobPreparation", "jobRelease", "subtask"),
+  jobId: optional(isText),
+  taskId: optional(isText),
+  directory: isText,
+  keepsDirectory: isYesNo,
+  commandLine: isText,
+  environment: isTexts,
+  preparationDirectory: optional(isText),
+  sharedDirectory: optional(isText),
+  user: isUser,
+  packages: listOf(isPackage),
+  downloads: listOf(isDownload),
+  commonDownloads: optional(listOf(isDownload)),
+  uploads: listOf(isUpload),
+  maxWallClockSeconds: optional(isNumber),
+  retentionSeconds: optional(isNumber),
+});
+
+const isRequest = either(
+  either(
+    shape<Extract<Request, { operation: "list" }>>({ operation: oneOf("list"), path: isText, recursive: isYesNo }),
+    shape<Extract<Request, { operation: "delete" }>>({ operation: oneOf("delete"), path: isText, recursive: isYesNo }),
+  ),
+  either(
+    shape<Extract<Request, { operation: "stat" }>>({ operation: oneOf("stat"), path: isText }),
+    shape<Extract<Request, { operation: "read" }>>({
+      operation: oneOf("read"),
+      path: isText,
+      start: optional(isInteger),
+      end: optional(isInteger),
+    }),
+  ),
+);
+
+const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = {
+  welcome: shape<Order<"welcome">>({ type: oneOf("welcome"), heartbeatSeconds: isNumber, sampleSeconds: isNumber }),
+  run: shape<Order<"run">>({ type: oneOf("run"), order: isRunOrder }),
+  cancel: shape<Order<"cancel">>({ type: oneOf("cancel"), runId: isText }),
+  acknowledge: shape<Order<"acknowledge">>({ type: oneOf("acknowledge"), runIds: listOf(isText) }),
+  removeDirectory: shape<Order<"removeDirectory">>({ type: oneOf("removeDirectory"), directory: isText }),
+  files: shape<Order<"files">>({ type: oneOf("files"), requestId: isUuid, request: isRequest }),
+  restart: shape<Order<"restart">>({ type: oneOf("restart"), erase: isYesNo }),
+};
+
+const isOrder = (value: unknown): value is ServiceOrder =>
+  Object.values<Guard<unknown>>(guards).some((is) => is(value));

@@ -1,0 +1,73 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { hasErrorCode } from "@kyanite/runtime";
+import { runMarker } from "./environment.ts";
+
+/**
+ * Everything that a run's command started: its process group, and whoever left the group (setsid, a daemon's double
+ * fork) but still has the run's marker in its environment. Elsewhere than on Linux only the group is known.
+ */
+export interface ProcessFamily {
+  readonly runId: string;
+  readonly group: number;
+  readonly since: Date;
+}
+
+/** The living members. Costs a look at each process that may belong to it. */
+export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
+  if (process.platform !== "linux") return send(-family.group, 0) ? [family.group] : [];
+  const mark = `${runMarker}=${family.runId}`;
+  return candidates(family, now).filter((pid) => isMember(pid, family.group, mark));
+}
+
+/** Signals every living member; returns how many there were. */
+export function signalFamily(family: ProcessFamily, signal: NodeJS.Signals, now: Date): number {
+  const members = membersOf(family, now);
+  // The group at once first: its members cannot fork away between two signals.
+  if (members.length > 0) send(-family.group, signal);
+  for (const pid of members) send(pid, signal);
+  return members.length;
+}
+
+const briefMilliseconds = 1_000;
+const fewPids = 300;
+
+/**
+ * Members are younger than the leader. Pids are given in order, so after a brief run only the few behind the leader's
+ * need a look: a machine with thousands of processes would otherwise slow down the shortest tasks.
+ */
+function candidates({ group, since }: ProcessFamily, now: Date): readonly number[] {
+  const newest = newestPid();
+  const isBrief = now.getTime() - since.getTime() < briefMilliseconds;
+  if (isBrief && newest >= group && newest - group <= fewPids) {
+    return Array.from({ length: newest - group + 1 }, (_, index) => group + index);
+  }
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+const newestPid = () => Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));
+
+function isMember(pid: number, group: number, mark: string): boolean {
+  try {
+    const status = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The second field is the program's name in parentheses, and may itself hold anything.
+    const [state, , processGroup] = status.slice(status.lastIndexOf(")") + 2).split(" ");
+    if (state === "Z" || state === "X") return false;
+    if (Number(processGroup) === group) return true;
+    return readFileSync(`/proc/${pid}/environ`, "utf8").split("\0").includes(mark);
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT", "ESRCH", "EACCES", "EPERM")) return false;
+    throw error;
+  }
+}
+
+function send(target: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(target, signal);
+  } catch (error) {
+    if (hasErrorCode(error, "ESRCH")) return false;
+    if (hasErrorCode(error, "EPERM")) return true;
+    throw error;
+  }
+}

@@ -1,0 +1,89 @@
+import { spawn } from "node:child_process";
+import { constants, open } from "node:fs/promises";
+import { constants as osConstants } from "node:os";
+import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
+import { membersOf, type ProcessFamily, signalFamily } from "./process-family.ts";
+import type { TaskUser } from "./user.ts";
+
+export interface Command {
+  readonly runId: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly directory: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly user: TaskUser | undefined;
+}
+
+export interface StartedCommand {
+  readonly record: ProcessRecord;
+  readonly family: ProcessFamily;
+  /** The exit code, or 128 + n when signal n ended the process. */
+  readonly exit: Promise<number>;
+}
+
+/**
+ * Starts a command in a process group of its own; its output goes straight to the files, which are emptied first.
+ * Rejects with the system's error when the program cannot be executed.
+ */
+export async function startCommand(command: Command, clock: Clock): Promise<StartedCommand> {
+  await using stdout = await openOutput(command.stdout, command.user);
+  await using stderr = await openOutput(command.stderr, command.user);
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await launch(command, [stdout.fd, stderr.fd], clock.now());
+    } catch (error) {
+      // Another run of ours may be between fork and exec, and hold the program open that was just downloaded.
+      if (!hasErrorCode(error, "ETXTBSY") || tries === 20) throw error;
+    }
+    await clock.sleep(10 * tries);
+  }
+}
+
+/** The last run's command could have put a link there: it is not followed. */
+async function openOutput(path: string, user: TaskUser | undefined) {
+  const { O_CREAT, O_TRUNC, O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
+  const file = await open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o660);
+  if (user) await file.chown(user.uid, user.gid);
+  return file;
+}
+
+async function launch(command: Command, [stdout, stderr]: [number, number], now: Date): Promise<StartedCommand> {
+  const child = spawn(command.program, command.args, {
+    cwd: command.directory,
+    env: command.environment,
+    detached: true,
+    stdio: ["ignore", stdout, stderr],
+    ...(command.user && { uid: command.user.uid, gid: command.user.gid }),
+  });
+  const exit = new Promise<number>((resolve) =>
+    child.once("exit", (code, signal) => resolve(code ?? 128 + (signal ? osConstants.signals[signal] : 0))),
+  );
+  const { pid } = child;
+  const record = pid === undefined ? undefined : (processRecord(pid) ?? { pid, startedAt: "already ended" });
+  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  if (record === undefined) throw new Error(`${command.program} has no process id`);
+  return { record, family: { runId: command.runId, group: record.pid, since: now }, exit };
+}
+
+export interface StopOptions {
+  readonly clock: Clock;
+  readonly graceMilliseconds: number;
+}
+
+/** Ends a family of processes: SIGTERM, a grace, SIGKILL. */
+export async function stopFamily(family: ProcessFamily, { clock, graceMilliseconds }: StopOptions): Promise<void> {
+  signalFamily(family, "SIGTERM", clock.now());
+  const isGone = () => membersOf(family, clock.now()).length === 0;
+  if (await waitUntil(isGone, { clock, timeoutMilliseconds: graceMilliseconds })) return;
+  await killFamily(family, clock);
+}
+
+const killMilliseconds = 5_000;
+
+/** Kills what is left of a family. A process may fork while we look, so we look until nobody is left. */
+export async function killFamily(family: ProcessFamily, clock: Clock): Promise<boolean> {
+  const isGone = () => signalFamily(family, "SIGKILL", clock.now()) === 0;
+  return waitUntil(isGone, { clock, timeoutMilliseconds: killMilliseconds });
+}

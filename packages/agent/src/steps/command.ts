@@ -1,0 +1,108 @@
+import { access, constants, stat } from "node:fs/promises";
+import { userInfo } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { hasErrorCode } from "@kyanite/runtime";
+import { splitCommandLine } from "../command-line.ts";
+import { runEnvironment } from "../environment.ts";
+import { isDiskFullError, userFailure } from "../failure.ts";
+import { killFamily, type StartedCommand, startCommand, stopFamily } from "../process.ts";
+import type { InstalledPackage } from "./application-packages.ts";
+import type { RunContext } from "./step.ts";
+
+export interface CommandEnd {
+  readonly exitCode: number;
+  /** Whether it was killed because the run was to end. */
+  readonly wasStopped: boolean;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Runs the command to its end; afterwards nothing that it started is left. */
+export async function runCommand(run: RunContext, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
+  const environment = environmentOf(run, packages);
+  const { command, launched } = await launch(run, environment);
+  await launched;
+  const wasStopped = await endOf(command, run);
+  const exitCode = await command.exit;
+  if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
+  return { exitCode, wasStopped, environment };
+}
+
+function environmentOf({ order, paths, settings, user }: RunContext, packages: readonly InstalledPackage[]) {
+  const userName = user?.name ?? userInfo().username;
+  return runEnvironment(order, { ...settings, paths, packages, userName });
+}
+
+async function launch(run: RunContext, environment: Readonly<Record<string, string>>) {
+  const { order, paths, user, clock } = run;
+  const [name, ...args] = splitCommandLine(order.commandLine);
+  if (!name) throw programNotFound("The command line is empty");
+  const program = await findProgram(name, paths.working, environment.PATH ?? "");
+  run.signal.throwIfAborted();
+  try {
+    const command = await startCommand(
+      {
+        runId: order.runId,
+        program,
+        args,
+        environment,
+        directory: paths.working,
+        stdout: join(paths.task, "stdout.txt"),
+        stderr: join(paths.task, "stderr.txt"),
+        user,
+      },
+      clock,
+    );
+    return { command, launched: run.onLaunch(command.record) };
+  } catch (cause) {
+    if (isDiskFullError(cause)) throw cause;
+    throw launchFailed(cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}
+
+/** Waits for the command, or stops it; says which. */
+async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
+  const exited = new AbortController();
+  const ended = command.exit.then(() => exited.abort());
+  const either = AbortSignal.any([signal, exited.signal]);
+  if (!either.aborted) await new Promise((done) => either.addEventListener("abort", done, { once: true }));
+  if (exited.signal.aborted) return false;
+  await stopFamily(command.family, { clock, graceMilliseconds: 1_000 * settings.killGraceSeconds });
+  await ended;
+  return true;
+}
+
+/** A name without a slash is looked for in the working directory, then in PATH. */
+async function findProgram(name: string, workingDirectory: string, path: string): Promise<string> {
+  const places = name.includes("/") ? [workingDirectory] : [workingDirectory, ...path.split(delimiter).filter(Boolean)];
+  let closed: string | undefined;
+  for (const place of places) {
+    const file = resolve(workingDirectory, place, name);
+    if (!(await isFile(file))) continue;
+    if (await isExecutable(file)) return file;
+    closed ??= file;
+  }
+  if (closed !== undefined) throw launchFailed(`${closed} is not executable`);
+  throw programNotFound(`No such file: ${name}`);
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile();
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"))
+      return false;
+    throw error;
+  }
+}
+
+const isExecutable = (path: string) =>
+  access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
+
+const programNotFound = (reason: string) =>
+  userFailure("CommandProgramNotFound", "The specified command program is not found", { Message: reason });
+
+const launchFailed = (reason: string, cause?: unknown) =>
+  userFailure("CommandLaunchFailed", "The specified command program could not be started", { Message: reason }, cause);

@@ -1,0 +1,34 @@
+import type { RunOrder } from "@kyanite/contract";
+import type { Clock, Log, ProcessRecord } from "@kyanite/runtime";
+import type { RunPaths } from "../paths.ts";
+import type { SharedDownloads } from "../shared-downloads.ts";
+import type { TaskUser } from "../user.ts";
+
+/** What every step of a run is given. A step throws `StepFailure`, or rejects with the signal's reason. */
+export interface RunContext {
+  readonly order: RunOrder;
+  readonly paths: RunPaths;
+  readonly user: TaskUser | undefined;
+  /** Aborts when the run is to end: cancelled, or out of time. */
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly downloads: SharedDownloads;
+  readonly packages: PackageStore;
+  readonly settings: RunSettings;
+  /** Called when the command's process exists, before anything is awaited. */
+  onLaunch(leader: ProcessRecord): Promise<void>;
+}
+
+export interface RunSettings {
+  readonly killGraceSeconds: number;
+  readonly reservedDiskBytes: number;
+  readonly commandPath: string;
+  readonly commandLanguage: string;
+}
+
+/** The application packages of this node, each fetched and unpacked once. */
+export interface PackageStore {
+  /** The directory that holds the package's content. */
+  install(reference: RunOrder["packages"][number], signal: AbortSignal): Promise<string>;
+}
