@@ -1,1 +1,2 @@
-export {};
+export { type LocalProcessOptions, localProcess } from "./local-process.ts";
+export type { CreateOutcome, NodeRequest, ProvidedNode, Provider } from "./provider.ts";

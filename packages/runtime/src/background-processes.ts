@@ -75,14 +75,17 @@ export interface StopOptions {
 
 const killMilliseconds = 5_000;
 
-/** Ends a process that leads its group, and the rest of the group: SIGTERM, then SIGKILL. False if something is left. */
-export async function stopProcessGroup(leader: ProcessRecord, options: StopOptions): Promise<boolean> {
+/** `ended`: by itself, or it was gone already. `killed`: it had to be. `stuck`: some of the group lives on. */
+export type StopOutcome = "ended" | "killed" | "stuck";
+
+/** Ends a process that leads its group, and the rest of the group: SIGTERM, then SIGKILL. */
+export async function stopProcessGroup(leader: ProcessRecord, options: StopOptions): Promise<StopOutcome> {
   // Without its leader the number of a group proves nothing: it may be a stranger's by now.
-  if (!isRunning(leader)) return true;
+  if (!isRunning(leader)) return "ended";
   const { clock, graceMilliseconds } = options;
   const isGone = () => !isRunning(leader) && !isGroupRunning(leader.pid);
   signalGroup(leader.pid, "SIGTERM");
-  if (await waitUntil(isGone, { clock, timeoutMilliseconds: graceMilliseconds })) return true;
+  if (await waitUntil(isGone, { clock, timeoutMilliseconds: graceMilliseconds })) return "ended";
   signalGroup(leader.pid, "SIGKILL");
-  return waitUntil(isGone, { clock, timeoutMilliseconds: killMilliseconds });
+  return (await waitUntil(isGone, { clock, timeoutMilliseconds: killMilliseconds })) ? "killed" : "stuck";
 }

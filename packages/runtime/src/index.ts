@@ -1,6 +1,7 @@
 export {
   type BackgroundProcess,
   type StopOptions,
+  type StopOutcome,
   startBackgroundProcess,
   stopProcessGroup,
 } from "./background-processes.ts";

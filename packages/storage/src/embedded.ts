@@ -154,6 +154,6 @@ async function becomeReady(places: Places, record: ProcessRecord, clock: Clock):
 }
 
 async function stop(record: ProcessRecord, { clock, log }: EmbeddedStorageOptions): Promise<void> {
-  const isStopped = await stopProcessGroup(record, { clock, graceMilliseconds: stopMilliseconds });
-  if (!isStopped) log.warn("storage does not stop", { pid: record.pid });
+  const outcome = await stopProcessGroup(record, { clock, graceMilliseconds: stopMilliseconds });
+  if (outcome !== "ended") log.warn("storage did not stop by itself", { pid: record.pid, outcome });
 }
