@@ -1,4 +1,7 @@
-import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { createRequire } from "node:module";
+import type { Logger } from "pino";
+
+const require = createRequire(import.meta.url);
 
 /** One line per event: a constant message, and the facts as fields. Secrets are never fields. */
 export interface Log {
@@ -12,6 +15,8 @@ export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 /** Writes JSON lines to a file descriptor (standard error unless told otherwise) or a file. */
 export function createLog(level: LogLevel, to: number | string = 2): Log {
+  // Loaded only by who logs: it takes a third of the time in which the command line has to answer.
+  const { destination, pino, stdTimeFunctions }: typeof import("pino") = require("pino");
   return fromPino(
     pino(
       { level, base: null, timestamp: stdTimeFunctions.isoTime, serializers: { cause: pino.stdSerializers.err } },
