@@ -1,5 +1,5 @@
 import { readConfig } from "@kyanite/service/config";
-import { authorityBundle, type Endpoints, readRunningEndpoints } from "@kyanite/service/endpoints";
+import { authorityBundle, type Endpoints, readRunningEndpoints } from "@kyanite/service/host/endpoints";
 
 /** Shell exports for the server that runs in the data directory which these flags name. */
 export async function env(argv: readonly string[]): Promise<string> {
