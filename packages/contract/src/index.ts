@@ -1,4 +1,52 @@
+export * from "./accounts.ts";
 export * from "./agent.ts";
-export { BatchError, type ErrorCode, type ErrorValues, errorCodes, invalidProperty } from "./errors.ts";
-export { type BodyOf, type Operation, operation, type ResponseOf } from "./operation.ts";
-export { type ApiVersion, apiVersions, isApiVersion, isKnownIn, type Lifespan } from "./versions.ts";
+export * from "./applications.ts";
+export * from "./autoscale.ts";
+export * from "./certificates.ts";
+export * from "./containers.ts";
+export * from "./disks.ts";
+export {
+  BatchError,
+  type ErrorCode,
+  type ErrorValues,
+  errorCodes,
+  invalidProperty,
+} from "./errors.ts";
+export * from "./exit-conditions.ts";
+export * from "./files.ts";
+export * from "./images.ts";
+export * from "./job-models.ts";
+export * from "./job-schedules.ts";
+export * from "./job-settings.ts";
+export * from "./jobs.ts";
+export * from "./machine-security.ts";
+export * from "./mounts.ts";
+export * from "./network.ts";
+export * from "./node-models.ts";
+export * from "./node-options.ts";
+export * from "./nodes.ts";
+export * from "./operation.ts";
+export * from "./operations.ts";
+export * from "./pool-models.ts";
+export * from "./pool-settings.ts";
+export * from "./pools.ts";
+export { ErrorCategory, TaskContainerExecutionInformation, TaskFailureInformation } from "./run-outcome.ts";
+export { type Keywords, MetadataItem, NameValuePair, type SchemaNode } from "./schema.ts";
+export * from "./staged-files.ts";
+export * from "./start-task.ts";
+export * from "./states.ts";
+export * from "./statistics.ts";
+export * from "./task-execution.ts";
+export * from "./task-models.ts";
+export {
+  AccessScope,
+  ApplicationPackageReference,
+  AuthenticationTokenSettings,
+  EnvironmentSetting,
+  TaskConstraints,
+} from "./task-settings.ts";
+export * from "./tasks.ts";
+export * from "./upgrade-policy.ts";
+export * from "./users.ts";
+export * from "./versions.ts";
+export * from "./virtual-machine.ts";

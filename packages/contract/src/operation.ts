@@ -1,14 +1,15 @@
 import type { Static, TSchema } from "typebox";
 import type { ErrorCode } from "./errors.ts";
-import type { Lifespan } from "./versions.ts";
+import type { SchemaNode } from "./schema.ts";
+import { type ApiVersion, isKnownIn, isOlder, type Lifespan } from "./versions.ts";
 
 /**
  * One operation of the data plane, as data: what the router, the validation, the response shaping and the OpenAPI
  * document are derived from.
  */
 export interface Operation extends Lifespan {
-  /** Name of the operation from 2025-06-01 on; its key in `operations` is the older name, such as `Pool_Add`. */
-  readonly newName: string;
+  /** Name of the operation from 2025-06-01 on, if it lived to see it; its key in `operations` is the older name, such as `Pool_Add`. */
+  readonly newName?: string;
   readonly summary: string;
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
   /** With `{name}` for each path parameter; `{filePath}` may hold slashes. */
@@ -26,13 +27,13 @@ export interface Operation extends Lifespan {
   readonly response?: TSchema;
   /** A list is `{ value, odata.nextLink? }`; a stream is bytes; otherwise one object, or nothing. */
   readonly shape?: "list" | "element" | "stream";
-  /** What follows `$metadata#` in `odata.metadata`, without the `/@Element` of a single object. */
+  /** What follows `$metadata#` in `odata.metadata`, without the `/@Element` of a single object; see {@link metadataOf}. */
   readonly set?: string;
   /** Whether the answer carries `ETag` and `Last-Modified`. */
   readonly entity?: true;
   /** Whether the answer carries `DataServiceId`. */
   readonly dataServiceId?: true;
-  /** What a request can cause besides the errors every operation has. */
+  /** What a request can cause besides the errors every operation has; all of them: {@link errorsOf}. */
   readonly errors: readonly ErrorCode[];
 }
 
@@ -43,3 +44,71 @@ export function operation<const O extends Operation>(definition: O): O {
 
 export type BodyOf<O extends Operation> = O["body"] extends TSchema ? Static<O["body"]> : undefined;
 export type ResponseOf<O extends Operation> = O["response"] extends TSchema ? Static<O["response"]> : undefined;
+
+/** What follows `$metadata#`: a single object of a set is marked, one that belongs to no set goes by its type's name. */
+export function metadataOf({ set, shape }: Operation): string | undefined {
+  return set !== undefined && shape === "element" && !set.includes(".") ? `${set}/@Element` : set;
+}
+
+/** The query parameters an operation has in this version, with the bounds they have there. */
+export function queryIn({ query = {} }: Operation, version: ApiVersion): Readonly<Record<string, SchemaNode>> {
+  const entries: [string, SchemaNode][] = Object.entries(query);
+  return Object.fromEntries(
+    entries
+      .filter(([, schema]) => isKnownIn(version, schema))
+      .map(([name, schema]) => [name, boundsIn(schema, version)]),
+  );
+}
+
+function boundsIn(schema: SchemaNode, version: ApiVersion): SchemaNode {
+  const { formerBounds } = schema;
+  if (!formerBounds || !isOlder(version, formerBounds.before)) return schema;
+  return { ...schema, maximum: formerBounds.maximum, default: formerBounds.default };
+}
+
+const always = [
+  "AccountIsDisabled",
+  "AuthenticationFailed",
+  "InsufficientAccountPermissions",
+  "InternalError",
+  "InvalidAuthenticationInfo",
+  "InvalidHeaderValue",
+  "InvalidQueryParameterValue",
+  "InvalidUri",
+  "MissingRequiredHeader",
+  "MissingRequiredQueryParameter",
+  "OperationTimedOut",
+  "OutOfRangeQueryParameterValue",
+  "RequestUrlFailedToParse",
+  "ServerBusy",
+  "TooManyRequests",
+  "UnsupportedHttpVerb",
+  "UnsupportedQueryParameter",
+  "UnsupportedRequestVersion",
+] as const satisfies readonly ErrorCode[];
+
+const withBody = [
+  "InvalidPropertyValue",
+  "InvalidRequestBody",
+  "MissingContentLengthHeader",
+  "MissingRequiredProperty",
+  "RequestBodyTooLarge",
+  "UnsupportedProperty",
+] as const satisfies readonly ErrorCode[];
+
+const withConditions = [
+  "ConditionNotMet",
+  "MultipleConditionHeadersNotSupported",
+] as const satisfies readonly ErrorCode[];
+
+/** Every error a request for this operation can be answered with. */
+export function errorsOf({ errors, body, conditions, range }: Operation): readonly ErrorCode[] {
+  const codes: ErrorCode[] = [
+    ...errors,
+    ...always,
+    ...(body ? withBody : []),
+    ...(conditions ? withConditions : []),
+    ...(range ? (["InvalidRange"] as const) : []),
+  ];
+  return [...new Set(codes)].sort();
+}

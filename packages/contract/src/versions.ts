@@ -28,10 +28,10 @@ export function isApiVersion(text: string): text is ApiVersion {
   return apiVersions.some((version) => version === text);
 }
 
+export function isOlder(version: ApiVersion, than: ApiVersion): boolean {
+  return apiVersions.indexOf(version) < apiVersions.indexOf(than);
+}
+
 export function isKnownIn(version: ApiVersion, { since, removed }: Lifespan): boolean {
-  const age = apiVersions.indexOf(version);
-  return (
-    (since === undefined || age >= apiVersions.indexOf(since)) &&
-    (removed === undefined || age < apiVersions.indexOf(removed))
-  );
+  return !(since !== undefined && isOlder(version, since)) && (removed === undefined || isOlder(version, removed));
 }
