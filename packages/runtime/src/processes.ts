@@ -37,7 +37,7 @@ export function processCommandLine(pid: number): string | undefined {
 }
 
 /** Process records are kept as JSON; a file that holds none, or is not there, gives undefined. */
-export function parseProcessRecord(text: string | undefined): ProcessRecord | undefined {
+function parseProcessRecord(text: string | undefined): ProcessRecord | undefined {
   try {
     const value: unknown = JSON.parse(text ?? "");
     if (typeof value !== "object" || value === null || !("pid" in value) || !("startedAt" in value)) return undefined;

@@ -53,4 +53,4 @@ export function keepAccountKey(directory: DataDirectory): Promise<string> {
   return keepSecret(join(directory.path, "account-key"), newAccountKey);
 }
 
-export const newAccountKey = () => randomBytes(64).toString("base64");
+const newAccountKey = () => randomBytes(64).toString("base64");
