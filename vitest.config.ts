@@ -1,10 +1,18 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-// Tests import our packages from source; the processes they start run what `npm run build` made.
+const packages = fileURLToPath(new URL("packages", import.meta.url));
+
 export default defineConfig({
-  ssr: { resolve: { conditions: ["source", "module", "node", "development|production"] } },
-  resolve: { conditions: ["source", "module", "node", "development|production"] },
+  resolve: {
+    // Tests import our packages from source; the processes they start run what `npm run build` made.
+    alias: [
+      { find: /^@kyanite\/([^/]+)$/, replacement: `${packages}/$1/src/index.ts` },
+      { find: /^@kyanite\/([^/]+)\/(.+)$/, replacement: `${packages}/$1/src/$2.ts` },
+    ],
+  },
   test: {
+    globalSetup: ["packages/testkit/src/postgres-for-tests.ts"],
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -1,1 +1,1 @@
-export {};
+export { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";

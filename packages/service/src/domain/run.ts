@@ -1,0 +1,28 @@
+import type { StartTask } from "@kyanite/contract";
+import type { JobSpec } from "./job.ts";
+import type { TaskSpec } from "./task.ts";
+
+interface RunPlace {
+  readonly runId: string;
+  readonly accountName: string;
+  readonly poolId: string;
+  readonly nodeId: string;
+  readonly isDedicated: boolean;
+}
+
+/** A run of a task with what its order is made of. */
+export interface TaskRun extends RunPlace {
+  readonly kind: "task";
+  readonly jobId: string;
+  readonly jobSpec: JobSpec;
+  readonly taskId: string;
+  readonly taskSpec: TaskSpec;
+  readonly retryCount: number;
+}
+
+export interface StartTaskRun extends RunPlace {
+  readonly kind: "startTask";
+  readonly startTask: StartTask;
+}
+
+export type Run = TaskRun | StartTaskRun;

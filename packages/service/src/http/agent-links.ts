@@ -1,0 +1,189 @@
+import type { AgentReport, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { Clock, Log } from "@kyanite/runtime";
+import type { WebSocket } from "ws";
+import type { Run } from "../domain/run.ts";
+import { welcomeNode } from "../lifecycle/node.ts";
+import { type Database, transaction } from "../store/database.ts";
+import { takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
+import { listen } from "../store/notices.ts";
+import { readRuns, readWantedRuns } from "../store/runs.ts";
+import { coalesced } from "./coalesced.ts";
+import { RunRecorder } from "./run-recorder.ts";
+
+export interface LinkOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly heartbeatSeconds: number;
+  readonly sampleSeconds: number;
+  readonly orderFor: (run: Run) => Promise<RunOrder>;
+}
+
+/** One connected agent: what it has been told to run, and what has been recorded since the database was last read. */
+interface Link {
+  readonly nodePk: number;
+  readonly nodeId: string;
+  readonly socket: WebSocket;
+  readonly runIds: Set<string>;
+  readonly recorded: Set<string>;
+}
+
+/**
+ * The agents connected to this server. What a node should run is in the database; a link compares that with what its
+ * agent has been told, and sends the difference.
+ */
+export class AgentLinks {
+  readonly #options: LinkOptions;
+  readonly #links = new Map<number, Link>();
+  readonly #outdated = new Set<number>();
+  readonly #heard = new Set<number>();
+  readonly #recorder: RunRecorder;
+  readonly #deliver: () => void;
+  readonly #touch: () => void;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#recorder = new RunRecorder(options, (runs) => this.#acknowledge(runs));
+    this.#deliver = coalesced(() => this.#deliverOutdated(), options);
+    this.#touch = coalesced(() => this.#noteHeard(), options);
+  }
+
+  /** Begins to listen for changes of what nodes should run; resolves to a function that stops it. */
+  async start(): Promise<() => Promise<void>> {
+    return listen(this.#options.database, "orders", (payload) => {
+      const pks = payload === "" ? [...this.#links.keys()] : payload.split(",").map(Number);
+      this.#refresh(pks);
+    });
+  }
+
+  /** Whether the node's agent is connected to this server. */
+  has(nodePk: number): boolean {
+    return this.#links.has(nodePk);
+  }
+
+  /** Sends an order to a connected node; answers false when it is not connected here. */
+  send(nodePk: number, order: ServiceOrder): boolean {
+    const link = this.#links.get(nodePk);
+    if (link?.socket.readyState !== 1) return false;
+    link.socket.send(JSON.stringify(order));
+    return true;
+  }
+
+  /** Takes what an agent says after it has presented itself; `hello` comes first. */
+  async receive(node: { pk: number; id: string }, socket: WebSocket, report: AgentReport): Promise<void> {
+    this.#heard.add(node.pk);
+    switch (report.type) {
+      case "hello":
+        return this.#connect(node, socket, report);
+      case "heartbeat":
+        return this.#touch();
+      case "started":
+        return;
+      case "finished":
+        return this.#recorder.add({
+          nodePk: node.pk,
+          runId: report.runId,
+          exit: report.exit,
+          startTime: new Date(report.startTime),
+          endTime: new Date(report.endTime),
+        });
+      case "nodeError":
+        this.#options.log.warn("node reports an error", { nodeId: node.id, code: report.failure.code });
+    }
+  }
+
+  disconnect(nodePk: number, socket: WebSocket): void {
+    if (this.#links.get(nodePk)?.socket === socket) this.#links.delete(nodePk);
+  }
+
+  /** Closes every link; agents keep what they have and connect again. */
+  async close(): Promise<void> {
+    for (const { socket } of this.#links.values()) socket.close(1012, "the service is stopping");
+    await this.#recorder.close();
+  }
+
+  async #connect(
+    node: { pk: number; id: string },
+    socket: WebSocket,
+    hello: Extract<AgentReport, { type: "hello" }>,
+  ): Promise<void> {
+    const { database, clock, log, heartbeatSeconds, sampleSeconds } = this.#options;
+    await transaction(database, (sql) => welcomeNode(sql, node.pk, hello, clock.now()));
+    this.#links.get(node.pk)?.socket.close(1000, "connected again");
+    this.#links.set(node.pk, {
+      nodePk: node.pk,
+      nodeId: node.id,
+      socket,
+      runIds: new Set(hello.runIds),
+      recorded: new Set(),
+    });
+    this.send(node.pk, { type: "welcome", heartbeatSeconds, sampleSeconds });
+    log.info("node connected", { nodeId: node.id });
+    this.#refresh([node.pk]);
+  }
+
+  #refresh(nodePks: readonly number[]): void {
+    for (const pk of nodePks) if (this.#links.has(pk)) this.#outdated.add(pk);
+    if (this.#outdated.size > 0) this.#deliver();
+  }
+
+  async #deliverOutdated(): Promise<void> {
+    const links = [...this.#outdated].flatMap((pk) => this.#links.get(pk) ?? []);
+    this.#outdated.clear();
+    for (const link of links) link.recorded.clear();
+    const pks = links.map(({ nodePk }) => nodePk);
+    const wanted = await readWantedRuns(this.#options.database, pks);
+    const unknown = wanted.filter(({ nodePk, runId }) => {
+      const link = this.#links.get(nodePk);
+      return link && !link.runIds.has(runId) && !link.recorded.has(runId);
+    });
+    for (const link of links) this.#cancelUnwanted(link, wanted);
+    await this.#sendRuns(unknown);
+    for (const { nodePk, directory } of await takeDirectoryRemovals(this.#options.database, pks))
+      this.send(nodePk, { type: "removeDirectory", directory });
+  }
+
+  #cancelUnwanted(link: Link, wanted: readonly { nodePk: number; runId: string }[]): void {
+    const kept = new Set(wanted.filter(({ nodePk }) => nodePk === link.nodePk).map(({ runId }) => runId));
+    for (const runId of link.runIds) {
+      if (kept.has(runId)) continue;
+      link.runIds.delete(runId);
+      this.send(link.nodePk, { type: "cancel", runId });
+    }
+  }
+
+  async #sendRuns(unknown: readonly { nodePk: number; runId: string }[]): Promise<void> {
+    if (unknown.length === 0) return;
+    const runs = await readRuns(
+      this.#options.database,
+      unknown.map(({ runId }) => runId),
+    );
+    const nodePks = new Map(unknown.map(({ nodePk, runId }) => [runId, nodePk]));
+    const orders = await Promise.all(runs.map((run) => this.#options.orderFor(run)));
+    for (const order of orders) {
+      const link = this.#links.get(nodePks.get(order.runId) ?? -1);
+      if (!link || link.recorded.has(order.runId)) continue;
+      link.runIds.add(order.runId);
+      this.send(link.nodePk, { type: "run", order });
+    }
+  }
+
+  #acknowledge(runs: readonly { nodePk: number; runId: string }[]): void {
+    const byNode = new Map<number, string[]>();
+    for (const { nodePk, runId } of runs) byNode.set(nodePk, [...(byNode.get(nodePk) ?? []), runId]);
+    for (const [nodePk, runIds] of byNode) {
+      const link = this.#links.get(nodePk);
+      for (const runId of runIds) {
+        link?.runIds.delete(runId);
+        link?.recorded.add(runId);
+      }
+      this.send(nodePk, { type: "acknowledge", runIds });
+    }
+  }
+
+  async #noteHeard(): Promise<void> {
+    const pks = [...this.#heard];
+    this.#heard.clear();
+    await touchNodes(this.#options.database, pks, this.#options.clock.now());
+  }
+}

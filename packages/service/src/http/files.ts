@@ -1,0 +1,226 @@
+import { json } from "node:stream/consumers";
+import { NodeFile as AgentFile, BatchError, type FilesRequest, type NodeFile } from "@kyanite/contract";
+import Type from "typebox";
+import Value from "typebox/value";
+import type { Account } from "../domain/account.ts";
+import { taskDirectory } from "../domain/directories.ts";
+import { type Filter, matches } from "../domain/filter.ts";
+import { isoTime } from "../domain/time.ts";
+import type { Database } from "../store/database.ts";
+import { readNodeById } from "../store/nodes.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import type { ByteRange, ListRequest, Page } from "./handler.ts";
+import type { NodeFiles } from "./node-files.ts";
+import { readExistingNode } from "./nodes.ts";
+import { poolUrl } from "./pools.ts";
+import { readExistingTask, taskUrl } from "./tasks.ts";
+
+/** A directory on a node whose files a client may see: a task's, or the node's root. */
+interface Root {
+  readonly nodePk: number;
+  /** Below the node's root; empty for the root itself. */
+  readonly directory: string;
+  /** URL of the files of this root. */
+  readonly url: string;
+}
+
+export const fileHandlers = ({ database, nodeFiles }: HandlerContext) =>
+  ({
+    File_ListFromTask: async ({ account, params, query, list, baseUrl, signal }) => ({
+      body: await listFiles(
+        nodeFiles,
+        await taskRoot(database, account, params, baseUrl),
+        query.recursive ?? false,
+        list,
+        signal,
+      ),
+    }),
+    File_GetFromTask: async ({ account, params, range, conditions, baseUrl, signal }) =>
+      readFile(nodeFiles, await taskRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        range,
+        conditions,
+        signal,
+      }),
+    File_GetPropertiesFromTask: async ({ account, params, conditions, baseUrl, signal }) =>
+      describeFile(nodeFiles, await taskRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        conditions,
+        signal,
+      }),
+    File_DeleteFromTask: async ({ account, params, query, baseUrl, signal }) =>
+      deleteFile(
+        nodeFiles,
+        await taskRoot(database, account, params, baseUrl),
+        params.filePath,
+        query.recursive ?? false,
+        signal,
+      ),
+
+    File_ListFromComputeNode: async ({ account, params, query, list, baseUrl, signal }) => ({
+      body: await listFiles(
+        nodeFiles,
+        await nodeRoot(database, account, params, baseUrl),
+        query.recursive ?? false,
+        list,
+        signal,
+      ),
+    }),
+    File_GetFromComputeNode: async ({ account, params, range, conditions, baseUrl, signal }) =>
+      readFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        range,
+        conditions,
+        signal,
+      }),
+    File_GetPropertiesFromComputeNode: async ({ account, params, conditions, baseUrl, signal }) =>
+      describeFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        conditions,
+        signal,
+      }),
+    File_DeleteFromComputeNode: async ({ account, params, query, baseUrl, signal }) =>
+      deleteFile(
+        nodeFiles,
+        await nodeRoot(database, account, params, baseUrl),
+        params.filePath,
+        query.recursive ?? false,
+        signal,
+      ),
+  }) satisfies OperationHandlers;
+
+async function taskRoot(
+  database: Database,
+  account: Account,
+  ids: { jobId: string; taskId: string },
+  baseUrl: string,
+): Promise<Root> {
+  const { job, task } = await readExistingTask(database, account, ids);
+  const node = task.nodeInfo ? await readNodeById(database, task.nodeInfo.nodeId) : undefined;
+  if (!node)
+    throw new BatchError("TaskFilesUnavailable", {
+      Reason: task.nodeInfo
+        ? "The compute node on which the task ran is gone"
+        : "The task has not run on a compute node",
+    });
+  return {
+    nodePk: node.pk,
+    directory: taskDirectory(job.id, task.id),
+    url: `${taskUrl(baseUrl, job.id, task.id)}/files`,
+  };
+}
+
+async function nodeRoot(
+  database: Database,
+  account: Account,
+  ids: { poolId: string; nodeId: string },
+  baseUrl: string,
+): Promise<Root> {
+  const { pool, node } = await readExistingNode(database, account, ids);
+  return { nodePk: node.pk, directory: "", url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}/files` };
+}
+
+const AgentFiles = Type.Array(AgentFile);
+
+async function listFiles(
+  nodeFiles: NodeFiles,
+  root: Root,
+  recursive: boolean,
+  { filter, limit, after }: ListRequest,
+  signal: AbortSignal,
+): Promise<Page<NodeFile>> {
+  const { body } = await nodeFiles.request(root.nodePk, { operation: "list", path: root.directory, recursive }, signal);
+  const files = Value.Parse(AgentFiles, await json(body))
+    .map((file) => clientFile(file, root))
+    .filter(({ name }) => (after === undefined || name > after) && isWanted(name, filter))
+    .sort((one, other) => (one.name < other.name ? -1 : 1));
+  const items = files.slice(0, limit);
+  const next = files.length > limit ? items.at(-1)?.name : undefined;
+  return { items, ...(next === undefined ? {} : { next }) };
+}
+
+/** Files may be filtered by the beginning of their names only. */
+function isWanted(name: string, filter: Filter | undefined): boolean {
+  if (!filter) return true;
+  if (filter.kind !== "startswith" || filter.property !== "name")
+    throw new BatchError("InvalidQueryParameterValue", {
+      QueryParameterName: "$filter",
+      Reason: "Files can be filtered only with startswith(name,'…')",
+    });
+  return matches(filter, { name });
+}
+
+interface FileRequest {
+  readonly path: string;
+  readonly range?: ByteRange | undefined;
+  readonly conditions: { check(entity: { readonly lastModified: Date }): void };
+  readonly signal: AbortSignal;
+}
+
+async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditions, signal }: FileRequest) {
+  const order: FilesRequest = {
+    operation: "read",
+    path: below(root, path),
+    ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}),
+  };
+  const { answer, body } = await nodeFiles.request(root.nodePk, order, signal);
+  if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
+  return { stream: body, headers: fileHeaders(answer.file, path, root) };
+}
+
+async function describeFile(nodeFiles: NodeFiles, root: Root, { path, conditions, signal }: FileRequest) {
+  const { answer, body } = await nodeFiles.request(root.nodePk, { operation: "stat", path: below(root, path) }, signal);
+  body.resume();
+  if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
+  return { headers: fileHeaders(answer.file, path, root) };
+}
+
+async function deleteFile(nodeFiles: NodeFiles, root: Root, path: string, recursive: boolean, signal: AbortSignal) {
+  const { body } = await nodeFiles.request(
+    root.nodePk,
+    { operation: "delete", path: below(root, path), recursive },
+    signal,
+  );
+  body.resume();
+  return {};
+}
+
+/** @throws BatchError for a path that would leave the root; the agent checks again, links included */
+function below(root: Root, path: string): string {
+  const segments = path
+    .replaceAll("\\", "/")
+    .split("/")
+    .filter((segment) => segment !== "" && segment !== ".");
+  if (segments.includes("..")) throw new BatchError("InvalidUri", { Reason: "A file path may not contain '..'" });
+  return [root.directory, ...segments].filter((part) => part !== "").join("/");
+}
+
+function fileHeaders(file: AgentFile | undefined, path: string, root: Root): Record<string, string> {
+  if (!file) return {};
+  const url = `${root.url}/${path.split("/").map(encodeURIComponent).join("/")}`;
+  return {
+    "ocp-batch-file-isdirectory": file.isDirectory ? "True" : "False",
+    "ocp-batch-file-url": encodeURIComponent(url),
+    ...(file.lastModified === undefined ? {} : { "last-modified": new Date(file.lastModified).toUTCString() }),
+    ...(file.fileMode === undefined ? {} : { "ocp-batch-file-mode": file.fileMode }),
+    "content-type": file.contentType ?? "application/octet-stream",
+    ...(file.contentLength === undefined ? {} : { "content-length": String(file.contentLength) }),
+  };
+}
+
+function clientFile(file: AgentFile, root: Root): NodeFile {
+  const name = root.directory === "" ? file.name : file.name.slice(root.directory.length + 1);
+  const url = `${root.url}/${name.split("/").map(encodeURIComponent).join("/")}`;
+  if (file.isDirectory) return { name, url, isDirectory: true };
+  return {
+    name,
+    url,
+    isDirectory: false,
+    properties: {
+      lastModified: isoTime(new Date(file.lastModified ?? 0)),
+      contentLength: String(file.contentLength ?? 0),
+      ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
+      ...(file.fileMode === undefined ? {} : { fileMode: file.fileMode }),
+    },
+  };
+}

@@ -1,0 +1,17 @@
+import { accountHandlers } from "./accounts.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import { fileHandlers } from "./files.ts";
+import { jobHandlers } from "./jobs.ts";
+import { nodeHandlers } from "./nodes.ts";
+import { poolHandlers } from "./pools.ts";
+import { taskHandlers } from "./tasks.ts";
+
+/** Every operation that is handled. */
+export const createHandlers = (context: HandlerContext): OperationHandlers => ({
+  ...accountHandlers(context),
+  ...poolHandlers(context),
+  ...nodeHandlers(context),
+  ...jobHandlers(context),
+  ...taskHandlers(context),
+  ...fileHandlers(context),
+});

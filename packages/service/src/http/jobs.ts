@@ -1,0 +1,145 @@
+import { BatchError, type CloudJob } from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import type { Job } from "../domain/job.ts";
+import { newJob } from "../domain/new-job.ts";
+import { isoTime } from "../domain/time.ts";
+import { beginDeleteJob, disableJob, enableJob, lockExistingJob, terminateJob } from "../lifecycle/job.ts";
+import { type Sql, transaction } from "../store/database.ts";
+import { countOpenJobs, insertJob, listJobs, readJob } from "../store/jobs.ts";
+import { readTaskCounts } from "../store/tasks.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import { pageOf } from "./lists.ts";
+
+export const jobHandlers = ({ database, quotas }: HandlerContext) =>
+  ({
+    Job_Add: async ({ account, body, baseUrl, now }) => {
+      const job = newJob(body, account, now);
+      const inserted = await transaction(database, async (sql) => {
+        if ((await countOpenJobs(sql, account)) >= quotas.activeJobAndJobScheduleQuota)
+          throw new BatchError("ActiveJobAndScheduleQuotaReached", {
+            Reason: `The account may have ${quotas.activeJobAndJobScheduleQuota} active jobs and job schedules (setting activeJobAndJobScheduleQuota)`,
+          });
+        const added = await insertJob(sql, job);
+        if (!added) throw new BatchError("JobExists");
+        return added;
+      });
+      return { entity: { ...inserted, lastModified: now }, location: jobUrl(baseUrl, job.id) };
+    },
+
+    Job_Get: async ({ account, params, baseUrl, conditions }) => {
+      const job = await readExistingJob(database, account, params.jobId);
+      conditions.check(job);
+      return { body: cloudJob(job, baseUrl), entity: job };
+    },
+
+    Job_List: async ({ account, list, baseUrl }) => {
+      const jobs = await listJobs(database, account, { ...list, limit: list.limit + 1 });
+      return {
+        body: pageOf(
+          jobs,
+          list.limit,
+          ({ id }) => id.toLowerCase(),
+          (job) => cloudJob(job, baseUrl),
+        ),
+      };
+    },
+
+    Job_Delete: async ({ account, params, conditions, now }) => {
+      await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        await beginDeleteJob(sql, job, now);
+      });
+      return {};
+    },
+
+    Job_Terminate: async ({ account, params, body, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        return terminateJob(sql, job, body?.terminateReason ?? "UserTerminate", "client", now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_Disable: async ({ account, params, body, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        return disableJob(sql, job, body.disableTasks, "client", now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_Enable: async ({ account, params, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        return enableJob(sql, job, now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_GetTaskCounts: async ({ account, params }) => {
+      const job = await readExistingJob(database, account, params.jobId);
+      const counts = await readTaskCounts(database, job);
+      return {
+        body: {
+          taskCounts: {
+            active: counts.active,
+            running: counts.running,
+            completed: counts.succeeded + counts.failed,
+            succeeded: counts.succeeded,
+            failed: counts.failed,
+          },
+          taskSlotCounts: {
+            active: counts.activeSlots,
+            running: counts.runningSlots,
+            completed: counts.succeededSlots + counts.failedSlots,
+            succeeded: counts.succeededSlots,
+            failed: counts.failedSlots,
+          },
+        },
+      };
+    },
+  }) satisfies OperationHandlers;
+
+export async function readExistingJob(sql: Sql, account: Account, id: string): Promise<Job> {
+  const job = await readJob(sql, account, id);
+  if (!job) throw new BatchError("JobNotFound");
+  return job;
+}
+
+export function jobUrl(baseUrl: string, jobId: string): string {
+  return `${baseUrl}/jobs/${jobId}`;
+}
+
+function cloudJob(job: Job, baseUrl: string): CloudJob {
+  return {
+    ...job.spec,
+    id: job.id,
+    url: jobUrl(baseUrl, job.id),
+    eTag: job.etag,
+    lastModified: isoTime(job.lastModified),
+    creationTime: isoTime(job.creationTime),
+    state: job.state,
+    stateTransitionTime: isoTime(job.stateTransitionTime),
+    ...(job.previousState ? { previousState: job.previousState } : {}),
+    ...(job.previousStateTransitionTime
+      ? { previousStateTransitionTime: isoTime(job.previousStateTransitionTime) }
+      : {}),
+    priority: job.priority,
+    maxParallelTasks: job.maxParallelTasks,
+    onAllTasksComplete: job.onAllTasksComplete,
+    onTaskFailure: job.onTaskFailure,
+    executionInfo: {
+      startTime: isoTime(job.startTime),
+      ...(job.endTime ? { endTime: isoTime(job.endTime) } : {}),
+      poolId: job.poolId,
+      ...(job.schedulingError
+        ? { schedulingError: { ...job.schedulingError, details: [...job.schedulingError.details] } }
+        : {}),
+      ...(job.terminateReason === null ? {} : { terminateReason: job.terminateReason }),
+    },
+  };
+}

@@ -1,0 +1,153 @@
+import {
+  BatchError,
+  type ComputeNode,
+  type ComputeNodeState,
+  type NodeCounts,
+  type PoolNodeCounts,
+} from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import type { Node } from "../domain/node.ts";
+import { affinityId } from "../domain/node-id.ts";
+import type { Pool } from "../domain/pool.ts";
+import { isoTime } from "../domain/time.ts";
+import type { Sql } from "../store/database.ts";
+import { listNodeCounts, listNodes, readNode } from "../store/nodes.ts";
+import { readPool } from "../store/pools.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import { pageOf } from "./lists.ts";
+import { poolUrl } from "./pools.ts";
+
+export const nodeHandlers = ({ database }: HandlerContext) =>
+  ({
+    ComputeNode_Get: async ({ account, params, baseUrl }) => {
+      const { pool, node } = await readExistingNode(database, account, params);
+      return { body: computeNode(node, pool, baseUrl) };
+    },
+
+    ComputeNode_List: async ({ account, params, list, baseUrl }) => {
+      const pool = await readPool(database, account, params.poolId);
+      if (!pool) throw new BatchError("PoolNotFound");
+      const nodes = await listNodes(database, pool, { ...list, limit: list.limit + 1 });
+      return {
+        body: pageOf(
+          nodes,
+          list.limit,
+          ({ id }) => id,
+          (node) => computeNode(node, pool, baseUrl),
+        ),
+      };
+    },
+
+    Account_ListPoolNodeCounts: async ({ account, list }) => {
+      const pools = await listNodeCounts(database, account, { ...list, limit: list.limit + 1 });
+      return { body: pageOf(pools, list.limit, ({ poolKey }) => poolKey, poolNodeCounts) };
+    },
+  }) satisfies OperationHandlers;
+
+/** @throws BatchError when the pool or the node does not exist */
+export async function readExistingNode(
+  sql: Sql,
+  account: Account,
+  ids: { poolId: string; nodeId: string },
+): Promise<{ pool: Pool; node: Node }> {
+  const pool = await readPool(sql, account, ids.poolId);
+  if (!pool) throw new BatchError("PoolNotFound");
+  const node = await readNode(sql, pool, ids.nodeId);
+  if (!node) throw new BatchError("NodeNotFound");
+  return { pool, node };
+}
+
+function computeNode(node: Node, pool: Pool, baseUrl: string): ComputeNode {
+  const imageReference = pool.spec.virtualMachineConfiguration?.imageReference;
+  return {
+    id: node.id,
+    url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}`,
+    state: node.state,
+    schedulingState: node.schedulingState,
+    stateTransitionTime: isoTime(node.stateTransitionTime),
+    ...(node.lastBootTime ? { lastBootTime: isoTime(node.lastBootTime) } : {}),
+    allocationTime: isoTime(node.allocationTime),
+    ...(node.ipAddress === null ? {} : { ipAddress: node.ipAddress }),
+    affinityId: affinityId(node.id),
+    vmSize: pool.vmSize,
+    totalTasksRun: node.totalTasksRun,
+    runningTasksCount: node.runningTasks,
+    runningTaskSlotsCount: node.usedSlots,
+    totalTasksSucceeded: node.totalTasksSucceeded,
+    ...(node.startTask ? { startTask: node.startTask } : {}),
+    ...(node.startTaskInfo ? { startTaskInfo: node.startTaskInfo } : {}),
+    ...(node.errors
+      ? { errors: node.errors.map(({ code, message, details }) => ({ code, message, errorDetails: details })) }
+      : {}),
+    isDedicated: node.isDedicated,
+    ...(node.agentVersion === null || node.lastBootTime === null
+      ? {}
+      : { nodeAgentInfo: { version: node.agentVersion, lastUpdateTime: isoTime(node.lastBootTime) } }),
+    ...(imageReference
+      ? {
+          virtualMachineInfo: {
+            imageReference: { ...imageReference, exactVersion: imageReference.version ?? "latest" },
+          },
+        }
+      : {}),
+  };
+}
+
+/** Wire names of the counts whose node state is spelt differently there. */
+const countNames: Readonly<Record<ComputeNodeState, Exclude<keyof NodeCounts, "total">>> = {
+  creating: "creating",
+  starting: "starting",
+  waitingforstarttask: "waitingForStartTask",
+  starttaskfailed: "startTaskFailed",
+  idle: "idle",
+  running: "running",
+  rebooting: "rebooting",
+  reimaging: "reimaging",
+  offline: "offline",
+  unusable: "unusable",
+  unknown: "unknown",
+  leavingpool: "leavingPool",
+  preempted: "preempted",
+  upgradingos: "upgradingOS",
+  deallocating: "deallocating",
+  deallocated: "deallocated",
+};
+
+const noNodes: NodeCounts = {
+  creating: 0,
+  idle: 0,
+  leavingPool: 0,
+  offline: 0,
+  preempted: 0,
+  rebooting: 0,
+  reimaging: 0,
+  running: 0,
+  starting: 0,
+  startTaskFailed: 0,
+  unusable: 0,
+  unknown: 0,
+  upgradingOS: 0,
+  deallocated: 0,
+  deallocating: 0,
+  waitingForStartTask: 0,
+  total: 0,
+};
+
+function poolNodeCounts({ poolId, counts }: { poolId: string; counts: readonly StateCount[] }): PoolNodeCounts {
+  return {
+    poolId,
+    dedicated: nodeCounts(counts.filter(({ isDedicated }) => isDedicated)),
+    lowPriority: nodeCounts(counts.filter(({ isDedicated }) => !isDedicated)),
+  };
+}
+
+interface StateCount {
+  readonly state: ComputeNodeState;
+  readonly isDedicated: boolean;
+  readonly nodes: number;
+}
+
+function nodeCounts(counts: readonly StateCount[]): NodeCounts {
+  const named = Object.fromEntries(counts.map(({ state, nodes }) => [countNames[state], nodes]));
+  return { ...noNodes, ...named, total: counts.reduce((total, { nodes }) => total + nodes, 0) };
+}

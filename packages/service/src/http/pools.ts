@@ -1,0 +1,117 @@
+import { BatchError, type CloudPool } from "@kyanite/contract";
+import { newPool, resizeTimeout } from "../domain/new-pool.ts";
+import { isoTime } from "../domain/time.ts";
+import { beginDeletePool, lockExistingPool, resizePool, stopResize } from "../lifecycle/pool.ts";
+import { transaction } from "../store/database.ts";
+import { notify } from "../store/notices.ts";
+import { countPools, insertPool, listPools, type PoolWithNodes, readPool } from "../store/pools.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import { pageOf } from "./lists.ts";
+
+export const poolHandlers = ({ database, quotas }: HandlerContext) =>
+  ({
+    Pool_Add: async ({ account, body, baseUrl, now }) => {
+      const pool = newPool(body, account, now);
+      const inserted = await transaction(database, async (sql) => {
+        if ((await countPools(sql, account)) >= quotas.poolQuota)
+          throw new BatchError("PoolQuotaReached", {
+            Reason: `The account may have ${quotas.poolQuota} pools (setting poolQuota)`,
+          });
+        const added = await insertPool(sql, pool);
+        if (!added) throw new BatchError("PoolExists");
+        await notify(sql, "pools");
+        return added;
+      });
+      return { entity: { ...inserted, lastModified: now }, location: poolUrl(baseUrl, pool.id) };
+    },
+
+    Pool_Get: async ({ account, params, baseUrl, conditions }) => {
+      const pool = await readPool(database, account, params.poolId);
+      if (!pool) throw new BatchError("PoolNotFound");
+      conditions.check(pool);
+      return { body: cloudPool(pool, baseUrl), entity: pool };
+    },
+
+    Pool_Exists: async ({ account, params, conditions }) => {
+      const pool = await readPool(database, account, params.poolId);
+      if (!pool) throw new BatchError("PoolNotFound");
+      conditions.check(pool);
+      return { entity: pool };
+    },
+
+    Pool_List: async ({ account, list, baseUrl }) => {
+      const pools = await listPools(database, account, { ...list, limit: list.limit + 1 });
+      return {
+        body: pageOf(
+          pools,
+          list.limit,
+          ({ key }) => key,
+          (pool) => cloudPool(pool, baseUrl),
+        ),
+      };
+    },
+
+    Pool_Delete: async ({ account, params, conditions, now }) => {
+      await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        conditions.check(pool);
+        await beginDeletePool(sql, pool, now);
+      });
+      return {};
+    },
+
+    Pool_Resize: async ({ account, params, body, conditions, now }) => {
+      if (body.targetDedicatedNodes === undefined && body.targetLowPriorityNodes === undefined)
+        throw new BatchError("MissingRequiredProperty", {
+          PropertyName: "targetDedicatedNodes",
+          Reason: "Give targetDedicatedNodes, targetLowPriorityNodes or both",
+        });
+      const timeoutSeconds = resizeTimeout(body.resizeTimeout);
+      const saved = await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        conditions.check(pool);
+        return resizePool(sql, pool, { ...body, timeoutSeconds }, now);
+      });
+      return { entity: { ...saved, lastModified: now } };
+    },
+
+    Pool_StopResize: async ({ account, params, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        conditions.check(pool);
+        await stopResize(sql, pool, now);
+        return pool;
+      });
+      return { entity };
+    },
+  }) satisfies OperationHandlers;
+
+export function poolUrl(baseUrl: string, poolId: string): string {
+  return `${baseUrl}/pools/${poolId}`;
+}
+
+function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
+  const { resizeTimeout: _, targetDedicatedNodes: __, targetLowPriorityNodes: ___, ...spec } = pool.spec;
+  return {
+    ...spec,
+    id: pool.id,
+    url: poolUrl(baseUrl, pool.id),
+    eTag: pool.etag,
+    lastModified: isoTime(pool.lastModified),
+    creationTime: isoTime(pool.creationTime),
+    state: pool.state,
+    stateTransitionTime: isoTime(pool.stateTransitionTime),
+    allocationState: pool.allocationState,
+    allocationStateTransitionTime: isoTime(pool.allocationStateTransitionTime),
+    vmSize: pool.vmSize,
+    resizeTimeout: formatDuration(pool.resizeTimeoutSeconds),
+    ...(pool.resizeErrors ? { resizeErrors: [...pool.resizeErrors] } : {}),
+    currentDedicatedNodes: pool.currentDedicatedNodes,
+    currentLowPriorityNodes: pool.currentLowPriorityNodes,
+    targetDedicatedNodes: pool.targetDedicatedNodes,
+    targetLowPriorityNodes: pool.targetLowPriorityNodes,
+    enableAutoScale: pool.enableAutoScale,
+    enableInterNodeCommunication: pool.enableInterNodeCommunication,
+    taskSlotsPerNode: pool.taskSlotsPerNode,
+  };
+}

@@ -1,0 +1,72 @@
+import type { Clock, Log } from "@kyanite/runtime";
+import { type FinishedRun, finishRuns } from "../lifecycle/run.ts";
+import { type Database, isDatabaseAway, transaction } from "../store/database.ts";
+
+export interface ReportedRun extends FinishedRun {
+  readonly nodePk: number;
+}
+
+/** How many ended runs are recorded in one transaction. */
+const most = 200;
+
+/**
+ * Records the ends of runs as they come in, all that have come since the last commit in one transaction, and tells
+ * when they are safe. While the database is away they wait here, and at their agents, which keep them on disk.
+ */
+export class RunRecorder {
+  readonly #waiting = new Map<string, ReportedRun>();
+  readonly #onRecorded: (runs: readonly ReportedRun[]) => void;
+  readonly #options: { readonly database: Database; readonly clock: Clock; readonly log: Log };
+  #recording: Promise<void> | undefined;
+  #isDoubtful = false;
+  #isClosed = false;
+
+  constructor(
+    options: { readonly database: Database; readonly clock: Clock; readonly log: Log },
+    onRecorded: (runs: readonly ReportedRun[]) => void,
+  ) {
+    this.#options = options;
+    this.#onRecorded = onRecorded;
+  }
+
+  add(run: ReportedRun): void {
+    this.#waiting.set(run.runId, run);
+    this.#recording ??= this.#recordAll().finally(() => {
+      this.#recording = undefined;
+    });
+  }
+
+  /** Resolves when nothing waits any more, or the recorder is closed. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#recording;
+  }
+
+  async #recordAll(): Promise<void> {
+    while (this.#waiting.size > 0 && !this.#isClosed) {
+      const runs = [...this.#waiting.values()].slice(0, this.#isDoubtful ? 1 : most);
+      if (!(await this.#record(runs))) continue;
+      for (const { runId } of runs) this.#waiting.delete(runId);
+    }
+  }
+
+  /**
+   * Records runs, and answers whether they are done with. When a set fails for a reason of its own, runs are recorded
+   * one by one, so that one that cannot be recorded keeps no other waiting; it stays with its agent.
+   */
+  async #record(runs: readonly ReportedRun[]): Promise<boolean> {
+    const { database, clock, log } = this.#options;
+    try {
+      await transaction(database, (sql) => finishRuns(sql, runs, clock.now()));
+      this.#isDoubtful = false;
+      this.#onRecorded(runs);
+      return true;
+    } catch (cause) {
+      if (isDatabaseAway(cause)) await clock.sleep(500);
+      else log.error("runs could not be recorded", { runIds: runs.map(({ runId }) => runId).slice(0, 10), cause });
+      const isHopeless = !isDatabaseAway(cause) && runs.length === 1;
+      this.#isDoubtful = !isDatabaseAway(cause);
+      return isHopeless;
+    }
+  }
+}

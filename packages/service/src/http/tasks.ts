@@ -1,0 +1,178 @@
+import { BatchError, type CloudTask, type TaskAddResult } from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import { taskDirectory } from "../domain/directories.ts";
+import type { Job } from "../domain/job.ts";
+import { affinityId } from "../domain/node-id.ts";
+import type { Task } from "../domain/task.ts";
+import { isoTime } from "../domain/time.ts";
+import { checkJobIsOpen, lockExistingJob } from "../lifecycle/job.ts";
+import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask } from "../lifecycle/task.ts";
+import { type Sql, transaction } from "../store/database.ts";
+import { lockJobForTasks } from "../store/jobs.ts";
+import { listTasks, lockTask, readTask } from "../store/tasks.ts";
+import type { HandlerContext, OperationHandlers } from "./context.ts";
+import { errorBody } from "./errors.ts";
+import { jobUrl, readExistingJob } from "./jobs.ts";
+import { pageOf } from "./lists.ts";
+import { poolUrl } from "./pools.ts";
+
+export const taskHandlers = ({ database }: HandlerContext) =>
+  ({
+    Task_Add: async ({ account, params, body, baseUrl, now }) => {
+      const added = await transaction(database, async (sql) => {
+        const job = await jobForTasks(sql, account, params.jobId);
+        return addTasks(sql, job, [body], now);
+      });
+      const [task] = added;
+      if (!task || "error" in task) throw task?.error ?? new BatchError("InternalError");
+      return { entity: { etag: task.etag, lastModified: now }, location: taskUrl(baseUrl, params.jobId, body.id) };
+    },
+
+    Task_AddCollection: async ({ account, params, body, baseUrl, requestId, now }) => {
+      const added = await transaction(database, async (sql) => {
+        const job = await jobForTasks(sql, account, params.jobId);
+        return addTasks(sql, job, body.value, now);
+      });
+      return {
+        body: { items: added.map((task) => addResult(task, taskUrl(baseUrl, params.jobId, task.id), requestId, now)) },
+      };
+    },
+
+    Task_Get: async ({ account, params, baseUrl, conditions }) => {
+      const { job, task } = await readExistingTask(database, account, params);
+      conditions.check(task);
+      return { body: cloudTask(task, job, baseUrl), entity: task };
+    },
+
+    Task_List: async ({ account, params, list, baseUrl }) => {
+      const job = await readExistingJob(database, account, params.jobId);
+      const tasks = await listTasks(database, job, { ...list, limit: list.limit + 1 });
+      return {
+        body: pageOf(
+          tasks,
+          list.limit,
+          ({ id }) => id.toLowerCase(),
+          (task) => cloudTask(task, job, baseUrl),
+        ),
+      };
+    },
+
+    Task_Terminate: async ({ account, params, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const { task } = await lockExistingTask(sql, account, params);
+        conditions.check(task);
+        return terminateTask(sql, task, now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Task_Reactivate: async ({ account, params, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const { job, task } = await lockExistingTask(sql, account, params);
+        conditions.check(task);
+        checkJobIsOpen(job);
+        return reactivateTask(sql, task, now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Task_Delete: async ({ account, params, conditions, now }) => {
+      await transaction(database, async (sql) => {
+        const { job, task } = await lockExistingTask(sql, account, params);
+        conditions.check(task);
+        await removeTask(sql, job, task, now);
+      });
+      return {};
+    },
+  }) satisfies OperationHandlers;
+
+async function jobForTasks(sql: Sql, account: Account, jobId: string): Promise<Job> {
+  const job = await lockJobForTasks(sql, account, jobId);
+  if (!job) throw new BatchError("JobNotFound");
+  checkJobIsOpen(job);
+  return job;
+}
+
+/** @throws BatchError when the job or the task does not exist */
+export async function readExistingTask(
+  sql: Sql,
+  account: Account,
+  ids: { jobId: string; taskId: string },
+): Promise<{ job: Job; task: Task }> {
+  const job = await readExistingJob(sql, account, ids.jobId);
+  const task = await readTask(sql, job, ids.taskId);
+  if (!task) throw new BatchError("TaskNotFound");
+  return { job, task };
+}
+
+async function lockExistingTask(
+  sql: Sql,
+  account: Account,
+  ids: { jobId: string; taskId: string },
+): Promise<{ job: Job; task: Task }> {
+  const job = await readExistingJob(sql, account, ids.jobId);
+  const task = await lockTask(sql, job, ids.taskId);
+  if (!task) throw new BatchError("TaskNotFound");
+  return { job, task };
+}
+
+export function taskUrl(baseUrl: string, jobId: string, taskId: string): string {
+  return `${jobUrl(baseUrl, jobId)}/tasks/${taskId}`;
+}
+
+function addResult(task: AddedTask, location: string, requestId: string, now: Date): TaskAddResult {
+  if ("error" in task) return { status: "ClientError", taskId: task.id, error: errorBody(task.error, requestId, now) };
+  return { status: "Success", taskId: task.id, eTag: task.etag, lastModified: isoTime(now), location };
+}
+
+function cloudTask(task: Task, job: Job, baseUrl: string): CloudTask {
+  return {
+    ...task.spec,
+    id: task.id,
+    url: taskUrl(baseUrl, job.id, task.id),
+    eTag: task.etag,
+    creationTime: isoTime(task.creationTime),
+    lastModified: isoTime(task.lastModified),
+    state: task.state,
+    stateTransitionTime: isoTime(task.stateTransitionTime),
+    ...(task.previousState ? { previousState: task.previousState } : {}),
+    ...(task.previousStateTransitionTime
+      ? { previousStateTransitionTime: isoTime(task.previousStateTransitionTime) }
+      : {}),
+    executionInfo: executionInfo(task),
+    ...(task.nodeInfo && task.state !== "active"
+      ? { nodeInfo: nodeInfo(task.nodeInfo, taskDirectory(job.id, task.id), baseUrl) }
+      : {}),
+  };
+}
+
+function executionInfo(task: Task): NonNullable<CloudTask["executionInfo"]> {
+  const isOver = task.state === "completed";
+  return {
+    ...(task.startTime ? { startTime: isoTime(task.startTime) } : {}),
+    ...(task.endTime ? { endTime: isoTime(task.endTime) } : {}),
+    ...(isOver && task.exitCode !== null ? { exitCode: task.exitCode } : {}),
+    ...(task.failureInfo ? { failureInfo: task.failureInfo } : {}),
+    retryCount: task.retryCount,
+    ...(task.lastRetryTime ? { lastRetryTime: isoTime(task.lastRetryTime) } : {}),
+    requeueCount: task.requeueCount,
+    ...(task.lastRequeueTime ? { lastRequeueTime: isoTime(task.lastRequeueTime) } : {}),
+    ...(task.result ? { result: task.result } : {}),
+  };
+}
+
+function nodeInfo(
+  { poolId, nodeId }: NonNullable<Task["nodeInfo"]>,
+  directory: string,
+  baseUrl: string,
+): NonNullable<CloudTask["nodeInfo"]> {
+  const nodeUrl = `${poolUrl(baseUrl, poolId)}/nodes/${nodeId}`;
+  return {
+    affinityId: affinityId(nodeId),
+    nodeUrl,
+    poolId,
+    nodeId,
+    taskRootDirectory: directory,
+    taskRootDirectoryUrl: `${nodeUrl}/files/${directory}`,
+  };
+}

@@ -1,0 +1,45 @@
+import type { Clock, Log } from "@kyanite/runtime";
+import { type Database, isDatabaseAway } from "../store/database.ts";
+import { listen, type Notice } from "../store/notices.ts";
+import type { Leadership } from "./leadership.ts";
+
+/** Compares what is with what should be and acts on the difference; takes no input. */
+export interface Loop {
+  readonly name: string;
+  readonly everySeconds: number;
+  /** Wakes the loop before its time. */
+  readonly notice?: Notice;
+  /** One round; answers whether there is more to do at once. */
+  readonly round: (now: Date) => Promise<boolean>;
+}
+
+export interface LoopHost {
+  readonly database: Database;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Runs a loop until `signal` aborts, while this server leads it; resolves when its last round has ended. */
+export async function runLoop(loop: Loop, host: LoopHost, signal: AbortSignal): Promise<void> {
+  let wake = new AbortController();
+  const unlisten = loop.notice === undefined ? undefined : await listen(host.database, loop.notice, () => wake.abort());
+  signal.addEventListener("abort", () => wake.abort(), { once: true });
+  while (!signal.aborted) {
+    wake = new AbortController();
+    const hasMore = await attempt(loop, host);
+    if (!hasMore && !signal.aborted) await host.clock.sleep(loop.everySeconds * 1000, wake.signal);
+  }
+  await unlisten?.().catch(() => {});
+}
+
+async function attempt(loop: Loop, { leadership, clock, log }: LoopHost): Promise<boolean> {
+  try {
+    return (await leadership.holds(loop.name)) && (await loop.round(clock.now()));
+  } catch (cause) {
+    if (isDatabaseAway(cause)) log.warn("database away", { loop: loop.name });
+    else log.error("loop failed", { loop: loop.name, cause });
+    await clock.sleep(500);
+    return false;
+  }
+}

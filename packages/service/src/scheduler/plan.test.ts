@@ -1,0 +1,154 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { plan } from "./plan.ts";
+import type { JobSnapshot, NodeSnapshot, PoolSnapshot, Snapshot, WaitingTask } from "./snapshot.ts";
+
+const aNode = (node: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
+  nodePk: 1,
+  nodeId: "n1",
+  slots: 4,
+  freeSlots: 4,
+  ...node,
+});
+const aTask = (task: Partial<WaitingTask> = {}): WaitingTask => ({ taskPk: 1, requiredSlots: 1, ...task });
+const aJob = (job: Partial<JobSnapshot> = {}): JobSnapshot => ({ jobPk: 1, priority: 0, tasks: [aTask()], ...job });
+const aPool = (pool: Partial<PoolSnapshot> = {}): PoolSnapshot => ({
+  poolPk: 1,
+  fillType: "spread",
+  nodes: [aNode()],
+  jobs: [aJob()],
+  ...pool,
+});
+const inPool = (pool: Partial<PoolSnapshot>): Snapshot => ({ pools: [aPool(pool)] });
+
+describe("plan", () => {
+  test("a task waits when no node has enough free slots", () => {
+    expect(
+      plan(inPool({ nodes: [aNode({ freeSlots: 1 })], jobs: [aJob({ tasks: [aTask({ requiredSlots: 2 })] })] })),
+    ).toEqual([]);
+  });
+
+  test("a large task that fits nowhere does not hold up a small one behind it", () => {
+    const tasks = [aTask({ taskPk: 1, requiredSlots: 8 }), aTask({ taskPk: 2 })];
+    expect(plan(inPool({ jobs: [aJob({ tasks })] })).map(({ taskPk }) => taskPk)).toEqual([2]);
+  });
+
+  test("spread goes round the nodes", () => {
+    const nodes = [aNode({ nodePk: 1, nodeId: "n1" }), aNode({ nodePk: 2, nodeId: "n2" })];
+    const tasks = [1, 2].map((taskPk) => aTask({ taskPk }));
+    expect(new Set(plan(inPool({ nodes, jobs: [aJob({ tasks })] })).map(({ nodePk }) => nodePk)).size).toBe(2);
+  });
+
+  test("pack fills one node before it begins the next", () => {
+    const nodes = [aNode({ nodePk: 1, nodeId: "n1" }), aNode({ nodePk: 2, nodeId: "n2", freeSlots: 2 })];
+    const tasks = [1, 2, 3].map((taskPk) => aTask({ taskPk }));
+    expect(plan(inPool({ fillType: "pack", nodes, jobs: [aJob({ tasks })] })).map(({ nodePk }) => nodePk)).toEqual([
+      2, 2, 1,
+    ]);
+  });
+
+  test("a task gets the node it wishes for while there is room, and another when there is not", () => {
+    const nodes = [aNode({ nodePk: 1, nodeId: "n1", freeSlots: 1 }), aNode({ nodePk: 2, nodeId: "n2" })];
+    const tasks = [1, 2].map((taskPk) => aTask({ taskPk, affinityNodeId: "n1" }));
+    expect(plan(inPool({ nodes, jobs: [aJob({ tasks })] })).map(({ nodePk }) => nodePk)).toEqual([1, 2]);
+  });
+
+  test("a job of higher priority is served first, jobs of equal priority take turns", () => {
+    const jobs = [
+      aJob({ jobPk: 1, tasks: [11, 12, 13].map((taskPk) => aTask({ taskPk })) }),
+      aJob({ jobPk: 2, tasks: [aTask({ taskPk: 21 })] }),
+      aJob({ jobPk: 3, priority: 5, tasks: [aTask({ taskPk: 31 })] }),
+    ];
+    expect(plan(inPool({ jobs })).map(({ taskPk }) => taskPk)).toEqual([31, 11, 21, 12]);
+  });
+
+  test("a job does not get beyond its headroom", () => {
+    const tasks = [1, 2, 3].map((taskPk) => aTask({ taskPk }));
+    expect(plan(inPool({ jobs: [aJob({ headroom: 2, tasks })] }))).toHaveLength(2);
+  });
+});
+
+const pools: fc.Arbitrary<PoolSnapshot> = fc
+  .record({
+    fillType: fc.constantFrom("pack" as const, "spread" as const),
+    free: fc.array(fc.integer({ min: 0, max: 8 }), { maxLength: 12 }),
+    jobs: fc.array(
+      fc.record({
+        priority: fc.integer({ min: -2, max: 2 }),
+        headroom: fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined }),
+        tasks: fc.array(
+          fc.record({
+            requiredSlots: fc.integer({ min: 1, max: 9 }),
+            wish: fc.option(fc.integer({ min: 0, max: 14 }), { nil: undefined }),
+          }),
+          { maxLength: 15 },
+        ),
+      }),
+      { maxLength: 5 },
+    ),
+  })
+  .map(({ fillType, free, jobs }) => ({
+    poolPk: 1,
+    fillType,
+    nodes: free.map((freeSlots, index) => ({ nodePk: index, nodeId: `n${index}`, slots: 8, freeSlots })),
+    jobs: jobs.map(({ priority, headroom, tasks }, jobPk) => ({
+      jobPk,
+      priority,
+      ...(headroom === undefined ? {} : { headroom }),
+      tasks: tasks.map(({ requiredSlots, wish }, index) => ({
+        taskPk: jobPk * 100 + index,
+        requiredSlots,
+        ...(wish === undefined ? {} : { affinityNodeId: `n${wish}` }),
+      })),
+    })),
+  }));
+
+describe("properties of every plan", () => {
+  test("no node is overfilled, no job goes beyond its headroom, no task is placed twice", () => {
+    fc.assert(
+      fc.property(pools, (pool) => {
+        const placements = plan({ pools: [pool] });
+        const tasks = new Map(pool.jobs.flatMap((job) => job.tasks).map((task) => [task.taskPk, task]));
+        for (const node of pool.nodes) {
+          const taken = placements.filter(({ nodePk }) => nodePk === node.nodePk);
+          expect(
+            taken.reduce((sum, { taskPk }) => sum + (tasks.get(taskPk)?.requiredSlots ?? 0), 0),
+          ).toBeLessThanOrEqual(node.freeSlots);
+        }
+        for (const job of pool.jobs)
+          expect(placements.filter(({ jobPk }) => jobPk === job.jobPk).length).toBeLessThanOrEqual(job.headroom ?? 99);
+        expect(new Set(placements.map(({ taskPk }) => taskPk)).size).toBe(placements.length);
+      }),
+    );
+  });
+
+  test("the same snapshot gives the same plan", () => {
+    fc.assert(
+      fc.property(pools, (pool) => {
+        expect(plan({ pools: [pool] })).toEqual(plan({ pools: [pool] }));
+      }),
+    );
+  });
+
+  test("no task is left waiting that still fits on a node, unless its job has no headroom left", () => {
+    fc.assert(
+      fc.property(pools, (pool) => {
+        const placements = plan({ pools: [pool] });
+        const tasks = new Map(pool.jobs.flatMap((job) => job.tasks).map((task) => [task.taskPk, task]));
+        const free = pool.nodes.map(
+          (node) =>
+            node.freeSlots -
+            placements
+              .filter(({ nodePk }) => nodePk === node.nodePk)
+              .reduce((sum, { taskPk }) => sum + (tasks.get(taskPk)?.requiredSlots ?? 0), 0),
+        );
+        for (const job of pool.jobs) {
+          const placed = job.tasks.filter(({ taskPk }) => placements.some((placement) => placement.taskPk === taskPk));
+          if (placed.length === job.headroom) continue;
+          const waiting = job.tasks.filter((task) => !placed.includes(task));
+          for (const task of waiting) expect(Math.max(0, ...free)).toBeLessThan(task.requiredSlots);
+        }
+      }),
+    );
+  });
+});

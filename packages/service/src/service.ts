@@ -1,0 +1,102 @@
+import { operations } from "@kyanite/contract";
+import type { Provider } from "@kyanite/providers";
+import type { Clock, Log } from "@kyanite/runtime";
+import type { Settings } from "./config.ts";
+import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
+import { AgentEndpoint } from "./http/agent-endpoint.ts";
+import { AgentLinks } from "./http/agent-links.ts";
+import { createHandlers } from "./http/handlers.ts";
+import { NodeFiles } from "./http/node-files.ts";
+import { createHttpServer, type Listening, type ListenOptions } from "./http/server.ts";
+import { enforceLimits } from "./loops/enforce-limits.ts";
+import { Leadership } from "./loops/leadership.ts";
+import { runLoop } from "./loops/loop.ts";
+import { resizePools } from "./loops/resize-pools.ts";
+import { scheduleTasks } from "./loops/schedule-tasks.ts";
+import { settleJobs } from "./loops/settle-jobs.ts";
+import { watchNodes } from "./loops/watch-nodes.ts";
+import { ensureAccount, readAccount } from "./store/accounts.ts";
+import { type DatabaseAddress, isDatabaseAway, migrate, openDatabase, waitForDatabase } from "./store/database.ts";
+
+export interface ServiceParts {
+  readonly address: DatabaseAddress;
+  readonly listen: ListenOptions;
+  /** Made when it is missing; its first key becomes this one. */
+  readonly account: { readonly name: string; readonly key: string };
+  readonly settings: Settings;
+  /** A URL, with rights to read and list, of a container in the account's own storage. */
+  readonly containerUrl: (containerName: string) => Promise<string>;
+  /** Made when the service listens, because agents must know where. */
+  readonly createProvider: (listening: Listening) => Promise<Provider>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export interface Service {
+  readonly listening: Listening;
+  readonly provider: Provider;
+  /** Refuses new work, finishes requests, and lets go of the database. Nodes are the provider's to stop. */
+  stop(): Promise<void>;
+}
+
+/** Brings the schema up to date and starts the service; it answers when this resolves. */
+export async function startService(parts: ServiceParts): Promise<Service> {
+  const { address, settings, clock, log } = parts;
+  const database = openDatabase({ ...address, maxConnections: settings.databaseConnections });
+  await waitForDatabase(database, clock, 30);
+  await migrate(database, clock.now());
+  await ensureAccount(database, parts.account.name, parts.account.key, clock.now());
+
+  const links = new AgentLinks({
+    database,
+    clock,
+    log,
+    heartbeatSeconds: settings.heartbeatSeconds,
+    sampleSeconds: settings.sampleSeconds,
+    orderFor: async (run) => {
+      const names = autoStorageContainers(run);
+      const urls = new Map(
+        await Promise.all(names.map(async (name) => [name, await parts.containerUrl(name)] as const)),
+      );
+      return runOrder(run, { accountUrl: listening.httpUrl, containerUrl: (name) => urls.get(name) ?? "" });
+    },
+  });
+  const nodeFiles = new NodeFiles((nodePk, order) => links.send(nodePk, order), clock);
+  const agents = new AgentEndpoint({ database, links, nodeFiles, log });
+  const server = createHttpServer({
+    operations,
+    handlers: createHandlers({ database, nodeFiles, quotas: settings }),
+    findAccount: (name) => readAccount(database, name),
+    isDatabaseAway,
+    agents,
+    clock,
+    log,
+  });
+  const listening = await server.listen(parts.listen);
+  const provider = await parts.createProvider(listening);
+  const leadership = new Leadership((onClose) => openDatabase({ ...address, maxConnections: 1, onClose }), log);
+  const stopping = new AbortController();
+  const stopListening = await links.start();
+  const loops = [
+    scheduleTasks(database, { tasksPerPool: settings.placementsPerRound, jobsPerPool: 50 }),
+    resizePools(database, provider, log),
+    settleJobs(database),
+    enforceLimits(database),
+    watchNodes(database, settings.nodeSilentSeconds, log),
+  ].map((loop) => runLoop(loop, { database, leadership, clock, log }, stopping.signal));
+
+  return {
+    listening,
+    provider,
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+      await server.close();
+      await links.close();
+      agents.close();
+      await stopListening().catch(() => {});
+      await leadership.close();
+      await database.end({ timeout: 5 });
+    },
+  };
+}

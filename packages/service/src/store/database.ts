@@ -1,0 +1,136 @@
+import { readdir, readFile } from "node:fs/promises";
+import type { Clock } from "@kyanite/runtime";
+import postgres from "postgres";
+
+type Types = { bigint: number };
+
+/** What store functions take: a connection pool or a transaction. */
+export type Sql = postgres.ISql<Types>;
+
+/** The connection pool. */
+export type Database = postgres.Sql<Types>;
+
+/** Where a database is: a URL, or the embedded server's own address. */
+export interface DatabaseAddress {
+  readonly url?: string;
+  /** A host that begins with a slash is the directory of a Unix socket. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
+  readonly password?: string;
+  readonly database?: string;
+}
+
+export interface DatabaseOptions extends DatabaseAddress {
+  readonly maxConnections: number;
+  /** Called when a connection of the pool has closed. */
+  readonly onClose?: () => void;
+}
+
+const migrationsDirectory = new URL("../../migrations/", import.meta.url);
+
+/** Opens a pool; no connection is made before the first statement. */
+export function openDatabase({ url, maxConnections, onClose, ...address }: DatabaseOptions): Database {
+  const options: postgres.Options<{ bigint: postgres.PostgresType<number> }> = {
+    ...address,
+    max: maxConnections,
+    connect_timeout: 5,
+    backoff: (retries: number) => Math.min(2, 0.05 * 2 ** retries),
+    onnotice: () => {},
+    ...(onClose ? { onclose: onClose } : {}),
+    transform: { undefined: null, column: { from: postgres.toCamel } },
+    types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
+    connection: {
+      application_name: "kyanite",
+      // The hot statements have one good plan whatever their parameters; planning them anew each time costs more
+      // than running them, and a plan made on an empty table must not be kept by chance.
+      plan_cache_mode: "force_generic_plan",
+      jit: false,
+    },
+  };
+  return url === undefined ? postgres(options) : postgres(url, options);
+}
+
+/** SQLSTATEs of a transaction that lost against another and will succeed when it is run again. */
+const retryable = new Set(["40001", "40P01"]);
+
+/** Runs `work` in one transaction, again when it was the victim of a deadlock. */
+export async function transaction<T>(database: Database, work: (sql: Sql) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const [result] = await database.begin(async (sql) => [await work(sql)] as const);
+      return result;
+    } catch (cause) {
+      if (attempt === 5 || !retryable.has(sqlState(cause) ?? "")) throw cause;
+    }
+  }
+}
+
+/** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
+export function sqlState(cause: unknown): string | undefined {
+  if (!(cause instanceof Error) || !("code" in cause)) return undefined;
+  return typeof cause.code === "string" ? cause.code : undefined;
+}
+
+/** Whether the database could not be reached or is going away, so that trying again later makes sense. */
+export function isDatabaseAway(cause: unknown): boolean {
+  const code = sqlState(cause) ?? "";
+  return (
+    /^(08|57P0|53)/.test(code) ||
+    ["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT", "ECONNREFUSED"].includes(
+      code,
+    ) ||
+    ["ECONNRESET", "ENOENT", "EPIPE"].includes(code)
+  );
+}
+
+/**
+ * Brings the schema up to date, forward only; any number of servers may start at once.
+ * @throws when the database was written by a newer Kyanite.
+ */
+export async function migrate(database: Database, now: Date): Promise<void> {
+  const files = (await readdir(migrationsDirectory)).filter((name) => /^\d{4}-.*\.sql$/.test(name)).sort();
+  await database.begin(async (sql) => {
+    await sql`select pg_advisory_xact_lock(${advisoryKey("migrate")})`;
+    await sql`
+      create table if not exists schema_migration (version integer primary key, applied_time timestamptz not null)`;
+    const applied = await sql<{ version: number }[]>`select version from schema_migration order by version`;
+    const newest = applied.at(-1)?.version ?? 0;
+    if (newest > files.length)
+      throw new Error(
+        `The database has schema ${newest}, this Kyanite knows only up to ${files.length}. Start the newer Kyanite that wrote it, or choose another database.`,
+      );
+    for (const [index, file] of files.entries()) {
+      if (index < newest) continue;
+      await sql.unsafe(await readFile(new URL(file, migrationsDirectory), "utf8"));
+      await sql`insert into schema_migration values (${index + 1}, ${now})`;
+    }
+  });
+}
+
+/** A stable 31-bit number for a name, for PostgreSQL's advisory locks. */
+export function advisoryKey(name: string): number {
+  let hash = 17;
+  for (const character of `kyanite:${name}`)
+    hash = (Math.imul(hash, 31) + (character.codePointAt(0) ?? 0)) & 0x7fffffff;
+  return hash;
+}
+
+/** Waits until the database answers, for at most `seconds`. */
+export async function waitForDatabase(database: Database, clock: Clock, seconds: number): Promise<void> {
+  const deadline = clock.now().getTime() + seconds * 1000;
+  for (;;) {
+    try {
+      await database`select 1`;
+      return;
+    } catch (cause) {
+      if (!isDatabaseAway(cause) || clock.now().getTime() > deadline) throw cause;
+      await clock.sleep(100);
+    }
+  }
+}
+
+/** A value as text for a statement that says `::text::jsonb`; one parameter carries a whole set of rows. */
+export function asJson(value: unknown): string {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,150 @@
+import type { Account } from "../domain/account.ts";
+import type { Filter } from "../domain/filter.ts";
+import type { Job } from "../domain/job.ts";
+import { asJson, type Sql } from "./database.ts";
+import { type FilterColumns, filterToSql } from "./filter.ts";
+
+export type NewJob = Omit<Job, "pk" | "etag">;
+
+const equality = ["eq", "ne"] as const;
+
+/** What `$filter` may say of jobs. */
+export const jobFilterColumns: FilterColumns = {
+  id: { column: "key", type: "id" },
+  state: { column: "state", type: "state", operators: equality },
+  stateTransitionTime: { column: "state_transition_time", type: "time" },
+  creationTime: { column: "creation_time", type: "time" },
+  lastModified: { column: "last_modified", type: "time" },
+  "executionInfo/startTime": { column: "start_time", type: "time" },
+  "executionInfo/endTime": { column: "end_time", type: "time" },
+  "executionInfo/poolId": { column: "pool_key", type: "id" },
+};
+
+/** Inserts a job; undefined when the account has one of that id. */
+export async function insertJob(sql: Sql, job: NewJob): Promise<{ pk: number; etag: string } | undefined> {
+  const [inserted] = await sql<{ pk: number; etag: string }[]>`
+    insert into job (
+      account_pk, key, id, last_modified, creation_time, state, state_transition_time, pool_key, pool_id, priority,
+      max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, wall_clock_end, start_time, spec
+    ) values (
+      ${job.accountPk}, ${job.id.toLowerCase()}, ${job.id}, ${job.lastModified}, ${job.creationTime}, ${job.state},
+      ${job.stateTransitionTime}, ${job.poolKey}, ${job.poolId}, ${job.priority}, ${job.maxParallelTasks},
+      ${job.usesTaskDependencies}, ${job.onAllTasksComplete}, ${job.onTaskFailure}, ${job.wallClockEnd},
+      ${job.startTime}, ${asJson(job.spec)}::text::jsonb
+    ) on conflict (account_pk, key) do nothing
+    returning pk, etag`;
+  return inserted;
+}
+
+export async function readJob(sql: Sql, account: Account, id: string): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`select * from job where account_pk = ${account.pk} and key = ${id.toLowerCase()}`;
+  return job;
+}
+
+export async function readJobsByPk(sql: Sql, pks: readonly number[]): Promise<Job[]> {
+  return sql<Job[]>`select * from job where pk = any(${[...pks]}::bigint[])`;
+}
+
+export async function lockJob(sql: Sql, account: Account, id: string): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`
+    select * from job where account_pk = ${account.pk} and key = ${id.toLowerCase()} for no key update`;
+  return job;
+}
+
+export async function lockJobByPk(sql: Sql, pk: number): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`select * from job where pk = ${pk} for no key update`;
+  return job;
+}
+
+/**
+ * The job to which tasks are added, kept from changing state until they are in. Where tasks may depend on each other
+ * only one writer adds at a time: the end of a task and the insertion of another that waits for it must not miss
+ * each other.
+ */
+export async function lockJobForTasks(sql: Sql, account: Account, id: string): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`
+    select * from job where account_pk = ${account.pk} and key = ${id.toLowerCase()} for share`;
+  if (job?.usesTaskDependencies) await sql`select pk from job where pk = ${job.pk} for no key update`;
+  return job;
+}
+
+/** Saves what may change after creation. A client's change gets a new ETag and `lastModified`; the service's does not. */
+export async function saveJob(sql: Sql, job: Job, by: "client" | "service"): Promise<{ etag: string }> {
+  const [saved] = await sql<{ etag: string }[]>`
+    update job set
+      last_modified = ${job.lastModified},
+      etag = ${by === "client" ? sql`next_etag()` : sql`etag`},
+      state = ${job.state},
+      state_transition_time = ${job.stateTransitionTime},
+      previous_state = ${job.previousState},
+      previous_state_transition_time = ${job.previousStateTransitionTime},
+      pool_key = ${job.poolKey},
+      pool_id = ${job.poolId},
+      priority = ${job.priority},
+      max_parallel_tasks = ${job.maxParallelTasks},
+      on_all_tasks_complete = ${job.onAllTasksComplete},
+      disable_tasks = ${job.disableTasks},
+      wall_clock_end = ${job.wallClockEnd},
+      end_time = ${job.endTime},
+      terminate_reason = ${job.terminateReason},
+      scheduling_error = ${job.schedulingError ? asJson(job.schedulingError) : null}::text::jsonb,
+      spec = ${asJson(job.spec)}::text::jsonb
+    where pk = ${job.pk}
+    returning etag`;
+  return { etag: saved?.etag ?? job.etag };
+}
+
+/** One page of jobs in the order of their keys, beginning after `after`. */
+export async function listJobs(
+  sql: Sql,
+  account: Account,
+  page: { filter?: Filter; after?: string; limit: number },
+): Promise<Job[]> {
+  return sql<Job[]>`
+    select * from job
+    where account_pk = ${account.pk} and key > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, jobFilterColumns)}` : sql``}
+    order by key limit ${page.limit}`;
+}
+
+/** Jobs on their way to another state. */
+export async function readMovingJobs(sql: Sql): Promise<Job[]> {
+  return sql<Job[]>`
+    select * from job where state in ('disabling', 'enabling', 'terminating', 'deleting') order by pk limit 100`;
+}
+
+/** Jobs whose wall clock has run out. */
+export async function readExpiredJobs(sql: Sql, now: Date): Promise<Job[]> {
+  return sql<Job[]>`
+    select * from job
+    where wall_clock_end <= ${now} and state in ('active', 'disabling', 'disabled', 'enabling') limit 100`;
+}
+
+export async function deleteJob(sql: Sql, pk: number): Promise<void> {
+  await sql`delete from task_count where job_pk = ${pk}`;
+  await sql`delete from job where pk = ${pk}`;
+}
+
+/** Which of these jobs are active; they stay so until the transaction ends. */
+export async function lockJobsForPlacement(sql: Sql, pks: readonly number[]): Promise<number[]> {
+  const rows = await sql<{ pk: number }[]>`
+    select pk from job where pk = any(${[...pks]}::bigint[]) and state = 'active' order by pk for share`;
+  return rows.map(({ pk }) => pk);
+}
+
+/** Which of these jobs end when their tasks are complete, and whose tasks are. */
+export async function readJobsWithCompleteTasks(sql: Sql, pks: readonly number[]): Promise<number[]> {
+  const rows = await sql<{ pk: number }[]>`
+    select j.pk from job j
+    where j.pk = any(${[...pks]}::bigint[]) and j.on_all_tasks_complete = 'terminatejob'
+      and (select coalesce(sum(c.active + c.running), 0) from task_count c where c.job_pk = j.pk) = 0
+    order by j.pk`;
+  return rows.map(({ pk }) => pk);
+}
+
+/** How many jobs count towards the quota: all that are not completed and not being deleted. */
+export async function countOpenJobs(sql: Sql, account: Account): Promise<number> {
+  const [row] = await sql<{ count: number }[]>`
+    select count(*) from job where account_pk = ${account.pk} and state not in ('completed', 'deleting')`;
+  return row?.count ?? 0;
+}

@@ -1,0 +1,220 @@
+import type { StartTask } from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import type { Filter } from "../domain/filter.ts";
+import type { NodeLoad } from "../domain/load.ts";
+import { connectedStates, type Node, nodeStatesBefore, schedulableStates } from "../domain/node.ts";
+import type { Pool } from "../domain/pool.ts";
+import { asJson, type Sql } from "./database.ts";
+import { type FilterColumns, filterToSql } from "./filter.ts";
+
+const equality = ["eq", "ne"] as const;
+
+/** What `$filter` may say of nodes. */
+export const nodeFilterColumns: FilterColumns = {
+  state: { column: "state", type: "state", operators: equality },
+  stateTransitionTime: { column: "state_transition_time", type: "time" },
+  lastBootTime: { column: "last_boot_time", type: "time" },
+  allocationTime: { column: "allocation_time", type: "time" },
+  "startTaskInfo/state": { column: "(start_task_info ->> 'state')", type: "state", operators: equality },
+  "startTaskInfo/result": { column: "(start_task_info ->> 'result')", type: "state", operators: equality },
+  "startTaskInfo/exitCode": { column: "(start_task_info ->> 'exitCode')::integer", type: "integer" },
+  "startTaskInfo/startTime": { column: "(start_task_info ->> 'startTime')::timestamptz", type: "time" },
+  "startTaskInfo/endTime": { column: "(start_task_info ->> 'endTime')::timestamptz", type: "time" },
+};
+
+export interface NewNode {
+  readonly id: string;
+  readonly isDedicated: boolean;
+}
+
+/** Inserts nodes in `creating`; each gets its secret when its provider is asked for it. */
+export async function insertNodes(sql: Sql, pool: Pool, nodes: readonly NewNode[], now: Date): Promise<void> {
+  const rows = nodes.map(({ id, isDedicated }) => ({ id, is_dedicated: isDedicated }));
+  await sql`
+    insert into node (pool_pk, id, state, state_transition_time, is_dedicated, allocation_time, slots)
+    select ${pool.pk}, id, 'creating', ${now}::timestamptz, is_dedicated, ${now}::timestamptz, ${pool.taskSlotsPerNode}
+    from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (id text, is_dedicated boolean)`;
+}
+
+/** Gives nodes new secrets, of which only the SHA-256 is kept. */
+export async function saveTokens(sql: Sql, tokens: readonly { id: string; tokenHash: string }[]): Promise<void> {
+  const rows = tokens.map(({ id, tokenHash }) => ({ id, token_hash: tokenHash }));
+  await sql`
+    update node set token_hash = decode(g.token_hash, 'hex')
+    from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (id text, token_hash text)
+    where node.id = g.id`;
+}
+
+/** Marks nodes as leaving; they get no more tasks, and go when the last one has ended. */
+export async function leavePool(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
+  await sql`
+    update node set state = 'leavingpool', state_transition_time = ${now}
+    where pk = any(${[...pks]}::bigint[]) and state = any(${nodeStatesBefore("leave")})`;
+}
+
+/** The node whose agent presents this secret; undefined when there is none. */
+export async function readNodeOfAgent(sql: Sql, id: string, tokenHash: string): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`
+    select * from node where id = ${id} and token_hash = decode(${tokenHash}, 'hex') and state <> 'leavingpool'`;
+  return node;
+}
+
+export async function readNodesOfPool(sql: Sql, poolPk: number): Promise<Node[]> {
+  return sql<Node[]>`select * from node where pool_pk = ${poolPk} order by id`;
+}
+
+export async function readNode(sql: Sql, pool: Pool, id: string): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`select * from node where pool_pk = ${pool.pk} and id = ${id.toLowerCase()}`;
+  return node;
+}
+
+/** One page of a pool's nodes in the order of their ids, beginning after `after`. */
+export async function listNodes(
+  sql: Sql,
+  pool: Pool,
+  page: { filter?: Filter; after?: string; limit: number },
+): Promise<Node[]> {
+  return sql<Node[]>`
+    select * from node
+    where pool_pk = ${pool.pk} and id > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, nodeFilterColumns)}` : sql``}
+    order by id limit ${page.limit}`;
+}
+
+/** Locks nodes in the order in which everybody locks nodes. */
+export async function lockNodes(sql: Sql, pks: readonly number[]): Promise<Node[]> {
+  return sql<Node[]>`select * from node where pk = any(${[...pks]}::bigint[]) order by pk for no key update`;
+}
+
+export async function lockNodeOfStartRun(sql: Sql, runId: string): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`select * from node where start_run_id = ${runId} for no key update`;
+  return node;
+}
+
+export async function saveNode(sql: Sql, node: Node): Promise<void> {
+  await sql`
+    update node set
+      state = ${node.state},
+      state_transition_time = ${node.stateTransitionTime},
+      scheduling_state = ${node.schedulingState},
+      last_boot_time = ${node.lastBootTime},
+      last_seen = ${node.lastSeen},
+      ip_address = ${node.ipAddress},
+      agent_version = ${node.agentVersion},
+      start_task = ${node.startTask ? asJson(node.startTask satisfies StartTask) : null}::text::jsonb,
+      start_run_id = ${node.startRunId},
+      start_task_info = ${node.startTaskInfo ? asJson(node.startTaskInfo) : null}::text::jsonb,
+      errors = ${node.errors ? asJson(node.errors) : null}::text::jsonb
+    where pk = ${node.pk}`;
+}
+
+/**
+ * Changes what nodes carry, in one statement. A node that gets its first task is `running`, one whose last task ends
+ * is `idle`, or `offline` when its scheduling is disabled; a node in any other state keeps it.
+ */
+export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date): Promise<void> {
+  if (loads.length === 0) return;
+  await sql`
+    update node n set
+      used_slots = n.used_slots + g.slots,
+      running_tasks = n.running_tasks + g.tasks,
+      total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks),
+      total_tasks_succeeded = n.total_tasks_succeeded + coalesce(g.succeeded, 0),
+      state = next.state,
+      state_transition_time = case when next.state = n.state then n.state_transition_time else ${now} end
+    from jsonb_populate_recordset(
+      null::node_load, ${asJson(loads.map(({ nodePk, ...load }) => ({ node_pk: nodePk, ...load })))}::text::jsonb
+    ) as g
+    join node old on old.pk = g.node_pk
+    cross join lateral (
+      select case
+        when old.state not in ('idle', 'running') then old.state
+        when old.running_tasks + g.tasks > 0 then 'running'
+        when old.scheduling_state = 'disabled' then 'offline'
+        else 'idle'
+      end as state
+    ) as next
+    where n.pk = g.node_pk`;
+}
+
+/** Notes that these nodes have just been heard of. */
+export async function touchNodes(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
+  await sql`update node set last_seen = ${now} where pk = any(${[...pks]}::bigint[])`;
+}
+
+/** Nodes that ought to be connected and have not been heard of since an instant. */
+export async function nodesSilentSince(sql: Sql, instant: Date): Promise<Node[]> {
+  return sql<Node[]>`
+    select * from node where last_seen < ${instant} and state = any(${[...connectedStates]}) order by pk limit 1000`;
+}
+
+/** The nodes a provider should be running, and those it should not. */
+export async function readAllNodes(sql: Sql): Promise<(Node & { readonly poolId: string; readonly vmSize: string })[]> {
+  return sql<(Node & { poolId: string; vmSize: string })[]>`
+    select n.*, p.id as pool_id, p.vm_size from node n join pool p on p.pk = n.pool_pk order by n.pk`;
+}
+
+export async function deleteNodes(sql: Sql, pks: readonly number[]): Promise<void> {
+  await sql`delete from node where pk = any(${[...pks]}::bigint[])`;
+}
+
+/** Which of these nodes may take tasks; they stay so until the transaction ends. */
+export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): Promise<number[]> {
+  const rows = await sql<{ pk: number }[]>`
+    select pk from node
+    where pk = any(${[...pks]}::bigint[]) and state = any(${[...schedulableStates]}) and scheduling_state = 'enabled'
+    order by pk for no key update`;
+  return rows.map(({ pk }) => pk);
+}
+
+/** Asks a node's agent to remove a directory; nothing happens when the node is gone. */
+export async function insertDirectoryRemoval(sql: Sql, nodeId: string, directory: string): Promise<number | undefined> {
+  const [node] = await sql<{ nodePk: number }[]>`
+    insert into directory_removal (node_pk, directory)
+    select pk, ${directory} from node where id = ${nodeId}
+    returning node_pk`;
+  return node?.nodePk;
+}
+
+/** Directories that agents should remove; they are forgotten when the transaction commits. */
+export async function takeDirectoryRemovals(
+  sql: Sql,
+  nodePks: readonly number[],
+): Promise<{ nodePk: number; directory: string }[]> {
+  return sql<{ nodePk: number; directory: string }[]>`
+    delete from directory_removal where node_pk = any(${[...nodePks]}::bigint[]) returning node_pk, directory`;
+}
+
+/** How many nodes of each kind and state a pool has. */
+export interface PoolCounts {
+  readonly poolId: string;
+  readonly poolKey: string;
+  readonly counts: readonly { readonly state: Node["state"]; readonly isDedicated: boolean; readonly nodes: number }[];
+}
+
+/** What `$filter` may say of node counts. */
+const nodeCountFilterColumns: FilterColumns = { poolId: { column: "p.key", type: "id", operators: ["eq"] } };
+
+/** One page of pools with their node counts, in the order of their keys; pools without nodes are among them. */
+export async function listNodeCounts(
+  sql: Sql,
+  account: Account,
+  page: { filter?: Filter; after?: string; limit: number },
+): Promise<PoolCounts[]> {
+  return sql<PoolCounts[]>`
+    select p.id as pool_id, p.key as pool_key, coalesce((
+      select jsonb_agg(jsonb_build_object('state', c.state, 'isDedicated', c.is_dedicated, 'nodes', c.nodes))
+      from (
+        select n.state, n.is_dedicated, count(*) as nodes from node n where n.pool_pk = p.pk group by 1, 2
+      ) c
+    ), '[]') as counts
+    from pool p
+    where p.account_pk = ${account.pk} and p.key > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, nodeCountFilterColumns)}` : sql``}
+    order by p.key limit ${page.limit}`;
+}
+
+export async function readNodeById(sql: Sql, id: string): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`select * from node where id = ${id} and state <> 'leavingpool'`;
+  return node;
+}

@@ -1,0 +1,38 @@
+import type { Run, StartTaskRun, TaskRun } from "../domain/run.ts";
+import type { Sql } from "./database.ts";
+
+/** Which runs a node should have. */
+export interface WantedRun {
+  readonly nodePk: number;
+  readonly runId: string;
+}
+
+/** Everything that should be running on these nodes now. */
+export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Promise<WantedRun[]> {
+  return sql<WantedRun[]>`
+    select node_pk, run_id from task
+    where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running') and run_id is not null
+    union all
+    select pk, start_run_id from node where pk = any(${[...nodePks]}::bigint[]) and start_run_id is not null`;
+}
+
+/** The runs with these ids that are still wanted. */
+export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
+  const tasks = await sql<TaskRun[]>`
+    select 'task' as kind, t.run_id, a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated,
+      j.id as job_id, j.spec as job_spec, t.id as task_id, t.spec as task_spec, t.retry_count
+    from task t
+    join job j on j.pk = t.job_pk
+    join node n on n.pk = t.node_pk
+    join pool p on p.pk = n.pool_pk
+    join account a on a.pk = p.account_pk
+    where t.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running'`;
+  const startTasks = await sql<StartTaskRun[]>`
+    select 'startTask' as kind, n.start_run_id as run_id, a.name as account_name, p.id as pool_id, n.id as node_id,
+      n.is_dedicated, n.start_task
+    from node n
+    join pool p on p.pk = n.pool_pk
+    join account a on a.pk = p.account_pk
+    where n.start_run_id = any(${[...runIds]}::uuid[]) and n.start_task is not null`;
+  return [...tasks, ...startTasks];
+}

@@ -1,0 +1,306 @@
+import type { TaskAddParameter } from "@kyanite/contract";
+import type { Filter } from "../domain/filter.ts";
+import type { Job } from "../domain/job.ts";
+import type { NewTask } from "../domain/new-task.ts";
+import { type Task, taskStatesBefore } from "../domain/task.ts";
+import { asJson, type Sql } from "./database.ts";
+import { type FilterColumns, filterToSql } from "./filter.ts";
+
+const equality = ["eq", "ne"] as const;
+
+/** What `$filter` may say of tasks. */
+export const taskFilterColumns: FilterColumns = {
+  id: { column: "key", type: "id" },
+  state: { column: "state", type: "state", operators: equality },
+  stateTransitionTime: { column: "state_transition_time", type: "time" },
+  creationTime: { column: "creation_time", type: "time" },
+  lastModified: { column: "last_modified", type: "time" },
+  lastModifiedTime: { column: "last_modified", type: "time" },
+  "executionInfo/startTime": { column: "start_time", type: "time" },
+  "executionInfo/endTime": { column: "end_time", type: "time" },
+  "executionInfo/exitCode": { column: "exit_code", type: "integer" },
+  "executionInfo/result": { column: "result", type: "state", operators: equality },
+};
+
+export interface InsertedTask {
+  readonly pk: number;
+  readonly key: string;
+  readonly etag: string;
+}
+
+/** Inserts tasks in one statement; those whose id the job already has are left out of the answer. */
+export async function insertTasks(sql: Sql, job: Job, tasks: readonly NewTask[], now: Date): Promise<InsertedTask[]> {
+  const rows = tasks.map(({ parentKeys, parentRanges, ...task }) => ({
+    key: task.key,
+    id: task.id,
+    number: task.number,
+    queue_rank: task.queueRank,
+    required_slots: task.requiredSlots,
+    waiting_for: parentKeys.length + parentRanges.reduce((total, { start, end }) => total + end - start + 1, 0),
+    spec: task.spec,
+  }));
+  const inserted = await sql<InsertedTask[]>`
+    insert into task (
+      job_pk, key, id, number, last_modified, creation_time, state, state_transition_time, queue_rank, required_slots,
+      waiting_for, spec
+    )
+    select ${job.pk}, key, id, number, ${now}::timestamptz, ${now}::timestamptz, 'active', ${now}::timestamptz,
+      queue_rank, required_slots, waiting_for, spec
+    from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (
+      key text, id text, number bigint, queue_rank smallint, required_slots integer, waiting_for integer, spec jsonb
+    )
+    on conflict (job_pk, key) do nothing
+    returning pk, key, etag`;
+  await insertDependencies(sql, job, tasks, inserted);
+  return inserted;
+}
+
+async function insertDependencies(
+  sql: Sql,
+  job: Job,
+  tasks: readonly NewTask[],
+  inserted: readonly InsertedTask[],
+): Promise<void> {
+  const pks = new Map(inserted.map(({ key, pk }) => [key, pk]));
+  const children = tasks.flatMap((task) => {
+    const pk = pks.get(task.key);
+    const isWaiting = task.parentKeys.length > 0 || task.parentRanges.length > 0;
+    return pk !== undefined && isWaiting ? [{ pk, ...task }] : [];
+  });
+  if (children.length === 0) return;
+  const single = children.flatMap(({ pk, parentKeys }) => parentKeys.map((parent) => ({ pk, parent })));
+  const ranges = children.flatMap(({ pk, parentRanges }) =>
+    parentRanges.map(({ start, end }) => ({ pk, from: start, to: end })),
+  );
+  await sql`
+    insert into task_dependency (job_pk, parent_key, child_pk)
+    select ${job.pk}, parent, pk from jsonb_to_recordset(${asJson(single)}::text::jsonb) as d (parent text, pk bigint)`;
+  await sql`
+    insert into task_dependency_range (job_pk, range_start, range_end, child_pk)
+    select ${job.pk}, "from", "to", pk
+    from jsonb_to_recordset(${asJson(ranges)}::text::jsonb) as d ("from" bigint, "to" bigint, pk bigint)`;
+  await sql`
+    with satisfied as (
+      select d.child_pk, count(*) as parents
+      from task_dependency d join task p on p.job_pk = d.job_pk and p.key = d.parent_key and p.is_satisfied
+      where d.job_pk = ${job.pk} and d.child_pk = any(${children.map(({ pk }) => pk)}::bigint[])
+      group by d.child_pk
+      union all
+      select r.child_pk, count(distinct p.number)
+      from task_dependency_range r
+      join task p on p.job_pk = r.job_pk and p.number between r.range_start and r.range_end and p.is_satisfied
+      where r.job_pk = ${job.pk} and r.child_pk = any(${children.map(({ pk }) => pk)}::bigint[])
+      group by r.child_pk
+    )
+    update task set waiting_for = waiting_for - s.parents
+    from (select child_pk, sum(parents)::int as parents from satisfied group by child_pk) s
+    where task.pk = s.child_pk`;
+}
+
+/**
+ * Lets the tasks go on that wait for these, which have just become satisfied: one less to wait for, for each task id
+ * and each integer of a range that is satisfied for the first time.
+ */
+export async function releaseDependents(sql: Sql, parents: readonly Task[]): Promise<void> {
+  const jobPks = [...new Set(parents.map(({ jobPk }) => jobPk))];
+  const pks = parents.map(({ pk }) => pk);
+  // Whoever adds tasks to such a job holds its row; waiting here makes the new tasks' dependencies visible.
+  await sql`select pk from job where pk = any(${jobPks}::bigint[]) order by pk for share`;
+  await sql`
+    with parent as (select pk, job_pk, key, number from task where pk = any(${pks}::bigint[])),
+    released as (
+      select d.child_pk, count(*) as parents
+      from task_dependency d join parent p on p.job_pk = d.job_pk and p.key = d.parent_key
+      group by d.child_pk
+      union all
+      select r.child_pk, count(distinct p.number)
+      from parent p
+      join task_dependency_range r on r.job_pk = p.job_pk and p.number between r.range_start and r.range_end
+      where not exists (
+        select from task other
+        where other.job_pk = p.job_pk and other.number = p.number and other.is_satisfied
+          and other.pk <> all(${pks}::bigint[])
+      )
+      group by r.child_pk
+    )
+    update task set waiting_for = waiting_for - s.parents
+    from (select child_pk, sum(parents)::int as parents from released group by child_pk) s
+    where task.pk = s.child_pk`;
+}
+
+export async function readTask(sql: Sql, job: Job, id: string): Promise<Task | undefined> {
+  const [task] = await sql<Task[]>`select * from task where job_pk = ${job.pk} and key = ${id.toLowerCase()}`;
+  return task;
+}
+
+export async function lockTask(sql: Sql, job: Job, id: string): Promise<Task | undefined> {
+  const [task] = await sql<Task[]>`
+    select * from task where job_pk = ${job.pk} and key = ${id.toLowerCase()} for no key update`;
+  return task;
+}
+
+/** The tasks that have these runs, in the order in which everybody locks tasks. */
+export async function lockTasksOfRuns(sql: Sql, runIds: readonly string[]): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task where run_id = any(${[...runIds]}::uuid[]) order by pk for no key update`;
+}
+
+/** The tasks that are on these nodes, in the order in which everybody locks tasks. */
+export async function lockTasksOnNodes(sql: Sql, nodePks: readonly number[]): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task
+    where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running')
+    order by pk for no key update`;
+}
+
+/** One page of a job's tasks in the order of their keys, beginning after `after`. */
+export async function listTasks(
+  sql: Sql,
+  job: Job,
+  page: { filter?: Filter; after?: string; limit: number },
+): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task
+    where job_pk = ${job.pk} and key > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, taskFilterColumns)}` : sql``}
+    order by key limit ${page.limit}`;
+}
+
+/** Saves what the service changes in tasks, in one statement. ETags stay: they belong to clients' changes. */
+export async function saveTasks(sql: Sql, tasks: readonly Task[]): Promise<void> {
+  if (tasks.length === 0) return;
+  const rows = tasks.map((task) => ({
+    pk: task.pk,
+    state: task.state,
+    state_transition_time: task.stateTransitionTime,
+    previous_state: task.previousState,
+    previous_state_transition_time: task.previousStateTransitionTime,
+    is_satisfied: task.isSatisfied,
+    retry_count: task.retryCount,
+    last_retry_time: task.lastRetryTime,
+    requeue_count: task.requeueCount,
+    last_requeue_time: task.lastRequeueTime,
+    internal_retry_count: task.internalRetryCount,
+    start_time: task.startTime,
+    end_time: task.endTime,
+    exit_code: task.exitCode,
+    result: task.result,
+    failure_info: task.failureInfo,
+    node_pk: task.nodePk,
+    run_id: task.runId,
+  }));
+  await sql`
+    update task set
+      state = g.state,
+      state_transition_time = g.state_transition_time,
+      previous_state = g.previous_state,
+      previous_state_transition_time = g.previous_state_transition_time,
+      is_satisfied = g.is_satisfied,
+      retry_count = g.retry_count,
+      last_retry_time = g.last_retry_time,
+      requeue_count = g.requeue_count,
+      last_requeue_time = g.last_requeue_time,
+      internal_retry_count = g.internal_retry_count,
+      start_time = g.start_time,
+      end_time = g.end_time,
+      exit_code = g.exit_code,
+      result = g.result,
+      failure_info = g.failure_info,
+      node_pk = g.node_pk,
+      run_id = g.run_id
+    from jsonb_populate_recordset(null::task, ${asJson(rows)}::text::jsonb) as g
+    where task.pk = g.pk`;
+}
+
+/** A client's change of one task: saves it with a new ETag. */
+export async function touchTask(sql: Sql, task: Task, spec: TaskAddParameter, now: Date): Promise<{ etag: string }> {
+  const [saved] = await sql<{ etag: string }[]>`
+    update task set etag = next_etag(), last_modified = ${now}, spec = ${asJson(spec)}::text::jsonb
+    where pk = ${task.pk} returning etag`;
+  return { etag: saved?.etag ?? task.etag };
+}
+
+export interface PlacedTask {
+  readonly taskPk: number;
+  readonly nodePk: number;
+}
+
+/**
+ * Starts tasks on nodes in one statement, and leaves out those that are no longer waiting. The caller holds the nodes
+ * and jobs.
+ * @returns slots and number of tasks placed on each node
+ */
+export async function startTasks(
+  sql: Sql,
+  placements: readonly PlacedTask[],
+  now: Date,
+): Promise<{ nodePk: number; slots: number; tasks: number }[]> {
+  const rows = placements.map(({ taskPk, nodePk }) => ({ task_pk: taskPk, node_pk: nodePk }));
+  return sql<{ nodePk: number; slots: number; tasks: number }[]>`
+    with started as (
+      update task t set
+        state = 'running', state_transition_time = ${now}, previous_state = t.state,
+        previous_state_transition_time = t.state_transition_time, start_time = ${now}, node_pk = n.pk,
+        run_id = gen_random_uuid(), node_info = jsonb_build_object('poolId', p.id, 'nodeId', n.id)
+      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (task_pk bigint, node_pk bigint)
+      join node n on n.pk = g.node_pk
+      join pool p on p.pk = n.pool_pk
+      where t.pk = g.task_pk and t.state = any(${taskStatesBefore("start").filter((state) => state === "active")})
+        and t.waiting_for = 0
+      returning t.node_pk, t.required_slots
+    )
+    select node_pk, sum(required_slots)::int as slots, count(*)::int as tasks from started group by node_pk`;
+}
+
+/** Gives tasks that stay on their node a new run there, after an exit that is tried again. */
+export async function restartTasks(sql: Sql, pks: readonly number[]): Promise<void> {
+  if (pks.length === 0) return;
+  await sql`update task set run_id = gen_random_uuid() where pk = any(${[...pks]}::bigint[])`;
+}
+
+export interface TaskCountsRow {
+  readonly active: number;
+  readonly running: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly activeSlots: number;
+  readonly runningSlots: number;
+  readonly succeededSlots: number;
+  readonly failedSlots: number;
+}
+
+/** Exact at every moment, whatever the number of tasks. */
+export async function readTaskCounts(sql: Sql, job: Job): Promise<TaskCountsRow> {
+  const [row] = await sql<TaskCountsRow[]>`
+    select coalesce(sum(active), 0)::bigint as active, coalesce(sum(running), 0)::bigint as running,
+      coalesce(sum(succeeded), 0)::bigint as succeeded, coalesce(sum(failed), 0)::bigint as failed,
+      coalesce(sum(active_slots), 0)::bigint as active_slots, coalesce(sum(running_slots), 0)::bigint as running_slots,
+      coalesce(sum(succeeded_slots), 0)::bigint as succeeded_slots,
+      coalesce(sum(failed_slots), 0)::bigint as failed_slots
+    from task_count where job_pk = ${job.pk}`;
+  if (!row) throw new Error("an aggregate without a row");
+  return row;
+}
+
+/** Deletes up to `limit` tasks of a job with what belongs to them; returns how many there were. */
+export async function deleteTasks(sql: Sql, jobPk: number, limit: number): Promise<number> {
+  const deleted = await sql<{ pk: number }[]>`
+    delete from task where pk in (select pk from task where job_pk = ${jobPk} order by key limit ${limit}) returning pk`;
+  const pks = deleted.map(({ pk }) => pk);
+  await sql`delete from task_dependency where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
+  await sql`delete from task_dependency_range where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
+  return deleted.length;
+}
+
+export async function deleteTask(sql: Sql, task: Task): Promise<void> {
+  await sql`delete from task where pk = ${task.pk}`;
+  await sql`delete from task_dependency where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
+  await sql`delete from task_dependency_range where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
+}
+
+/** Up to `limit` tasks of a job that are on nodes, in the order in which everybody locks tasks. */
+export async function lockRunningTasks(sql: Sql, jobPk: number, limit: number): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task where job_pk = ${jobPk} and state in ('preparing', 'running')
+    order by pk limit ${limit} for no key update`;
+}
