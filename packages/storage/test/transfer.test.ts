@@ -1,0 +1,192 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Clock, createLog, systemClock } from "@kyanite/runtime";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import {
+  blobUrl,
+  createContainer,
+  downloadFile,
+  type EmbeddedStorage,
+  listBlobNames,
+  signUrl,
+  startEmbeddedStorage,
+  uploadFile,
+} from "../src/index.ts";
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kyanite-test-"));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const clean: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const step of clean.splice(0)) await step();
+});
+
+/** Pauses take no time. */
+const clock: Clock = { now: systemClock.now, sleep: () => Promise.resolve() };
+const options = { clock, signal: new AbortController().signal };
+
+async function serve(listener: RequestListener, host = "127.0.0.1"): Promise<string> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  clean.push(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  const address = server.address();
+  return `http://${host}:${typeof address === "object" ? address?.port : 0}`;
+}
+
+describe("a download", () => {
+  const content = randomBytes(300_000);
+
+  test("that breaks is resumed where it broke", async () => {
+    const ranges: (string | undefined)[] = [];
+    const url = await serve((request, response) => {
+      const { range } = request.headers;
+      ranges.push(range);
+      const start = Number(/bytes=(\d+)-/.exec(range ?? "")?.[1] ?? 0);
+      const headers = { etag: '"one"', "content-length": content.length - start };
+      response.writeHead(range ? 206 : 200, headers);
+      if (ranges.length === 3) return response.end(content.subarray(start));
+      return response.write(content.subarray(start, start + 100_000), () => setImmediate(() => response.destroy()));
+    });
+    await downloadFile(`${url}/a`, join(directory, "resumed"), options);
+    expect(await readFile(join(directory, "resumed"))).toEqual(content);
+    expect(ranges.length).toBe(3);
+    expect(ranges[0]).toBeUndefined();
+    expect(ranges[2]).toMatch(/^bytes=[1-9]/);
+  });
+
+  test("whose blob changes in between starts again", async () => {
+    let count = 0;
+    const url = await serve((request, response) => {
+      count += 1;
+      if (request.headers["if-match"] === '"old"') return response.writeHead(412).end();
+      if (count > 1) return response.writeHead(200, { etag: '"new"' }).end("new");
+      response.writeHead(200, { etag: '"old"', "content-length": 1000 });
+      return response.write("old", () => setImmediate(() => response.destroy()));
+    });
+    await downloadFile(`${url}/a`, join(directory, "changed"), options);
+    expect(await readFile(join(directory, "changed"), "utf8")).toBe("new");
+  });
+
+  test("that does not have its MD5 is tried again, and fails in the end", async () => {
+    let count = 0;
+    const md5 = createHash("md5").update("right").digest("base64");
+    const url = await serve((_, response) => {
+      count += 1;
+      response.writeHead(200, { "content-md5": md5, etag: '"x"' }).end(count === 2 ? "right" : "wrong");
+    });
+    await downloadFile(`${url}/a`, join(directory, "md5"), options);
+    expect(await readFile(join(directory, "md5"), "utf8")).toBe("right");
+    const failing = downloadFile(`${url}/a?sig=secret`, join(directory, "md5"), { ...options, tries: 2 });
+    await expect(failing).rejects.toMatchObject({ problem: "failed", message: `${url}/a does not have its MD5` });
+  });
+
+  test.each([
+    [404, "notFound", 1],
+    [401, "accessDenied", 1],
+    [403, "accessDenied", 1],
+    [400, "failed", 1],
+    [503, "failed", 5],
+    [504, "timedOut", 5],
+  ])("answered %d is %s after %d tries", async (status, problem, tries) => {
+    let count = 0;
+    const url = await serve((_, response) => {
+      count += 1;
+      response.writeHead(status).end("no");
+    });
+    const failing = downloadFile(`${url}/a?sig=secret`, join(directory, "failed"), options);
+    const error = await failing.catch((cause: unknown) => cause);
+    expect(error).toMatchObject({ problem });
+    expect(String(error)).not.toContain("secret");
+    expect(count).toBe(tries);
+  });
+
+  test("from a silent server times out", async () => {
+    const url = await serve(() => undefined);
+    const failing = downloadFile(`${url}/a`, join(directory, "silent"), { ...options, tries: 2, idleMilliseconds: 50 });
+    await expect(failing).rejects.toMatchObject({ problem: "timedOut" });
+  });
+
+  test("from a server that is not there fails after its tries", async () => {
+    const failing = downloadFile("http://127.0.0.1:1/a", join(directory, "nobody"), options);
+    await expect(failing).rejects.toMatchObject({ problem: "failed", isTransient: true });
+  });
+
+  test("follows redirects and finds names below localhost", async () => {
+    const url = await serve((request, response) => {
+      if (request.url === "/a") response.writeHead(302, { location: "/b" }).end();
+      else response.end(request.headers.host);
+    }, "account.blob.localhost");
+    await downloadFile(`${url}/a`, join(directory, "redirected"), options);
+    expect(await readFile(join(directory, "redirected"), "utf8")).toMatch(/^account\.blob\.localhost:/);
+  });
+
+  test("ends when its signal aborts", async () => {
+    const controller = new AbortController();
+    const url = await serve(() => controller.abort(new Error("enough")));
+    const failing = downloadFile(`${url}/a`, join(directory, "aborted"), { clock, signal: controller.signal });
+    await expect(failing).rejects.toThrow("enough");
+  });
+});
+
+describe("on a real Blob service", () => {
+  let storage: EmbeddedStorage;
+  let containerUrl: string;
+  beforeAll(async () => {
+    const place = join(directory, "storage");
+    storage = await startEmbeddedStorage({
+      directory: place,
+      environment: {},
+      clock: systemClock,
+      log: createLog("silent"),
+    });
+    await createContainer(storage.account, "files");
+    const expiresOn = new Date(systemClock.now().getTime() + 3_600_000);
+    containerUrl = await signUrl(storage.account, { container: "files", permissions: "racwl", expiresOn });
+  });
+  afterAll(() => storage.stop());
+
+  test("files of any size go there and come back, with their headers", async () => {
+    const names = ["empty", "d/small ü&.txt", "d/large.bin"];
+    const sizes = [0, 10, 20 * 1024 * 1024 + 7];
+    for (const [index, blobName] of names.entries()) {
+      const file = join(directory, "up");
+      await writeFile(file, randomBytes(sizes[index] ?? 0));
+      const headers = { "x-ms-blob-content-type": "text/x-test" };
+      await uploadFile({ file, containerUrl, blobName, headers }, options);
+      await downloadFile(blobUrl(containerUrl, blobName), join(directory, "down"), options);
+      expect((await readFile(join(directory, "down"))).equals(await readFile(file))).toBe(true);
+      const head = await fetch(blobUrl(containerUrl, blobName), { method: "HEAD" });
+      expect(head.headers.get("content-type")).toBe("text/x-test");
+    }
+    expect(await collect(listBlobNames(containerUrl, "d/", options))).toEqual(["d/large.bin", "d/small ü&.txt"]);
+  });
+
+  test("a missing container and a wrong signature are told apart", async () => {
+    const file = join(directory, "up");
+    await writeFile(file, "x");
+    const expiresOn = new Date(systemClock.now().getTime() + 3_600_000);
+    const other = await signUrl(storage.account, { container: "none", permissions: "racwl", expiresOn });
+    await expect(uploadFile({ file, containerUrl: other, blobName: "b" }, options)).rejects.toMatchObject({
+      problem: "notFound",
+    });
+    const wrong = containerUrl.replace(/sig=[^&]*/, "sig=AAAA");
+    await expect(uploadFile({ file, containerUrl: wrong, blobName: "b" }, options)).rejects.toMatchObject({
+      problem: "accessDenied",
+    });
+  });
+});
+
+async function collect<Item>(items: AsyncIterable<Item>): Promise<Item[]> {
+  const all: Item[] = [];
+  for await (const item of items) all.push(item);
+  return all;
+}
