@@ -69,7 +69,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   };
   /** What nobody waits for must not fail unseen. */
   const own = (work: Promise<void>) => {
-    work.catch((cause: unknown) => log.error("not done", { cause }));
+    work.catch((cause: unknown) => stopping.signal.aborted || log.error("not done", { cause }));
   };
   const whenEnded = (runIds: readonly string[]) => Promise.all(runIds.map((runId) => running.get(runId)?.done));
 

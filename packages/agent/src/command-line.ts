@@ -15,7 +15,7 @@ export function splitCommandLine(commandLine: string): readonly string[] {
 }
 
 // One alternative for each way to write a piece of a word. The last ones are an unclosed quote and a lone backslash.
-const piece = /'([^']*)(?:'|$)|"((?:[^"\\]|\\.)*)(?:"|\\?$)|\\(.)|([^ \t\r\n'"\\]+|\\$)/sy;
+const piece = /'([^']*)(?:'|$)|"((?:[^"\\]|\\.|\\$)*)(?:"|$)|\\(.)|([^ \t\r\n'"\\]+|\\$)/sy;
 
 function readWord(text: string): { word: string; length: number } {
   let word = "";

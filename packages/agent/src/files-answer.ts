@@ -30,7 +30,17 @@ export async function postFilesReply(requestId: string, reply: FilesReply, addre
       response.resume().once("close", resolve).once("error", reject);
     }),
   );
-  if (reply.body === undefined) request.end();
-  else await Promise.all([pipeline(reply.body, request), answered]);
-  await answered;
+  if (reply.body === undefined) {
+    request.end();
+    return answered;
+  }
+  const sent = pipeline(reply.body, request);
+  try {
+    // Who has asked may be gone: then the service answers before it has everything, and the rest is not sent.
+    await Promise.race([sent.then(() => answered), answered]);
+  } finally {
+    sent.catch(() => undefined);
+    answered.catch(() => undefined);
+    if (!request.writableFinished) request.destroy();
+  }
 }

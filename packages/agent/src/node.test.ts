@@ -1,0 +1,149 @@
+import type { RunExit, RunOrder } from "@kyanite/contract";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { heldRunIds, type NodeAction, type NodeEvent, type NodeState, newNode, nextStep } from "./node.ts";
+
+const now = new Date("2026-01-02T03:04:05.678Z");
+const exited: RunExit = { kind: "exited", exitCode: 0 };
+
+const aRun = (runId: string, directory = `workitems/j/job-1/${runId}`): RunOrder => ({
+  runId,
+  kind: "task",
+  directory,
+  keepsDirectory: false,
+  commandLine: "true",
+  environment: {},
+  user: { kind: "auto", scope: "pool", elevationLevel: "nonadmin" },
+  packages: [],
+  downloads: [],
+  uploads: [],
+});
+
+const run = (runId: string): NodeEvent => ({ type: "order", order: { type: "run", order: aRun(runId) }, now });
+const cancel = (runId: string): NodeEvent => ({ type: "order", order: { type: "cancel", runId }, now });
+const ended = (runId: string): NodeEvent => ({ type: "ended", runId, exit: exited, now });
+const acknowledge = (...runIds: string[]): NodeEvent => ({
+  type: "order",
+  order: { type: "acknowledge", runIds },
+  now,
+});
+const restart: NodeEvent = { type: "order", order: { type: "restart", erase: false }, now };
+const remove = (directory: string): NodeEvent => ({
+  type: "order",
+  order: { type: "removeDirectory", directory },
+  now,
+});
+
+function follow(...events: readonly NodeEvent[]): { state: NodeState; actions: readonly NodeAction[] } {
+  let state = newNode();
+  let actions: readonly NodeAction[] = [];
+  for (const event of events) ({ state, actions } = nextStep(state, event));
+  return { state, actions };
+}
+
+test("a run is started and reported", () => {
+  expect(follow(run("a")).actions).toMatchObject([
+    { type: "start", order: { runId: "a" } },
+    { type: "report", report: { type: "started", runId: "a" } },
+  ]);
+});
+
+test("a finished run is reported again after each reconnect until it is acknowledged", () => {
+  const report = { type: "finished", runId: "a", exit: exited };
+  expect(follow(run("a"), ended("a")).actions).toMatchObject([{ type: "finish", report }]);
+  expect(follow(run("a"), ended("a"), { type: "linked" }).actions).toMatchObject([{ type: "report", report }]);
+  expect(follow(run("a"), ended("a"), acknowledge("a")).actions).toEqual([{ type: "forget", runId: "a" }]);
+  expect(follow(run("a"), ended("a"), acknowledge("a"), { type: "linked" }).actions).toEqual([]);
+});
+
+test("an unknown run that is cancelled is answered, and never runs afterwards", () => {
+  const { state, actions } = follow(cancel("a"));
+  expect(actions).toMatchObject([{ type: "finish", report: { exit: { kind: "ended", reason: "cancelled" } } }]);
+  expect(nextStep(state, run("a")).actions).toEqual([]);
+});
+
+test("a restart stops all runs and keeps only what had finished", () => {
+  const { state, actions } = follow(run("a"), run("b"), ended("a"), restart);
+  expect(actions).toEqual([
+    { type: "stop", runId: "b" },
+    { type: "restart", erase: false, after: ["b"] },
+  ]);
+  expect(heldRunIds(state)).toEqual(["a"]);
+  expect(nextStep(state, ended("b")).actions).toEqual([{ type: "forget", runId: "b" }]);
+});
+
+test("removing a directory first ends the runs in it", () => {
+  const { actions } = follow(run("a"), run("ab"), remove("workitems/j/job-1/a"));
+  expect(actions).toEqual([
+    { type: "stop", runId: "a" },
+    { type: "removeDirectory", directory: "workitems/j/job-1/a", after: ["a"] },
+  ]);
+});
+
+/** A shell as the agent's, but its runs end when the sequence says so, or when they are stopped. */
+function simulate(events: readonly NodeEvent[]) {
+  const started: string[] = [];
+  const finished: string[] = [];
+  const dropped = new Set<string>();
+  const alive = new Set<string>();
+  let state = newNode();
+  const apply = (event: NodeEvent): void => {
+    if (event.type === "ended" && !alive.delete(event.runId)) return;
+    const step = nextStep(state, event);
+    state = step.state;
+    for (const action of step.actions) {
+      if (action.type === "start") {
+        started.push(action.order.runId);
+        alive.add(action.order.runId);
+      }
+      if (action.type === "restart") for (const runId of action.after) dropped.add(runId);
+      if (action.type === "finish") finished.push(action.report.runId);
+    }
+  };
+  for (const event of events) apply(event);
+  for (const runId of [...alive]) apply(ended(runId));
+  return { state, started, finished, dropped };
+}
+
+const runId = fc.constantFrom("a", "b", "c");
+const event: fc.Arbitrary<NodeEvent> = fc.oneof(
+  { weight: 4, arbitrary: runId.map(run) },
+  { weight: 3, arbitrary: runId.map(ended) },
+  runId.map(cancel),
+  runId.map((id) => acknowledge(id)),
+  runId.map((id) => remove(`workitems/j/job-1/${id}`)),
+  fc.constant(restart),
+  fc.constant<NodeEvent>({ type: "linked" }),
+);
+
+test("no run is executed twice, and each that is not dropped finishes once", () => {
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      const { started, finished, dropped } = simulate(events);
+      expect(new Set(started).size).toBe(started.length);
+      for (const id of started) {
+        const ends = finished.filter((each) => each === id).length;
+        expect(
+          dropped.has(id)
+            ? ends <= 1 || events.some((each) => each.type === "order" && each.order.type === "cancel")
+            : ends >= 1,
+        ).toBe(true);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("whatever is held and finished is reported after a reconnect, and forgotten when acknowledged", () => {
+  fc.assert(
+    fc.property(fc.array(event, { maxLength: 60 }), (events) => {
+      const { state } = simulate(events);
+      const held = heldRunIds(state);
+      const { actions } = nextStep(state, { type: "linked" });
+      expect(
+        actions.map((action) => (action.type === "report" && "runId" in action.report ? action.report.runId : "")),
+      ).toEqual(held);
+      expect(heldRunIds(nextStep(state, acknowledge(...held)).state)).toEqual([]);
+    }),
+  );
+});

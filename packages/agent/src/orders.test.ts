@@ -1,0 +1,91 @@
+import { ServiceOrder } from "@kyanite/contract";
+import fc from "fast-check";
+import { Check } from "typebox/value";
+import { expect, test } from "vitest";
+import { parseOrder } from "./orders.ts";
+
+const text = fc.constantFrom("", "a", "3f2504e0-4f89-41d3-9a0c-0305e82c3301");
+const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined, freq: 2 });
+/** Now and then something that does not belong here. */
+const odd = <Value>(value: fc.Arbitrary<Value>) =>
+  fc.oneof(
+    { weight: 60, arbitrary: value },
+    { weight: 1, arbitrary: fc.constantFrom(null, 1.5, [], {}, "x", undefined) },
+  );
+const uuid = odd(fc.uuid());
+const downloads = fc.array(
+  odd(
+    fc.oneof(
+      fc.record({ kind: fc.constant("url"), url: odd(text), filePath: odd(text), fileMode: maybe(text) }),
+      fc.record({ kind: fc.constant("container"), url: text, blobPrefix: odd(maybe(text)), directory: maybe(text) }),
+    ),
+  ),
+);
+const run = fc.record({
+  runId: uuid,
+  kind: odd(fc.constantFrom("startTask", "task", "jobPreparation", "jobRelease", "subtask")),
+  jobId: odd(maybe(text)),
+  directory: odd(text),
+  sharedDirectory: odd(maybe(text)),
+  keepsDirectory: odd(fc.boolean()),
+  commandLine: odd(text),
+  environment: odd(fc.dictionary(text, odd(text))),
+  user: odd(
+    fc.oneof(
+      fc.record({
+        kind: fc.constant("auto"),
+        scope: fc.constantFrom("pool", "task"),
+        elevationLevel: odd(fc.constant("admin")),
+      }),
+      fc.record({ kind: fc.constant("named"), name: odd(text) }),
+    ),
+  ),
+  packages: fc.array(
+    fc.record({ applicationId: text, version: odd(text), isDefaultVersion: odd(fc.boolean()), url: text }),
+  ),
+  downloads,
+  commonDownloads: maybe(downloads),
+  uploads: fc.array(
+    fc.record({
+      filePattern: text,
+      containerUrl: odd(text),
+      path: maybe(text),
+      uploadHeaders: maybe(fc.array(fc.record({ name: odd(text), value: maybe(text) }))),
+      uploadCondition: odd(fc.constantFrom("tasksuccess", "taskfailure", "taskcompletion")),
+    }),
+  ),
+  maxWallClockSeconds: odd(maybe(fc.nat())),
+});
+const request = fc.oneof(
+  fc.record({ operation: fc.constant("list"), path: odd(text), recursive: odd(fc.boolean()) }),
+  fc.record({ operation: fc.constant("stat"), path: odd(text) }),
+  fc.record({ operation: fc.constant("read"), path: text, start: odd(maybe(fc.nat())), end: odd(maybe(fc.nat())) }),
+  fc.record({ operation: fc.constant("delete"), path: text, recursive: odd(fc.boolean()) }),
+);
+const order = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ type: fc.constant("run"), order: run }) },
+  fc.record({ type: fc.constant("welcome"), heartbeatSeconds: odd(fc.nat()), sampleSeconds: odd(fc.nat()) }),
+  fc.record({ type: fc.constant("cancel"), runId: odd(text) }),
+  fc.record({ type: fc.constant("acknowledge"), runIds: odd(fc.array(odd(text))) }),
+  fc.record({ type: fc.constant("removeDirectory"), directory: odd(text) }),
+  fc.record({ type: fc.constant("files"), requestId: uuid, request: odd(request) }),
+  fc.record({ type: fc.constant("restart"), erase: odd(fc.boolean()) }),
+);
+
+test("exactly what the contract's schema allows is taken for an order", () => {
+  let accepted = 0;
+  fc.assert(
+    fc.property(order, (value) => {
+      const sent: unknown = JSON.parse(JSON.stringify(value));
+      const isAllowed = Check(ServiceOrder, sent);
+      accepted += isAllowed ? 1 : 0;
+      expect(parseOrder(JSON.stringify(sent)) !== undefined).toBe(isAllowed);
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(accepted).toBeGreaterThan(100);
+});
+
+test("what is no JSON, or no order, is no order", () => {
+  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (sent) => parseOrder(sent) === undefined));
+});

@@ -1,0 +1,177 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { processRecord, systemClock, waitUntil } from "@kyanite/runtime";
+import { expect, test } from "vitest";
+import { startAgentProcess } from "./agent-process.ts";
+import { aRun, shell, startNode } from "./fake-service.ts";
+
+const happens = (condition: () => boolean | Promise<boolean>) =>
+  waitUntil(condition, { clock: systemClock, timeoutMilliseconds: 15_000 });
+const exists = (path: string) =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+test("the agent says who it is, and sends samples with its heartbeats", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  expect(service.connections[0]?.headers).toMatchObject({
+    authorization: "Bearer secret-token",
+    "x-kyanite-node": "tvm-1",
+  });
+  expect(await service.hello()).toMatchObject({ nodeId: "tvm-1", runIds: [] });
+  const report = await service.until(() => service.reports.find(({ type }) => type === "heartbeat"), "heartbeat");
+  expect(report).toMatchObject({ sample: { memoryTotalBytes: expect.any(Number) } });
+});
+
+test("a finished run is reported again after a lost link, until it is acknowledged", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  service.settings.acknowledges = false;
+  const { runId } = await service.run({});
+  const ends = () => service.reports.filter((report) => report.type === "finished" && report.runId === runId).length;
+  service.dropLink();
+  expect(await service.hello(2)).toMatchObject({ runIds: [runId] });
+  expect(await happens(() => ends() === 2)).toBe(true);
+  service.order({ type: "acknowledge", runIds: [runId] });
+  expect(await happens(async () => (await readdir(join(node.directory, "runs"))).length === 0)).toBe(true);
+  service.dropLink();
+  expect(await service.hello(3)).toMatchObject({ runIds: [] });
+  expect(ends()).toBe(2);
+});
+
+test("a run goes on while the service is away", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  const order = aRun({ commandLine: shell("while [ ! -e go ]; do sleep 0.02; done") });
+  service.order({ type: "run", order });
+  await service.started(order.runId);
+  service.settings.refuseWith = 503;
+  service.dropLink();
+  expect(await happens(() => exists(join(node.root, order.directory, "wd")))).toBe(true);
+  await writeFile(join(node.root, order.directory, "wd/go"), "");
+  expect(
+    await happens(async () =>
+      (await readFile(join(node.directory, "runs", `${order.runId}.json`), "utf8")).includes("finished"),
+    ),
+  ).toBe(true);
+  service.settings.refuseWith = 0;
+  expect((await service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+});
+
+test("a restart ends all runs without a report and says hello with a new boot time", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  const order = aRun({ commandLine: "sleep 60" });
+  service.order({ type: "run", order });
+  await service.started(order.runId);
+  const first = await service.hello();
+  service.order({ type: "restart", erase: true });
+  const second = await service.hello(2);
+  if (first.type !== "hello" || second.type !== "hello") throw new Error("no hello");
+  expect(second.runIds).toEqual([]);
+  expect(second.bootTime > first.bootTime).toBe(true);
+  expect(service.reports.some(({ type }) => type === "finished")).toBe(false);
+  expect(await readdir(join(node.root, "workitems"))).toEqual([]);
+  expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+});
+
+test("a directory is removed on order, once its run has been ended", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  const order = aRun({ commandLine: shell("mkdir -p a/b; chmod 0 a; sleep 60") });
+  service.order({ type: "run", order });
+  await service.started(order.runId);
+  service.order({ type: "removeDirectory", directory: order.directory });
+  expect((await service.finished(order.runId)).exit).toMatchObject({ kind: "ended", reason: "cancelled" });
+  expect(await happens(async () => !(await exists(join(node.root, order.directory))))).toBe(true);
+});
+
+test("a directory is removed when its retention is over, but not before a new run in it", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  const short = await service.run({ directory: "workitems/j/job-1/short", retentionSeconds: 0.05 });
+  await service.run({ directory: "workitems/j/job-1/long", retentionSeconds: 3600 });
+  await service.run({ directory: "workitems/j/job-1/again", retentionSeconds: 3600 });
+  await service.run({ directory: "workitems/j/job-1/again" });
+  expect(short.exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await happens(async () => (await readdir(join(node.root, "workitems/j/job-1"))).join() === "again,long")).toBe(
+    true,
+  );
+  expect(await readFile(join(node.directory, "retention.jsonl"), "utf8")).toContain('["workitems/j/job-1/again",null]');
+});
+
+test("a full disk is reported once and fails the run that dies of it", async () => {
+  await using node = await startNode({ reservedDiskBytes: Number.MAX_SAFE_INTEGER });
+  const { service } = node;
+  const full = { category: "ServerError", code: "DiskFull" };
+  expect(await service.until(() => service.reports.find(({ type }) => type === "nodeError"), "error")).toMatchObject({
+    failure: full,
+  });
+  expect(await service.exit({ commandLine: "false" })).toMatchObject({ kind: "failed", failure: full });
+  expect(await service.exit({ commandLine: "true" })).toEqual({ kind: "exited", exitCode: 0 });
+  await service.until(() => service.reports.filter(({ type }) => type === "heartbeat")[1], "second heartbeat");
+  expect(service.reports.filter(({ type }) => type === "nodeError").length).toBe(1);
+});
+
+test("a node that the service has removed ends its runs and its agent", async () => {
+  await using agent = await startAgentProcess();
+  const { service } = agent;
+  await service.hello();
+  const order = aRun({ commandLine: shell("echo $$ > pid; exec sleep 300") });
+  service.order({ type: "run", order });
+  const pid = await pidIn(join(agent.root, order.directory, "wd/pid"));
+  service.settings.refuseWith = 410;
+  service.dropLink();
+  expect(await agent.exited()).toBe(0);
+  expect(processRecord(pid)).toBeUndefined();
+});
+
+test("SIGTERM ends all runs and then the agent", async () => {
+  await using agent = await startAgentProcess();
+  const { service } = agent;
+  await service.hello();
+  const order = aRun({ commandLine: shell("echo $$ > pid; sleep 300") });
+  service.order({ type: "run", order });
+  const pid = await pidIn(join(agent.root, order.directory, "wd/pid"));
+  agent.kill("SIGTERM");
+  expect(await agent.exited()).toBe(0);
+  expect(processRecord(pid)).toBeUndefined();
+  expect(await readdir(join(agent.directory, "runs"))).toEqual([]);
+});
+
+test("after a crash the agent reports what had finished and ends what was left running", async () => {
+  await using agent = await startAgentProcess();
+  const { service } = agent;
+  await service.hello();
+  service.settings.acknowledges = false;
+  const finished = await service.run({ commandLine: shell("exit 7") });
+  const order = aRun({
+    commandLine: shell('echo $$ > pid; setsid sh -c "echo \\$\\$ > daemon; exec sleep 300" & exec sleep 300'),
+  });
+  service.order({ type: "run", order });
+  const pids = [
+    await pidIn(join(agent.root, order.directory, "wd/pid")),
+    await pidIn(join(agent.root, order.directory, "wd/daemon")),
+  ];
+  agent.kill("SIGKILL");
+  expect(await agent.exited()).toBe("SIGKILL");
+  expect(pids.map((pid) => processRecord(pid) !== undefined)).toEqual([true, true]);
+  agent.start();
+  expect(await service.hello(2)).toMatchObject({ runIds: [finished.runId] });
+  expect(await happens(() => pids.every((pid) => processRecord(pid) === undefined))).toBe(true);
+  const repeated = () =>
+    service.reports.filter((report) => report.type === "finished" && report.runId === finished.runId);
+  expect(await happens(() => repeated().length === 2)).toBe(true);
+  expect(repeated()[1]).toEqual(finished);
+});
+
+async function pidIn(file: string): Promise<number> {
+  let pid = 0;
+  await happens(async () => {
+    pid = Number(await readFile(file, "utf8").catch(() => ""));
+    return pid > 0;
+  });
+  return pid;
+}

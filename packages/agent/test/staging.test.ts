@@ -1,0 +1,273 @@
+import { readFile, stat, symlink } from "node:fs/promises";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { aRun, shell, startNode, type TestNode } from "./fake-service.ts";
+import { zip } from "./zip.ts";
+
+let node: TestNode;
+const uploaded = new Map<string, { body: string; headers: IncomingMessage["headers"] }>();
+
+beforeAll(async () => {
+  node = await startNode();
+});
+afterAll(() => node[Symbol.asyncDispose]());
+beforeEach(() => {
+  node.service.routes.clear();
+  uploaded.clear();
+});
+
+const read = (path: string) => readFile(join(node.root, path), "utf8");
+
+function serveText(path: string, text: string): string {
+  node.service.routes.set(path, (_, response) => response.end(text));
+  return `${node.service.url}${path}?sig=secret`;
+}
+
+/** A container that takes every blob. */
+function serveContainer(path: string): string {
+  node.service.routes.set(`${path}/`, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const name = decodeURIComponent(new URL(request.url ?? "", node.service.url).pathname.slice(path.length + 1));
+      uploaded.set(name, { body: Buffer.concat(chunks).toString(), headers: request.headers });
+      response.writeHead(201).end();
+    });
+  });
+  return `${node.service.url}${path}?sig=secret`;
+}
+
+test("resource files lie in the working directory, with their modes", async () => {
+  const url = serveText("/blob", "#!/bin/sh\necho hello\n");
+  const { directory } = aRun();
+  const exit = await node.service.exit({
+    directory,
+    commandLine: "d/program.sh",
+    downloads: [
+      { kind: "url", url, filePath: "d/program.sh" },
+      { kind: "url", url, filePath: "plain", fileMode: "0640" },
+    ],
+  });
+  expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await read(`${directory}/stdout.txt`)).toBe("hello\n");
+  expect((await stat(join(node.root, directory, "wd/d/program.sh"))).mode & 0o777).toBe(0o770);
+  expect((await stat(join(node.root, directory, "wd/plain"))).mode & 0o777).toBe(0o640);
+});
+
+test("a container's blobs keep their paths below the directory", async () => {
+  node.service.routes.set("/box", (request, response) => {
+    const { searchParams } = new URL(request.url ?? "", node.service.url);
+    expect(searchParams.get("prefix")).toBe("in/");
+    const [name, next] = searchParams.get("marker") ? ["in/d/b", ""] : ["in/a", "more"];
+    response.end(`<R><Blobs><Blob><Name>${name}</Name></Blob></Blobs><NextMarker>${next}</NextMarker></R>`);
+  });
+  serveText("/box/in/a", "A");
+  serveText("/box/in/d/b", "B");
+  const { directory } = aRun();
+  await node.service.run({
+    directory,
+    downloads: [{ kind: "container", url: `${node.service.url}/box?sig=secret`, blobPrefix: "in/", directory: "data" }],
+  });
+  expect(await read(`${directory}/wd/data/in/a`)).toBe("A");
+  expect(await read(`${directory}/wd/data/in/d/b`)).toBe("B");
+});
+
+test.each([
+  [404, "BlobNotFound"],
+  [403, "BlobAccessDenied"],
+  [400, "BlobDownloadMiscError"],
+])("a resource file answered %d fails the run with %s", async (status, code) => {
+  node.service.routes.set("/bad", (_, response) => response.writeHead(status).end());
+  const url = `${node.service.url}/bad?sig=secret`;
+  const exit = await node.service.exit({ downloads: [{ kind: "url", url, filePath: "x" }] });
+  expect(exit).toMatchObject({
+    kind: "failed",
+    failure: {
+      category: "UserError",
+      code,
+      details: expect.arrayContaining([
+        { name: "HttpUrl", value: `${node.service.url}/bad` },
+        { name: "FilePath", value: "x" },
+      ]),
+    },
+  });
+  expect(JSON.stringify(exit)).not.toContain("secret");
+});
+
+test("a container that is not there fails the run", async () => {
+  const url = `${node.service.url}/none?sig=secret`;
+  const exit = await node.service.exit({ downloads: [{ kind: "container", url }] });
+  expect(exit).toMatchObject({ failure: { code: "ResourceContainerNotFound" } });
+});
+
+test("a resource file may not leave the working directory, neither by name nor by a link", async () => {
+  const url = serveText("/blob", "x");
+  expect(await node.service.exit({ downloads: [{ kind: "url", url, filePath: "../x" }] })).toMatchObject({
+    kind: "failed",
+  });
+  const directory = "workitems/job/job-1/linked";
+  await node.service.run({ directory });
+  await symlink(node.directory, join(node.root, directory, "wd/out"));
+  const again = { directory, keepsDirectory: true, downloads: [{ kind: "url" as const, url, filePath: "out/x" }] };
+  expect(await node.service.exit(again)).toMatchObject({ kind: "failed" });
+  await expect(stat(join(node.directory, "x"))).rejects.toThrow("ENOENT");
+});
+
+test("what several runs want at the same moment is fetched once", async () => {
+  const waiting: ServerResponse[] = [];
+  node.service.routes.set("/slow", (_, response) => waiting.push(response));
+  const url = `${node.service.url}/slow`;
+  const orders = [1, 2, 3].map(() => aRun({ downloads: [{ kind: "url", url, filePath: "x" }], commandLine: "cat x" }));
+  for (const order of orders) node.service.order({ type: "run", order });
+  for (const order of orders) await node.service.started(order.runId);
+  await node.service.until(() => waiting[0], "request");
+  // All three are under way before the answer: a request for files passes through the agent behind them.
+  await node.service.files({ operation: "list", path: "", recursive: true });
+  for (const response of waiting) response.end("same");
+  for (const order of orders) {
+    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await read(`${order.directory}/stdout.txt`)).toBe("same");
+  }
+  expect(waiting.length).toBe(1);
+});
+
+test("a cancelled download ends the run at once", async () => {
+  const waiting: ServerResponse[] = [];
+  node.service.routes.set("/never", (_, response) => waiting.push(response));
+  const order = aRun({ downloads: [{ kind: "url", url: `${node.service.url}/never`, filePath: "x" }] });
+  node.service.order({ type: "run", order });
+  await node.service.until(() => waiting[0], "request");
+  node.service.order({ type: "cancel", runId: order.runId });
+  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "ended", reason: "cancelled" });
+});
+
+test("output files are uploaded when their condition is met, under their names", async () => {
+  const containerUrl = serveContainer("/out");
+  const { directory } = aRun();
+  const exit = await node.service.exit({
+    directory,
+    environment: { WHAT: "b" },
+    commandLine: shell("mkdir -p d/e; echo a > a.txt; echo b > d/b.txt; echo c > d/e/c.txt; echo log; exit 1"),
+    uploads: [
+      { filePattern: "**/*.txt", containerUrl, path: "all/", uploadCondition: "taskcompletion" },
+      { filePattern: "../std*.txt", containerUrl, path: "logs", uploadCondition: "taskfailure" },
+      { filePattern: "d/$WHAT.txt", containerUrl, path: "one.txt", uploadCondition: "taskcompletion" },
+      { filePattern: "d/b.txt", containerUrl, uploadCondition: "taskcompletion" },
+      { filePattern: "a.txt", containerUrl, path: "never", uploadCondition: "tasksuccess" },
+      { filePattern: "*.none", containerUrl, uploadCondition: "taskcompletion" },
+      {
+        filePattern: "a.txt",
+        containerUrl,
+        path: "typed",
+        uploadHeaders: [{ name: "x-ms-blob-content-type", value: "text/x" }],
+        uploadCondition: "taskcompletion",
+      },
+    ],
+  });
+  expect(exit).toEqual({ kind: "exited", exitCode: 1 });
+  expect([...uploaded.keys()].sort()).toEqual(
+    [
+      "all/a.txt",
+      "all/d/b.txt",
+      "all/d/e/c.txt",
+      "b.txt",
+      "logs/stderr.txt",
+      "logs/stdout.txt",
+      "one.txt",
+      "typed",
+    ].sort(),
+  );
+  expect(uploaded.get("logs/stdout.txt")?.body).toBe("log\n");
+  expect(uploaded.get("typed")?.headers["x-ms-blob-content-type"]).toBe("text/x");
+  const log = await read(`${directory}/fileuploadout.txt`);
+  expect(log).toContain("as one.txt");
+  expect(log).not.toContain("secret");
+  expect(await read(`${directory}/fileuploaderr.txt`)).toBe("");
+});
+
+test("a failed upload keeps the exit code and is reported", async () => {
+  const containerUrl = `${node.service.url}/missing?sig=secret`;
+  const { directory } = aRun();
+  const exit = await node.service.exit({
+    directory,
+    uploads: [{ filePattern: "../stdout.txt", containerUrl, uploadCondition: "tasksuccess" }],
+  });
+  expect(exit).toMatchObject({
+    kind: "exited",
+    exitCode: 0,
+    uploadFailure: { category: "UserError", code: "FileUploadContainerNotFound" },
+  });
+  expect(JSON.stringify(exit)).not.toContain("secret");
+  expect(await read(`${directory}/fileuploaderr.txt`)).toContain("was not uploaded");
+});
+
+test("what a run past its wall clock has left is uploaded", async () => {
+  const containerUrl = serveContainer("/out");
+  await node.service.run({
+    commandLine: shell("echo partial > p; sleep 60"),
+    maxWallClockSeconds: 0.3,
+    uploads: [{ filePattern: "p", containerUrl, uploadCondition: "taskfailure" }],
+  });
+  expect(uploaded.get("p")?.body).toBe("partial\n");
+});
+
+test("an application package is fetched once and found through its variables", async () => {
+  let count = 0;
+  const archive = zip([
+    { name: "bin/", mode: 0o40755 },
+    { name: "bin/tool", content: "#!/bin/sh\necho tool\n", mode: 0o100750 },
+    { name: "data.txt", content: "data" },
+  ]);
+  node.service.routes.set("/package", (_, response) => {
+    count += 1;
+    response.end(archive);
+  });
+  const reference = { applicationId: "My-App", version: "1.0", url: `${node.service.url}/package` };
+  const packages = [{ ...reference, isDefaultVersion: false }];
+  const script = "$AZ_BATCH_APP_PACKAGE_My_App_1_0/bin/tool; cat $AZ_BATCH_APP_PACKAGE_my_app_1_0/data.txt";
+  const first = aRun({ packages, commandLine: shell(script) });
+  const second = aRun({ packages, commandLine: shell(script) });
+  for (const order of [first, second]) node.service.order({ type: "run", order });
+  for (const order of [first, second]) {
+    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await read(`${order.directory}/stdout.txt`)).toBe("tool\ndata");
+  }
+  const byDefault = [{ ...reference, isDefaultVersion: true }];
+  expect(
+    await node.service.exit({ packages: byDefault, commandLine: shell("cd $AZ_BATCH_APP_PACKAGE_my_app") }),
+  ).toEqual({
+    kind: "exited",
+    exitCode: 0,
+  });
+  expect(count).toBe(1);
+});
+
+test.each([
+  ["leaves its directory", zip([{ name: "../../evil", content: "x" }])],
+  ["holds a link", zip([{ name: "link", content: "/etc", mode: 0o120777 }])],
+  ["is no zip file", Buffer.from("nonsense")],
+])("an application package that %s fails the run", async (what, archive) => {
+  node.service.routes.set("/package", (_, response) => response.end(archive));
+  const version = what.replaceAll(" ", "-");
+  const packages = [
+    { applicationId: "bad", version, isDefaultVersion: false, url: `${node.service.url}/package?sig=secret` },
+  ];
+  const exit = await node.service.exit({ packages });
+  expect(exit).toMatchObject({ kind: "failed", failure: { category: "UserError", code: "ApplicationPackageError" } });
+  expect(JSON.stringify(exit)).not.toContain("secret");
+  await expect(stat(join(node.root, "evil"))).rejects.toThrow("ENOENT");
+});
+
+test("common files of a multi-instance task lie in the shared directory", async () => {
+  const url = serveText("/common", "common");
+  const { directory } = aRun();
+  await node.service.run({
+    directory,
+    kind: "subtask",
+    sharedDirectory: "workitems/job/job-1/shared-of-t",
+    commonDownloads: [{ kind: "url", url, filePath: "c" }],
+    commandLine: shell("cat $AZ_BATCH_TASK_SHARED_DIR/c"),
+  });
+  expect(await read(`${directory}/stdout.txt`)).toBe("common");
+});
