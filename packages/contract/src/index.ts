@@ -3,8 +3,10 @@ export * from "./agent.ts";
 export * from "./applications.ts";
 export * from "./autoscale.ts";
 export * from "./certificates.ts";
+export { checkDocument } from "./check-document.ts";
 export * from "./containers.ts";
 export * from "./disks.ts";
+export { formatDuration, normalizeDuration, parseDuration, unlimitedDuration } from "./duration.ts";
 export {
   BatchError,
   type ErrorCode,
@@ -30,6 +32,7 @@ export * from "./operations.ts";
 export * from "./pool-models.ts";
 export * from "./pool-settings.ts";
 export * from "./pools.ts";
+export { readDocument } from "./read-document.ts";
 export { ErrorCategory, TaskContainerExecutionInformation, TaskFailureInformation } from "./run-outcome.ts";
 export { type Keywords, MetadataItem, NameValuePair, type SchemaNode } from "./schema.ts";
 export * from "./staged-files.ts";
@@ -50,3 +53,4 @@ export * from "./upgrade-policy.ts";
 export * from "./users.ts";
 export * from "./versions.ts";
 export * from "./virtual-machine.ts";
+export { writeDocument } from "./write-document.ts";
