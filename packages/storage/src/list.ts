@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import { connectionError, send, type TransferOptions, withRetries } from "./transfer.ts";
+import { connectionError, parseAddress, send, type TransferOptions, withRetries } from "./transfer.ts";
 
 /**
  * The names of a container's blobs, in the service's order, page by page. Rejects with `TransferError`.
@@ -19,7 +19,7 @@ export async function* listBlobNames(
 }
 
 async function readPage(containerUrl: string, query: { prefix: string; marker: string }, options: TransferOptions) {
-  const url = new URL(containerUrl);
+  const url = parseAddress(containerUrl);
   url.searchParams.set("restype", "container");
   url.searchParams.set("comp", "list");
   for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);

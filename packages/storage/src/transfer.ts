@@ -78,9 +78,16 @@ export function connectionError(url: string, cause: unknown): TransferError {
   return new TransferError(`${withoutSecrets(url)}: ${reason}`, { problem: "failed", isTransient: true, cause });
 }
 
+/** A web address; what is none is an error whose message holds nothing of it, since it may hold a signature. */
+export function parseAddress(address: string): URL {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url && /^https?:$/.test(url.protocol)) return url;
+  throw new TransferError("The URL is not a web address", { problem: "failed", isTransient: false });
+}
+
 async function exchange(sent: TransferRequest, options: TransferOptions): Promise<IncomingMessage> {
   const { signal, idleMilliseconds = 30_000 } = options;
-  const url = new URL(sent.url);
+  const url = parseAddress(sent.url);
   const open = url.protocol === "https:" ? requestHttps : requestHttp;
   const request = open(url, {
     method: sent.method,

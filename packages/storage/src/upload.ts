@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { blobUrl } from "./blob-url.ts";
 import { storageVersion } from "./list.ts";
-import { send, type TransferOptions, type TransferRequest, withRetries } from "./transfer.ts";
+import { parseAddress, send, type TransferOptions, type TransferRequest, withRetries } from "./transfer.ts";
 
 export interface Upload {
   readonly file: string;
@@ -22,7 +22,7 @@ const mostBlocks = 50_000;
  */
 export async function uploadFile(upload: Upload, options: TransferOptions): Promise<void> {
   const { size } = await stat(upload.file);
-  const url = blobUrl(upload.containerUrl, upload.blobName);
+  const url = blobUrl(parseAddress(upload.containerUrl).href, upload.blobName);
   if (size <= blockBytes) {
     const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob" };
     return put(

@@ -120,6 +120,13 @@ describe("a download", () => {
     await expect(failing).rejects.toMatchObject({ problem: "failed", isTransient: true });
   });
 
+  test("from what is no web address fails at once, and does not repeat it", async () => {
+    for (const url of ["sig=secret", "ftp://h/a?sig=secret"]) {
+      const error = await downloadFile(url, join(directory, "odd"), options).catch((cause: unknown) => cause);
+      expect(error).toMatchObject({ problem: "failed", isTransient: false, message: "The URL is not a web address" });
+    }
+  });
+
   test("follows redirects and finds names below localhost", async () => {
     const url = await serve((request, response) => {
       if (request.url === "/a") response.writeHead(302, { location: "/b" }).end();
