@@ -8,7 +8,7 @@ import { failureOf } from "./failure.ts";
 import { answerFiles } from "./files.ts";
 import { postFilesReply } from "./files-answer.ts";
 import { createHeartbeat } from "./heartbeat.ts";
-import { openJournal } from "./journal.ts";
+import { type FinishedReport, openJournal } from "./journal.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { openLink } from "./link.ts";
 import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
@@ -82,7 +82,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       case "report":
         return link.send(action.report);
       case "finish":
-        await journal.keepFinished(action.report).catch((cause: unknown) => log.warn("report not kept", { cause }));
+        keepFinished(action.report);
         return link.send(action.report);
       case "forget":
         return journal.forget(action.runId);
@@ -97,6 +97,15 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       case "restart":
         await whenEnded(action.after);
         return restart(action.erase);
+    }
+  };
+
+  /** A full disk must not hide what the service waits for. */
+  const keepFinished = (report: FinishedReport) => {
+    try {
+      journal.keepFinished(report);
+    } catch (cause) {
+      log.warn("report not kept", { cause });
     }
   };
 
@@ -123,7 +132,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const execute = async (order: RunOrder, signal: AbortSignal): Promise<RunExit> => {
     const { runId, directory } = order;
     try {
-      await journal.keepRunning(runId);
+      journal.keepRunning(runId);
       await retention.set(directory, undefined);
       log.info("run started", { runId, jobId: order.jobId, taskId: order.taskId });
       const onLaunch: RunMeans["onLaunch"] = (leader) => journal.keepRunning(runId, leader);

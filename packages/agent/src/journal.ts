@@ -1,4 +1,5 @@
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentReport } from "@kyanite/contract";
 import { isRunning, type ProcessRecord, readTextIfExists } from "@kyanite/runtime";
@@ -8,13 +9,14 @@ export type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 /**
  * The runs that this node holds, one file each, so that an agent that was killed can still report what had finished,
  * and end what it left running. Files are replaced whole but not synced: after a crash of the machine itself nothing
- * runs any more, and the service requeues.
+ * runs any more, and the service requeues. Written without waiting: a few small system calls cost less than their way
+ * through Node's thread pool, and every run makes several.
  */
 export interface Journal {
   /** Before the command starts there is no process yet. */
-  keepRunning(runId: string, leader?: ProcessRecord): Promise<void>;
-  keepFinished(report: FinishedReport): Promise<void>;
-  forget(runId: string): Promise<void>;
+  keepRunning(runId: string, leader?: ProcessRecord): void;
+  keepFinished(report: FinishedReport): void;
+  forget(runId: string): void;
 }
 
 export interface JournalContents {
@@ -25,15 +27,15 @@ export interface JournalContents {
 export async function openJournal(directory: string): Promise<Journal & { readonly contents: JournalContents }> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const fileOf = (runId: string) => join(directory, `${runId}.json`);
-  const write = async (runId: string, value: object) => {
-    await writeFile(`${fileOf(runId)}.new`, JSON.stringify(value), { mode: 0o600 });
-    await rename(`${fileOf(runId)}.new`, fileOf(runId));
+  const write = (runId: string, value: object) => {
+    writeFileSync(`${fileOf(runId)}.new`, JSON.stringify(value), { mode: 0o600 });
+    renameSync(`${fileOf(runId)}.new`, fileOf(runId));
   };
   return {
     contents: await readContents(directory),
     keepRunning: (runId, leader) => write(runId, { running: leader ?? null }),
     keepFinished: (report) => write(report.runId, { finished: report }),
-    forget: (runId) => rm(fileOf(runId), { force: true }),
+    forget: (runId) => rmSync(fileOf(runId), { force: true }),
   };
 }
 

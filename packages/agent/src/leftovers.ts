@@ -12,7 +12,7 @@ export async function killLeftovers(
     // Without its leader the number of a group proves nothing; the marker does.
     if (leader) await killFamily({ runId, group: leader.pid, since: new Date(0) }, clock);
     for (const process of processesWithVariable(runMarker, runId)) signalProcess(process, "SIGKILL");
-    await journal.forget(runId);
+    journal.forget(runId);
     log.info("leftover run ended", { runId });
   }
 }

@@ -24,6 +24,7 @@ export interface Link {
 
 const firstPause = 100;
 const longestPause = 5_000;
+const shortestBeat = 50;
 
 /** Keeps a connection to the service, for as long as it takes. */
 export function openLink(options: LinkOptions): Link {
@@ -94,12 +95,15 @@ async function connectOnce(options: LinkOptions, onOpen: (socket: WebSocket) => 
     if (isBeating) return;
     isBeating = true;
     while (!over.signal.aborted) {
-      await options.clock.sleep(seconds * 1000, over.signal);
+      await options.clock.sleep(Math.max(seconds * 1000, shortestBeat), over.signal);
       if (over.signal.aborted) return;
       if (!isAlive) return socket.terminate();
       isAlive = false;
       socket.ping();
-      const report = await options.heartbeat();
+      const report = await options.heartbeat().catch((cause: unknown): AgentReport => {
+        log.warn("no sample", { cause });
+        return { type: "heartbeat" };
+      });
       if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(report));
     }
   };

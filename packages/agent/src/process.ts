@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { constants, open } from "node:fs/promises";
+import { closeSync, constants, fchownSync, openSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
 import { membersOf, type ProcessFamily, signalFamily } from "./process-family.ts";
@@ -14,6 +14,8 @@ export interface Command {
   readonly stdout: string;
   readonly stderr: string;
   readonly user: TaskUser | undefined;
+  /** Called when the process exists, before anything is awaited. */
+  onLaunch(leader: ProcessRecord): void;
 }
 
 export interface StartedCommand {
@@ -28,8 +30,8 @@ export interface StartedCommand {
  * Rejects with the system's error when the program cannot be executed.
  */
 export async function startCommand(command: Command, clock: Clock): Promise<StartedCommand> {
-  await using stdout = await openOutput(command.stdout, command.user);
-  await using stderr = await openOutput(command.stderr, command.user);
+  using stdout = openOutput(command.stdout, command.user);
+  using stderr = openOutput(command.stderr, command.user);
   for (let tries = 1; ; tries += 1) {
     try {
       return await launch(command, [stdout.fd, stderr.fd], clock.now());
@@ -42,11 +44,11 @@ export async function startCommand(command: Command, clock: Clock): Promise<Star
 }
 
 /** The last run's command could have put a link there: it is not followed. */
-async function openOutput(path: string, user: TaskUser | undefined) {
+function openOutput(path: string, user: TaskUser | undefined) {
   const { O_CREAT, O_TRUNC, O_WRONLY, O_APPEND, O_NOFOLLOW } = constants;
-  const file = await open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o660);
-  if (user) await file.chown(user.uid, user.gid);
-  return file;
+  const fd = openSync(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_NOFOLLOW, 0o660);
+  if (user) fchownSync(fd, user.uid, user.gid);
+  return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
 async function launch(command: Command, [stdout, stderr]: [number, number], now: Date): Promise<StartedCommand> {
@@ -62,6 +64,7 @@ async function launch(command: Command, [stdout, stderr]: [number, number], now:
   );
   const { pid } = child;
   const record = pid === undefined ? undefined : (processRecord(pid) ?? { pid, startedAt: "already ended" });
+  if (record) command.onLaunch(record);
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   if (record === undefined) throw new Error(`${command.program} has no process id`);
   return { record, family: { runId: command.runId, group: record.pid, since: now }, exit };

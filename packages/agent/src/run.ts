@@ -78,14 +78,14 @@ function wallClock(seconds: number | undefined, clock: Clock) {
     for (let left = seconds * 1000; left > 0 && !stop.signal.aborted; left = end - clock.now().getTime()) {
       await clock.sleep(Math.min(left, longestSleep), stop.signal);
     }
-    if (!stop.signal.aborted) over.abort();
+    if (!stop.signal.aborted) over.abort("wallClock");
   };
   const waiting = wait();
   return {
     signal: over.signal,
-    stop: () => stop.abort(),
+    stop: () => stop.abort("stopped"),
     async [Symbol.asyncDispose]() {
-      stop.abort();
+      stop.abort("stopped");
       await waiting;
     },
   };

@@ -61,8 +61,13 @@ export async function createSharedDownloads(directory: string, clock: Clock): Pr
 
 async function copyAtOnce(from: string, file: string): Promise<void> {
   const draft = `${from}.${randomUUID()}`;
-  await copyFile(from, draft, constants.COPYFILE_FICLONE);
-  await rename(draft, file);
+  try {
+    await copyFile(from, draft, constants.COPYFILE_FICLONE);
+    await rename(draft, file);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
 }
 
 /** Waits no longer than the signal allows. */

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -156,8 +156,10 @@ export function aRun(given: Partial<RunOrder> = {}): RunOrder {
 export const shell = (script: string) => `/bin/sh -c '${script}'`;
 
 /** An agent in this process, in a temporary directory, and the fake service that it obeys. */
-export async function startNode(given: Partial<AgentConfig> = {}) {
+export async function startNode({ isOpen = false, ...given }: Partial<AgentConfig> & { isOpen?: boolean } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "kyanite-agent-"));
+  // Temporary directories are closed to others, and so to the users of runs.
+  if (isOpen) await chmod(directory, 0o755);
   const service = await startFakeService();
   const config: AgentConfig = {
     serviceUrl: service.url,

@@ -111,6 +111,13 @@ test("a retry keeps the working directory and empties the output", async () => {
   expect(await read(`${directory}/stdout.txt`)).toBe("");
 });
 
+test("a start task runs in the startup directory", async () => {
+  const kind = "startTask";
+  const commandLine = shell("pwd; ls $AZ_BATCH_NODE_STARTUP_DIR");
+  expect(await node.service.exit({ kind, directory: "startup", commandLine })).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await read("startup/stdout.txt")).toBe(`${node.root}/startup/wd\ncerts\nstderr.txt\nstdout.txt\nwd\n`);
+});
+
 test("a directory outside the root is refused", async () => {
   expect(await node.service.exit({ directory: "../outside" })).toMatchObject({ kind: "failed" });
   await mkdir(join(node.root, "workitems/x"), { recursive: true });

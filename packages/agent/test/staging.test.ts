@@ -95,6 +95,23 @@ test.each([
   expect(JSON.stringify(exit)).not.toContain("secret");
 });
 
+test("a URL that is none fails the run and is not repeated", async () => {
+  const uploads = [
+    { filePattern: "../stdout.txt", containerUrl: "sig=secret", uploadCondition: "taskcompletion" as const },
+  ];
+  const exits = [
+    await node.service.exit({ downloads: [{ kind: "container", url: "sig=secret" }] }),
+    await node.service.exit({ downloads: [{ kind: "url", url: "ftp://h?sig=secret", filePath: "x" }] }),
+    await node.service.exit({ uploads }),
+  ];
+  expect(exits).toMatchObject([
+    { failure: { code: "ResourceContainerListMiscError" } },
+    { failure: { code: "BlobDownloadMiscError" } },
+    { uploadFailure: { code: "FileUploadMiscError" } },
+  ]);
+  expect(JSON.stringify(exits)).not.toMatch(/=secret/);
+});
+
 test("a container that is not there fails the run", async () => {
   const url = `${node.service.url}/none?sig=secret`;
   const exit = await node.service.exit({ downloads: [{ kind: "container", url }] });

@@ -1,4 +1,4 @@
-import { access, constants, stat } from "node:fs/promises";
+import { accessSync, constants, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { hasErrorCode } from "@kyanite/runtime";
@@ -19,8 +19,7 @@ export interface CommandEnd {
 /** Runs the command to its end; afterwards nothing that it started is left. */
 export async function runCommand(run: RunContext, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
-  const { command, launched } = await launch(run, environment);
-  await launched;
+  const command = await launch(run, environment);
   const wasStopped = await endOf(command, run);
   const exitCode = await command.exit;
   if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
@@ -36,10 +35,10 @@ async function launch(run: RunContext, environment: Readonly<Record<string, stri
   const { order, paths, user, clock } = run;
   const [name, ...args] = splitCommandLine(order.commandLine);
   if (!name) throw programNotFound("The command line is empty");
-  const program = await findProgram(name, paths.working, environment.PATH ?? "");
+  const program = findProgram(name, paths.working, environment.PATH ?? "");
   run.signal.throwIfAborted();
   try {
-    const command = await startCommand(
+    return await startCommand(
       {
         runId: order.runId,
         program,
@@ -49,10 +48,10 @@ async function launch(run: RunContext, environment: Readonly<Record<string, stri
         stdout: join(paths.task, "stdout.txt"),
         stderr: join(paths.task, "stderr.txt"),
         user,
+        onLaunch: run.onLaunch,
       },
       clock,
     );
-    return { command, launched: run.onLaunch(command.record) };
   } catch (cause) {
     if (isDiskFullError(cause)) throw cause;
     throw launchFailed(cause instanceof Error ? cause.message : String(cause), cause);
@@ -62,7 +61,7 @@ async function launch(run: RunContext, environment: Readonly<Record<string, stri
 /** Waits for the command, or stops it; says which. */
 async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
   const exited = new AbortController();
-  const ended = command.exit.then(() => exited.abort());
+  const ended = command.exit.then(() => exited.abort("exited"));
   const either = AbortSignal.any([signal, exited.signal]);
   if (!either.aborted) await new Promise((done) => either.addEventListener("abort", done, { once: true }));
   if (exited.signal.aborted) return false;
@@ -72,22 +71,22 @@ async function endOf(command: StartedCommand, { signal, clock, settings }: RunCo
 }
 
 /** A name without a slash is looked for in the working directory, then in PATH. */
-async function findProgram(name: string, workingDirectory: string, path: string): Promise<string> {
+function findProgram(name: string, workingDirectory: string, path: string): string {
   const places = name.includes("/") ? [workingDirectory] : [workingDirectory, ...path.split(delimiter).filter(Boolean)];
   let closed: string | undefined;
   for (const place of places) {
     const file = resolve(workingDirectory, place, name);
-    if (!(await isFile(file))) continue;
-    if (await isExecutable(file)) return file;
+    if (!isFile(file)) continue;
+    if (isExecutable(file)) return file;
     closed ??= file;
   }
   if (closed !== undefined) throw launchFailed(`${closed} is not executable`);
   throw programNotFound(`No such file: ${name}`);
 }
 
-async function isFile(path: string): Promise<boolean> {
+function isFile(path: string): boolean {
   try {
-    return (await stat(path)).isFile();
+    return statSync(path).isFile();
   } catch (error) {
     if (hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"))
       return false;
@@ -95,11 +94,14 @@ async function isFile(path: string): Promise<boolean> {
   }
 }
 
-const isExecutable = (path: string) =>
-  access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 const programNotFound = (reason: string) =>
   userFailure("CommandProgramNotFound", "The specified command program is not found", { Message: reason });

@@ -17,7 +17,7 @@ export interface RunContext {
   readonly packages: PackageStore;
   readonly settings: RunSettings;
   /** Called when the command's process exists, before anything is awaited. */
-  onLaunch(leader: ProcessRecord): Promise<void>;
+  onLaunch(leader: ProcessRecord): void;
 }
 
 export interface RunSettings {
