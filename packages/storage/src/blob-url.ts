@@ -8,7 +8,7 @@ export function blobUrl(containerUrl: string, blobName: string): string {
 
 /** An address without its query, user and password: what may be shown or logged, since a SAS is a secret. */
 export function withoutSecrets(address: string): string {
-  if (!URL.canParse(address)) return address.replace(/[?#].*$/s, "");
+  if (!/^https?:/i.test(address) || !URL.canParse(address)) return "(no web address)";
   const { origin, pathname } = new URL(address);
   return `${origin}${pathname}`;
 }
