@@ -1,4 +1,5 @@
 export * from "./accounts.ts";
+export * from "./actions.ts";
 export * from "./agent.ts";
 export * from "./applications.ts";
 export * from "./autoscale.ts";
@@ -27,6 +28,7 @@ export * from "./network.ts";
 export * from "./node-models.ts";
 export * from "./node-options.ts";
 export * from "./nodes.ts";
+export { openApiDocument } from "./openapi.ts";
 export * from "./operation.ts";
 export * from "./operations.ts";
 export * from "./pool-models.ts";

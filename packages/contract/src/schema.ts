@@ -7,6 +7,8 @@ import type { ApiVersion, Lifespan } from "./versions.ts";
  * understands. A property's keywords stand on the schema of its value.
  */
 export interface Keywords extends Lifespan {
+  /** What the property is for, where its value is a model with a description of its own. */
+  readonly note?: string;
   /** What the property was called in versions older than `renamedIn`; accepted in any. */
   readonly formerName?: string;
   readonly renamedIn?: ApiVersion;
@@ -52,16 +54,19 @@ function annotate<S extends TSchema>(schema: S, keywords: SchemaNode): S {
   return Object.assign(copy, keywords);
 }
 
-const described = (description: string | undefined) => (description === undefined ? {} : { description });
+/** Text about a property; a model keeps its own description, which is about all its uses. */
+function describedAs<S extends TSchema>(schema: S, text: string): S {
+  return annotate(schema, "title" in schema ? { note: text } : { description: text });
+}
 
 /** An object with a name, which is its name in the OpenAPI document. */
 export const model = <P extends TProperties>(title: string, description: string, properties: P, more: Keywords = {}) =>
   Type.Object(properties, { title, description, ...more });
 
 export const optional = <S extends TSchema>(schema: S, description?: string) =>
-  Type.Optional(annotate(schema, described(description)));
+  Type.Optional(description === undefined ? schema : describedAs(schema, description));
 
-export const required = <S extends TSchema>(schema: S, description: string): S => annotate(schema, { description });
+export const required = <S extends TSchema>(schema: S, description: string): S => describedAs(schema, description);
 
 /** Present from this version on. */
 export const since = <S extends TSchema>(version: ApiVersion, schema: S): S => annotate(schema, { since: version });

@@ -92,7 +92,7 @@ export const taskOperations = {
     status: 200,
     entity: true,
     dataServiceId: true,
-    errors: [...missing, ...ending, "TaskCompleted"],
+    errors: [...missing, "JobBeingDeleted", "TaskCompleted"],
   }),
   Task_ListSubtasks: operation({
     newName: "Tasks_ListSubTasks",

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { openApiDocument } from "./openapi.ts";
+import { operations } from "./operations.ts";
+import { isRecord } from "./per-version.ts";
+import { apiVersions } from "./versions.ts";
+
+function at(value: unknown, ...path: string[]): unknown {
+  return path.reduce((inner, step) => (isRecord(inner) ? inner[step] : undefined), value);
+}
+
+test("the document of every version refers to nothing that it does not hold", () => {
+  for (const version of apiVersions) {
+    const document = openApiDocument("http://localhost", version);
+    const references = [...JSON.stringify(document).matchAll(/#\/components\/schemas\/(\w+)/g)].map(([, name]) => name);
+    const schemas = at(document, "components", "schemas");
+    expect([...new Set(references)].filter((name) => !at(schemas, name ?? ""))).toEqual([]);
+  }
+});
+
+test("an operation goes by the name of its version", () => {
+  const named = (version: (typeof apiVersions)[number]) =>
+    at(openApiDocument("http://localhost", version), "paths", "/pools", "post", "operationId");
+  expect(named("2022-10-01.16.0")).toBe("Pool_Add");
+  expect(named("2025-06-01")).toBe("Pools_CreatePool");
+});
+
+test("a model shows what its version has, under the name it had", () => {
+  const pool = (version: (typeof apiVersions)[number], ...path: string[]) =>
+    at(openApiDocument("http://localhost", version), "components", "schemas", "CloudPool", "properties", ...path);
+  expect(pool("2019-08-01.10.0", "maxTasksPerNode", "type")).toBe("integer");
+  expect(pool("2019-08-01.10.0", "taskSlotsPerNode")).toBeUndefined();
+  expect(pool("2019-08-01.10.0", "upgradePolicy")).toBeUndefined();
+  expect(pool("2026-10-01", "upgradePolicy", "$ref")).toBe("#/components/schemas/UpgradePolicy");
+});
+
+test("no keyword of our own reaches the reader", () => {
+  const text = JSON.stringify(openApiDocument("http://localhost", "2026-10-01"));
+  expect(text).not.toMatch(/"(since|removed|secret|lifespans|ignores|errorCode|note)":/);
+});
+
+test("operations of one path and method never live in the same version twice", () => {
+  const places = Object.values(operations).map(({ method, path }) => `${method} ${path}`);
+  expect(new Set(places).size).toBe(places.length);
+});

@@ -1,0 +1,113 @@
+import type { TSchema } from "typebox";
+import { type ErrorCode, errorCodes } from "./errors.ts";
+import { describeSchema } from "./openapi-schema.ts";
+import { errorsOf, type Operation, queryIn } from "./operation.ts";
+import { operations } from "./operations.ts";
+import { BatchErrorBody } from "./task-models.ts";
+import { type ApiVersion, isKnownIn, isOlder } from "./versions.ts";
+
+/** The data plane in one version as an OpenAPI 3.1 document; models stand under their names in `components`. */
+export function openApiDocument(serverUrl: string, version: ApiVersion): object {
+  const models = new Map<string, object>();
+  const describe = (schema: TSchema) => describeSchema(schema, version, models);
+  const paths: Record<string, Record<string, object>> = {};
+  const entries: [string, Operation][] = Object.entries(operations);
+  for (const [name, operation] of entries.filter(([, operation]) => isKnownIn(version, operation)))
+    paths[operation.path] = {
+      ...paths[operation.path],
+      [operation.method.toLowerCase()]: describeOperation(name, operation, version, describe),
+    };
+  return {
+    openapi: "3.1.0",
+    info: { title: "Batch service", version },
+    servers: [{ url: serverUrl }],
+    security: [{ sharedKey: [] }, { bearer: [] }],
+    paths,
+    components: {
+      schemas: Object.fromEntries([...models].sort(([one], [other]) => (one < other ? -1 : 1))),
+      securitySchemes: {
+        sharedKey: { type: "apiKey", in: "header", name: "Authorization", description: "SharedKey ACCOUNT:SIGNATURE" },
+        bearer: { type: "http", scheme: "bearer" },
+      },
+    },
+  };
+}
+
+type Describe = (schema: TSchema) => object;
+
+function describeOperation(name: string, operation: Operation, version: ApiVersion, describe: Describe): object {
+  const { body, bodyOptional, newName, summary, status } = operation;
+  return {
+    operationId: isOlder(version, "2025-06-01") ? name : (newName ?? name),
+    summary,
+    tags: [name.split("_")[0]],
+    parameters: parametersOf(operation, version, describe),
+    ...(body && { requestBody: { required: !bodyOptional, content: json(describe(body)) } }),
+    responses: { [status]: answerOf(operation, describe), ...errorAnswers(operation, describe) },
+  };
+}
+
+const mediaType = "application/json; odata=minimalmetadata";
+
+const json = (schema: object) => ({ [mediaType]: { schema } });
+
+function errorAnswers(operation: Operation, describe: Describe): Readonly<Record<string, object>> {
+  const codesByStatus: Record<number, ErrorCode[]> = {};
+  for (const code of errorsOf(operation)) {
+    const [status] = errorCodes[code];
+    codesByStatus[status] = [...(codesByStatus[status] ?? []), code];
+  }
+  const content = operation.method === "HEAD" ? {} : { content: json(describe(BatchErrorBody)) };
+  return Object.fromEntries(
+    Object.entries(codesByStatus).map(([status, codes]) => [status, { description: codes.join(", "), ...content }]),
+  );
+}
+
+function answerOf(operation: Operation, describe: Describe): object {
+  const headers = Object.fromEntries(
+    [...(operation.entity ? ["ETag", "Last-Modified"] : []), ...(operation.dataServiceId ? ["DataServiceId"] : [])].map(
+      (name) => [name, { schema: { type: "string" } }],
+    ),
+  );
+  return { description: "Done", headers, ...contentOf(operation, describe) };
+}
+
+function contentOf({ shape, response }: Operation, describe: Describe): object {
+  if (shape === "stream") return { content: { "application/octet-stream": {} } };
+  if (!response) return {};
+  if (shape !== "list") return { content: json(describe(response)) };
+  const properties = {
+    value: { type: "array", items: describe(response) },
+    "odata.nextLink": { type: "string", description: "Where the next page is; absent on the last." },
+  };
+  return { content: json({ type: "object", properties, required: ["value"] }) };
+}
+
+const conditionHeaders = {
+  all: ["If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since"],
+  dates: ["If-Modified-Since", "If-Unmodified-Since"],
+};
+
+const text = { type: "string" };
+
+function parametersOf(operation: Operation, version: ApiVersion, describe: Describe): readonly object[] {
+  const inPath = [...operation.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+  const headers = [
+    ...(operation.conditions ? conditionHeaders[operation.conditions] : []),
+    ...(operation.range ? ["ocp-range"] : []),
+    "client-request-id",
+    "return-client-request-id",
+    "ocp-date",
+  ];
+  return [
+    ...inPath.map((name) => ({ name, in: "path", required: true, schema: text })),
+    { name: "api-version", in: "query", required: true, schema: { type: "string", const: version } },
+    { name: "timeout", in: "query", schema: { type: "integer", default: 30 } },
+    ...Object.entries(queryIn(operation, version)).map(([name, schema]) => ({
+      name,
+      in: "query",
+      schema: describe(schema),
+    })),
+    ...headers.map((name) => ({ name, in: "header", schema: text })),
+  ];
+}
