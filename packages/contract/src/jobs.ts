@@ -14,6 +14,9 @@ import { JobStatistics } from "./statistics.ts";
 
 const ending = ["JobBeingTerminated", "JobCompleted", "JobBeingDeleted"] as const;
 
+/** Rules of the body that have a code of their own. */
+const inBody = ["EmptyMetadataKey", "AutoScalingFormulaTooLong"] as const;
+
 export const jobOperations = {
   Job_GetAllLifetimeStatistics: operation({
     summary: "Gets what all jobs have used up since the account was made",
@@ -61,7 +64,7 @@ export const jobOperations = {
     status: 200,
     entity: true,
     dataServiceId: true,
-    errors: ["JobNotFound", ...ending, "OperationInvalidForCurrentState", "EmptyMetadataKey"],
+    errors: ["JobNotFound", ...ending, "OperationInvalidForCurrentState", ...inBody],
   }),
   Job_Update: operation({
     newName: "Jobs_ReplaceJob",
@@ -73,7 +76,7 @@ export const jobOperations = {
     status: 200,
     entity: true,
     dataServiceId: true,
-    errors: ["JobNotFound", ...ending, "OperationInvalidForCurrentState", "EmptyMetadataKey"],
+    errors: ["JobNotFound", ...ending, "OperationInvalidForCurrentState", ...inBody],
   }),
   Job_Disable: operation({
     newName: "Jobs_DisableJob",
@@ -128,8 +131,7 @@ export const jobOperations = {
       "ActiveJobAndScheduleQuotaReached",
       "TaskIdSameAsJobPreparationTask",
       "TaskIdSameAsJobReleaseTask",
-      "EmptyMetadataKey",
-      "AutoScalingFormulaTooLong",
+      ...inBody,
     ],
   }),
   Job_List: operation({

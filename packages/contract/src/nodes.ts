@@ -26,15 +26,7 @@ const busy = [
   "OperationNotValidOnNode",
 ] as const;
 
-const notSchedulable = [
-  "NodeBeingCreated",
-  "NodeBeingStarted",
-  "NodeBeingRebooted",
-  "NodeBeingReimaged",
-  "NodeStateUnusable",
-  "OperationNotValidOnNode",
-  "NodeAlreadyInTargetSchedulingState",
-] as const;
+const notSchedulable = [...busy, "NodeAlreadyInTargetSchedulingState"] as const;
 
 export const nodeOperations = {
   ComputeNode_AddUser: operation({

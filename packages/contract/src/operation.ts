@@ -8,7 +8,7 @@ import { type ApiVersion, isKnownIn, isOlder, type Lifespan } from "./versions.t
  * document are derived from.
  */
 export interface Operation extends Lifespan {
-  /** Name of the operation from 2025-06-01 on, if it lived to see it; its key in `operations` is the older name, such as `Pool_Add`. */
+  /** Name from 2025-06-01 on, if it lived to see it; its key in `operations` is the older name, such as `Pool_Add`. */
   readonly newName?: string;
   readonly summary: string;
   readonly method: "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -27,7 +27,7 @@ export interface Operation extends Lifespan {
   readonly response?: TSchema;
   /** A list is `{ value, odata.nextLink? }`; a stream is bytes; otherwise one object, or nothing. */
   readonly shape?: "list" | "element" | "stream";
-  /** What follows `$metadata#` in `odata.metadata`, without the `/@Element` of a single object; see {@link metadataOf}. */
+  /** What follows `$metadata#`, without the `/@Element` of a single object; see {@link metadataOf}. */
   readonly set?: string;
   /** Whether the answer carries `ETag` and `Last-Modified`. */
   readonly entity?: true;

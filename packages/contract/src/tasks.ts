@@ -57,7 +57,7 @@ export const taskOperations = {
     response: TaskAddResult,
     shape: "list",
     set: "taskaddresult",
-    errors: ["JobNotFound", ...ending],
+    errors: ["JobNotFound", ...ending, "TaskDependencyListTooLong"],
   }),
   Task_Delete: operation({
     newName: "Tasks_DeleteTask",
