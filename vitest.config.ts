@@ -12,7 +12,7 @@ export default defineConfig({
     ],
   },
   test: {
-    globalSetup: ["packages/testkit/src/postgres-for-tests.ts"],
+    globalSetup: ["packages/testkit/src/global-setup.ts"],
     include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,

@@ -81,7 +81,7 @@ async function refuse({ nodeId }: NodeRequest, reason: string): Promise<CreateOu
   return { kind: "failed", nodeId, reason };
 }
 
-const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
 function placesOf(nodeId: string, { directory }: LocalProcessOptions): Places {
   if (!nodeIdPattern.test(nodeId)) throw new Error(`${JSON.stringify(nodeId)} cannot be the name of a directory`);

@@ -90,6 +90,11 @@ export interface Config extends Omit<ServerValues, "dataDir"> {
   readonly childEnvironment: Readonly<Record<string, string | undefined>>;
 }
 
+/** What can be tuned, untouched. */
+export function defaultSettings(): Settings {
+  return readSettings(tuningSettings, [], []);
+}
+
 /** The machine, as far as the configuration depends on it. */
 export interface Machine {
   readonly directory: string;

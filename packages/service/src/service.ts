@@ -7,7 +7,7 @@ import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { NodeFiles } from "./http/node-files.ts";
-import { createHttpServer, type Listening, type ListenOptions } from "./http/server.ts";
+import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
@@ -16,7 +16,14 @@ import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
 import { ensureAccount, readAccount } from "./store/accounts.ts";
-import { type DatabaseAddress, isDatabaseAway, migrate, openDatabase, waitForDatabase } from "./store/database.ts";
+import {
+  type Database,
+  type DatabaseAddress,
+  isDatabaseAway,
+  migrate,
+  openDatabase,
+  waitForDatabase,
+} from "./store/database.ts";
 
 export interface ServiceParts {
   readonly address: DatabaseAddress;
@@ -69,6 +76,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     findAccount: (name) => readAccount(database, name),
     isDatabaseAway,
     agents,
+    pages: { "/livez": async () => plain(200, "ok"), "/readyz": () => readiness(database) },
     clock,
     log,
   });
@@ -91,12 +99,24 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);
-      await server.close();
-      await links.close();
+      // Links are connections too: the server is closed only when they are.
+      await Promise.all([server.close(), links.close()]);
       agents.close();
       await stopListening().catch(() => {});
       await leadership.close();
       await database.end({ timeout: 5 });
     },
   };
+}
+
+const plain = (status: number, body: string): Page => ({ status, contentType: "text/plain", body: `${body}\n` });
+
+/** Whether requests can be served now: whether the database answers. */
+async function readiness(database: Database): Promise<Page> {
+  try {
+    await database`select 1`;
+    return plain(200, "ok");
+  } catch {
+    return plain(503, "the database is away");
+  }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type Database, type DatabaseAddress, openDatabase } from "@kyanite/service";
 import { inject } from "vitest";
-import { templateDatabase } from "./postgres-for-tests.ts";
+import { templateDatabase } from "./global-setup.ts";
 
 /** A migrated database of a test's own; gone when it is disposed. */
 export interface TemporaryDatabase extends AsyncDisposable {

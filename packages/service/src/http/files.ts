@@ -1,5 +1,5 @@
 import { json } from "node:stream/consumers";
-import { NodeFile as AgentFile, BatchError, type FilesRequest, type NodeFile } from "@kyanite/contract";
+import { BatchError, type FilesRequest, type ListedFile, NodeFile } from "@kyanite/contract";
 import Type from "typebox";
 import Value from "typebox/value";
 import type { Account } from "../domain/account.ts";
@@ -120,7 +120,7 @@ async function nodeRoot(
   return { nodePk: node.pk, directory: "", url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}/files` };
 }
 
-const AgentFiles = Type.Array(AgentFile);
+const AgentFiles = Type.Array(NodeFile);
 
 async function listFiles(
   nodeFiles: NodeFiles,
@@ -128,10 +128,10 @@ async function listFiles(
   recursive: boolean,
   { filter, limit, after }: ListRequest,
   signal: AbortSignal,
-): Promise<Page<NodeFile>> {
+): Promise<Page<ListedFile>> {
   const { body } = await nodeFiles.request(root.nodePk, { operation: "list", path: root.directory, recursive }, signal);
   const files = Value.Parse(AgentFiles, await json(body))
-    .map((file) => clientFile(file, root))
+    .map((file) => listedFile(file, root))
     .filter(({ name }) => (after === undefined || name > after) && isWanted(name, filter))
     .sort((one, other) => (one.name < other.name ? -1 : 1));
   const items = files.slice(0, limit);
@@ -165,7 +165,14 @@ async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditi
   };
   const { answer, body } = await nodeFiles.request(root.nodePk, order, signal);
   if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
-  return { stream: body, headers: fileHeaders(answer.file, path, root) };
+  return { stream: body, headers: fileHeaders(partOf(answer.file, range), path, root) };
+}
+
+/** The length that is answered is that of the part. */
+function partOf(file: NodeFile | undefined, range: ByteRange | undefined): NodeFile | undefined {
+  if (file?.contentLength === undefined || !range) return file;
+  const last = Math.min(range.end ?? file.contentLength - 1, file.contentLength - 1);
+  return { ...file, contentLength: last - range.start + 1 };
 }
 
 async function describeFile(nodeFiles: NodeFiles, root: Root, { path, conditions, signal }: FileRequest) {
@@ -195,7 +202,7 @@ function below(root: Root, path: string): string {
   return [root.directory, ...segments].filter((part) => part !== "").join("/");
 }
 
-function fileHeaders(file: AgentFile | undefined, path: string, root: Root): Record<string, string> {
+function fileHeaders(file: NodeFile | undefined, path: string, root: Root): Record<string, string> {
   if (!file) return {};
   const url = `${root.url}/${path.split("/").map(encodeURIComponent).join("/")}`;
   return {
@@ -208,7 +215,7 @@ function fileHeaders(file: AgentFile | undefined, path: string, root: Root): Rec
   };
 }
 
-function clientFile(file: AgentFile, root: Root): NodeFile {
+function listedFile(file: NodeFile, root: Root): ListedFile & { readonly name: string } {
   const name = root.directory === "" ? file.name : file.name.slice(root.directory.length + 1);
   const url = `${root.url}/${name.split("/").map(encodeURIComponent).join("/")}`;
   if (file.isDirectory) return { name, url, isDirectory: true };

@@ -1,4 +1,4 @@
-import { BatchError, type CloudPool } from "@kyanite/contract";
+import { BatchError, type CloudPool, formatDuration } from "@kyanite/contract";
 import { newPool, resizeTimeout } from "../domain/new-pool.ts";
 import { isoTime } from "../domain/time.ts";
 import { beginDeletePool, lockExistingPool, resizePool, stopResize } from "../lifecycle/pool.ts";
@@ -105,7 +105,9 @@ function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
     allocationStateTransitionTime: isoTime(pool.allocationStateTransitionTime),
     vmSize: pool.vmSize,
     resizeTimeout: formatDuration(pool.resizeTimeoutSeconds),
-    ...(pool.resizeErrors ? { resizeErrors: [...pool.resizeErrors] } : {}),
+    ...(pool.resizeErrors
+      ? { resizeErrors: pool.resizeErrors.map((error) => ({ ...error, values: [...error.values] })) }
+      : {}),
     currentDedicatedNodes: pool.currentDedicatedNodes,
     currentLowPriorityNodes: pool.currentLowPriorityNodes,
     targetDedicatedNodes: pool.targetDedicatedNodes,

@@ -5,7 +5,7 @@ import type { Job } from "../domain/job.ts";
 import { affinityId } from "../domain/node-id.ts";
 import type { Task } from "../domain/task.ts";
 import { isoTime } from "../domain/time.ts";
-import { checkJobIsOpen, lockExistingJob } from "../lifecycle/job.ts";
+import { checkJobIsOpen } from "../lifecycle/job.ts";
 import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask } from "../lifecycle/task.ts";
 import { type Sql, transaction } from "../store/database.ts";
 import { lockJobForTasks } from "../store/jobs.ts";

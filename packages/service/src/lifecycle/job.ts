@@ -2,7 +2,6 @@ import { BatchError } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import { type Job, moveJob } from "../domain/job.ts";
 import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
-import { after } from "../domain/time.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
   deleteJob,

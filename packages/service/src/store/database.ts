@@ -58,8 +58,11 @@ const retryable = new Set(["40001", "40P01"]);
 export async function transaction<T>(database: Database, work: (sql: Sql) => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const [result] = await database.begin(async (sql) => [await work(sql)] as const);
-      return result;
+      const box: { result?: { value: T } } = {};
+      await database.begin(async (sql) => {
+        box.result = { value: await work(sql) };
+      });
+      if (box.result) return box.result.value;
     } catch (cause) {
       if (attempt === 5 || !retryable.has(sqlState(cause) ?? "")) throw cause;
     }

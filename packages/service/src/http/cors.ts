@@ -1,0 +1,21 @@
+/** Which web pages may call the API: those served from the machine itself. */
+export function allowedOrigin(origin: string | undefined): string | undefined {
+  if (origin === undefined || !URL.canParse(origin)) return undefined;
+  const { hostname } = new URL(origin);
+  const isLocal =
+    hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "127.0.0.1" || hostname === "[::1]";
+  return isLocal ? origin : undefined;
+}
+
+export function corsHeaders(origin: string): Record<string, string> {
+  return {
+    "access-control-allow-origin": origin,
+    "access-control-allow-methods": "GET, HEAD, POST, PUT, PATCH, DELETE",
+    "access-control-allow-headers":
+      "authorization, content-type, client-request-id, return-client-request-id, ocp-date, ocp-range, if-match, if-none-match, if-modified-since, if-unmodified-since",
+    "access-control-expose-headers":
+      "etag, last-modified, location, request-id, dataserviceid, ocp-batch-file-isdirectory, ocp-batch-file-url",
+    "access-control-max-age": "600",
+    vary: "origin",
+  };
+}

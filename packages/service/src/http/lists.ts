@@ -1,0 +1,105 @@
+import { BatchError, type Operation, type SchemaNode } from "@kyanite/contract";
+import { parseFilter } from "../domain/filter.ts";
+import type { ListRequest, Page } from "./handler.ts";
+import type { Query } from "./query.ts";
+
+/** One page from one row more than fits: that one tells whether more follow. */
+export function pageOf<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  keyOf: (row: Row) => string,
+  itemOf: (row: Row) => Item,
+): Page<Item> {
+  const shown = rows.slice(0, limit);
+  const last = shown.at(-1);
+  return { items: shown.map(itemOf), ...(rows.length > limit && last !== undefined ? { next: keyOf(last) } : {}) };
+}
+
+/** What a request says of the list it wants. */
+export function listRequest(query: Query, operation: Operation): ListRequest {
+  const filter = textOf(query, "$filter");
+  const token = textOf(query, "$skiptoken");
+  const { maxresults } = query;
+  return {
+    ...(filter === undefined || filter.trim() === "" ? {} : { filter: parseFilter(filter) }),
+    limit: typeof maxresults === "number" ? maxresults : defaultLimit(operation),
+    ...(token === undefined ? {} : { after: readSkipToken(token) }),
+    stats: expandsStats(textOf(query, "$expand")),
+  };
+}
+
+function textOf(query: Query, name: string): string | undefined {
+  const value = query[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+function defaultLimit({ query }: Operation): number {
+  const schema: SchemaNode | undefined = query?.maxresults;
+  return typeof schema?.default === "number" ? schema.default : 1000;
+}
+
+function expandsStats(expand: string | undefined): boolean {
+  const names = namesIn(expand);
+  const unknown = names.find((name) => name !== "stats");
+  if (unknown !== undefined)
+    throw new BatchError("InvalidQueryParameterValue", {
+      QueryParameterName: "$expand",
+      QueryParameterValue: unknown,
+      Reason: "Only stats can be expanded",
+    });
+  return names.length > 0;
+}
+
+const tokenVersion = "1:";
+
+/** Opaque to clients: where a page ended. */
+export function skipToken(key: string): string {
+  return Buffer.from(tokenVersion + key).toString("base64url");
+}
+
+function readSkipToken(token: string): string {
+  const text = Buffer.from(token, "base64url").toString();
+  if (text.startsWith(tokenVersion)) return text.slice(tokenVersion.length);
+  throw new BatchError("InvalidQueryParameterValue", {
+    QueryParameterName: "$skiptoken",
+    Reason: "Not a token of this server",
+  });
+}
+
+/** The URL of the next page: the whole query again, and where this page ended. */
+export function nextLink(baseUrl: string, path: string, search: URLSearchParams, key: string): string {
+  const next = new URLSearchParams([...search].filter(([name]) => name.toLowerCase() !== "$skiptoken"));
+  next.set("$skiptoken", skipToken(key));
+  return `${baseUrl}${path}?${next.toString().replaceAll("%24", "$")}`;
+}
+
+/**
+ * The property names of `$select`; undefined when everything is wanted.
+ * @throws BatchError for a name that the elements do not have
+ */
+export function selection(query: Query, operation: Operation): ReadonlySet<string> | undefined {
+  const names = namesIn(textOf(query, "$select"));
+  if (names.length === 0 || names.includes("*")) return undefined;
+  const schema: SchemaNode | undefined = operation.response;
+  const unknown = names.find((name) => !Object.hasOwn(schema?.properties ?? {}, name));
+  if (unknown !== undefined)
+    throw new BatchError("InvalidQueryParameterValue", {
+      QueryParameterName: "$select",
+      QueryParameterValue: unknown,
+      Reason: "There is no property of that name",
+    });
+  return new Set(names);
+}
+
+/** The selected members of an object; all when nothing is selected. */
+export function selected(object: unknown, names: ReadonlySet<string> | undefined): unknown {
+  if (!names || typeof object !== "object" || object === null) return object;
+  return Object.fromEntries(Object.entries(object).filter(([name]) => names.has(name)));
+}
+
+function namesIn(list: string | undefined): string[] {
+  return (list ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+}
