@@ -69,6 +69,7 @@ export const tuningSettings = {
     most: 100_000,
   }),
   databaseConnections: integer(12, "connections to the database", { least: 3, most: 200 }),
+  databaseWaitSeconds: integer(30, "how long to wait for the database at the start", { least: 0, most: 3_600 }),
   agentStartsAtOnce: integer(8, "local nodes that start at the same time", { least: 1, most: 256 }),
   poolQuota: integer(1_000, "most pools of the account", { least: 0, most: 1_000_000 }),
   activeJobAndJobScheduleQuota: integer(100_000, "most active jobs and job schedules of the account", {

@@ -50,7 +50,7 @@ export interface Service {
 export async function startService(parts: ServiceParts): Promise<Service> {
   const { address, settings, clock, log } = parts;
   const database = openDatabase({ ...address, maxConnections: settings.databaseConnections });
-  await waitForDatabase(database, clock, 30);
+  await waitForDatabase(database, { seconds: settings.databaseWaitSeconds, clock, log });
   await migrate(database, clock.now());
   await ensureAccount(database, parts.account.name, parts.account.key, clock.now());
 

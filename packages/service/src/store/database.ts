@@ -1,5 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
-import type { Clock } from "@kyanite/runtime";
+import type { Clock, Log } from "@kyanite/runtime";
 import postgres from "postgres";
 
 type Types = { bigint: number };
@@ -119,18 +119,34 @@ export function advisoryKey(name: string): number {
   return hash;
 }
 
-/** Waits until the database answers, for at most `seconds`. */
-export async function waitForDatabase(database: Database, clock: Clock, seconds: number): Promise<void> {
+/**
+ * Waits until the database answers, for at most `seconds`: it may be starting at the same time as we are.
+ * @throws saying where it was looked for and what to check
+ */
+export async function waitForDatabase(
+  database: Database,
+  { seconds, clock, log }: { seconds: number; clock: Clock; log: Log },
+): Promise<void> {
   const deadline = clock.now().getTime() + seconds * 1000;
-  for (;;) {
+  for (let attempt = 1; ; attempt++) {
     try {
       await database`select 1`;
       return;
     } catch (cause) {
-      if (!isDatabaseAway(cause) || clock.now().getTime() > deadline) throw cause;
+      if (!isDatabaseAway(cause) || clock.now().getTime() > deadline) throw notReached(database, cause);
+      if (attempt === 1) log.warn("waiting for the database", { cause, seconds });
       await clock.sleep(100);
     }
   }
+}
+
+function notReached({ options }: Database, cause: unknown): Error {
+  const place = options.host.map((host, index) => `${host}:${options.port[index]}`).join(", ");
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new Error(
+    `The database ${options.database} at ${place} cannot be used (${reason}). Check that it runs and what --database-url says.`,
+    { cause },
+  );
 }
 
 /** A value as text for a statement that says `::text::jsonb`; one parameter carries a whole set of rows. */

@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { systemClock, waitUntil } from "@kyanite/runtime";
+import { type Endpoints, readRunningEndpoints } from "@kyanite/service/host/endpoints";
+
+const program = fileURLToPath(new URL("../../cli/bin/kyanite.mjs", import.meta.url));
+
+/** `kyanite start` as a process of its own, with the database and storage that it brings. */
+export interface ServerProcess {
+  readonly endpoints: Endpoints;
+  /** Kills the server and nothing else, as a crash would. */
+  kill(): Promise<void>;
+  /** Stops it in order, its nodes too; gives its exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** @throws when it ends instead of becoming ready, with what it printed */
+export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
+  const { child, output } = spawnServer(flags);
+  const dataDirectory = flags[flags.indexOf("--data-dir") + 1] ?? "";
+  const found: { endpoints?: Endpoints } = {};
+  await waitUntil(
+    async () => {
+      const endpoints = await readRunningEndpoints(dataDirectory);
+      if (endpoints?.pid === child.pid) found.endpoints = endpoints;
+      return found.endpoints !== undefined || child.exitCode !== null;
+    },
+    { clock: systemClock, timeoutMilliseconds: 60_000 },
+  );
+  if (!found.endpoints) throw new Error(`the server did not become ready: ${output()}`);
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, "exit");
+    child.kill(signal);
+    await ended;
+  };
+  return {
+    endpoints: found.endpoints,
+    kill: () => end("SIGKILL"),
+    stop: async () => {
+      await end("SIGTERM");
+      return child.exitCode;
+    },
+  };
+}
+
+/** What a server that refuses to start says, and its exit code. */
+export async function refusedStart(flags: readonly string[]): Promise<{ code: number | null; output: string }> {
+  const { child, output } = spawnServer(flags);
+  await once(child, "exit");
+  return { code: child.exitCode, output: output() };
+}
+
+function spawnServer(flags: readonly string[]): { child: ChildProcess; output: () => string } {
+  const env = { PATH: process.env.PATH, HOME: "/nowhere" };
+  const child = spawn(process.execPath, [program, "start", ...flags], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const chunks: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
+  return { child, output: () => chunks.join("").slice(-4_000) };
+}
+
+/** Ports that nobody listened on a moment ago, for servers that must come back on the same ones. */
+export async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer().listen(0, "127.0.0.1");
+      await once(server, "listening");
+      return server;
+    }),
+  );
+  return Promise.all(
+    servers.map(async (server) => {
+      const address = server.address();
+      server.close();
+      await once(server, "close");
+      return typeof address === "object" && address ? address.port : 0;
+    }),
+  );
+}
