@@ -1,17 +1,19 @@
-import { BatchError, invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
+import { invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
 import type { Account } from "./account.ts";
 import type { Job, JobSpec } from "./job.ts";
 import { after } from "./time.ts";
+import { checkSupported } from "./unsupported.ts";
 
 /**
  * The job that a request asks for: the rules that need more than one property, and the defaults that clients see.
  * @throws BatchError with the property and the rule it breaks
  */
 export function newJob(body: JobAddParameter, account: Account, now: Date): Omit<Job, "pk" | "etag"> {
-  const spec = withDefaults(body);
   const poolId = poolOf(body.poolInfo);
   if (body.jobReleaseTask && !body.jobPreparationTask)
     throw invalidProperty("jobReleaseTask", undefined, "A job release task needs a job preparation task");
+  checkSupported("job", body);
+  const spec = withDefaults(body);
   return {
     accountPk: account.pk,
     id: body.id,
@@ -41,9 +43,7 @@ export function newJob(body: JobAddParameter, account: Account, now: Date): Omit
 function poolOf({ poolId, autoPoolSpecification }: JobAddParameter["poolInfo"]): string {
   if ((poolId === undefined) === (autoPoolSpecification === undefined))
     throw invalidProperty("poolInfo", undefined, "Give exactly one of poolId and autoPoolSpecification");
-  if (poolId === undefined)
-    throw new BatchError("UnsupportedProperty", { PropertyName: "poolInfo.autoPoolSpecification" });
-  return poolId;
+  return poolId ?? "";
 }
 
 /** When the job's wall clock runs out, counted from its creation. */

@@ -4,6 +4,7 @@ import { checkImage } from "./images.ts";
 import type { Pool } from "./pool.ts";
 import { checkResourceFiles } from "./resource-files.ts";
 import { after } from "./time.ts";
+import { checkSupported } from "./unsupported.ts";
 import { coresOf } from "./vm-sizes.ts";
 
 const minimumResizeTimeoutSeconds = 300;
@@ -26,6 +27,7 @@ export function newPool(body: PoolAddParameter, account: Account, now: Date): Om
       `A node of this size may have at most ${most} task slots`,
     );
   checkStartTask(body.startTask, "startTask");
+  checkSupported("pool", body);
   const spec = withDefaults(body);
   return {
     accountPk: account.pk,

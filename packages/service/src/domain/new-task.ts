@@ -8,6 +8,7 @@ import {
 import type { Job } from "./job.ts";
 import { checkOutputFiles, checkResourceFiles } from "./resource-files.ts";
 import type { TaskSpec } from "./task.ts";
+import { checkSupported } from "./unsupported.ts";
 
 /** A task about to be inserted: its body with defaults, and what follows from it. */
 export interface NewTask {
@@ -38,6 +39,7 @@ export function newTask(body: TaskAddParameter, job: Job): NewTask {
   checkOutputFiles(spec.outputFiles, "outputFiles");
   checkExitConditions(spec, job);
   const parents = dependenciesOf(spec, job);
+  checkSupported("task", spec);
   return {
     id: spec.id,
     key: spec.id.toLowerCase(),

@@ -1,0 +1,117 @@
+import { BatchError } from "@kyanite/contract";
+
+/**
+ * Properties that the API has and this server does not do yet. They are refused, so that nothing is accepted and then
+ * ignored; whoever implements one deletes its row.
+ */
+interface Unsupported {
+  /** Property names joined by dots; `[]` after a name means each element of that array. */
+  readonly path: string;
+  readonly reason: string;
+  /** Values that ask for nothing beyond what the server does anyway. */
+  readonly harmless?: readonly unknown[];
+}
+
+const containers = "Container tasks are not supported yet";
+const packages = "Application packages are not supported yet";
+const identities = "Managed identities are not supported; give a URL with a signature";
+const hardware = "Nodes are not machines of Azure: this cannot be chosen";
+const network = "Nodes use the network of the machine they run on";
+
+/** What no kind of run does: task, start task, job manager, preparation and release task. */
+const run: readonly Unsupported[] = [
+  { path: "containerSettings", reason: containers },
+  { path: "resourceFiles[].identityReference", reason: identities },
+  { path: "userIdentity.username", reason: "Named user accounts are not supported yet; use autoUser" },
+];
+
+const task: readonly Unsupported[] = [
+  ...run,
+  { path: "multiInstanceSettings", reason: "Multi-instance tasks are not supported yet" },
+  { path: "applicationPackageReferences", reason: packages },
+  { path: "authenticationTokenSettings.access", reason: "Authentication tokens of tasks are not supported yet" },
+  { path: "outputFiles[].destination.container.identityReference", reason: identities },
+];
+
+const machine: readonly Unsupported[] = [
+  { path: "containerConfiguration", reason: containers },
+  { path: "dataDisks", reason: hardware },
+  { path: "diskEncryptionConfiguration.targets", reason: hardware },
+  { path: "diskEncryptionConfiguration.customerManagedKey", reason: hardware },
+  { path: "extensions", reason: hardware },
+  { path: "hardwareProfile", reason: hardware },
+  { path: "nodePlacementConfiguration.policy", reason: hardware, harmless: ["Regional"] },
+  { path: "osDisk", reason: hardware },
+  { path: "placement", reason: hardware },
+  { path: "resiliencyPolicy", reason: hardware },
+  { path: "securityProfile", reason: hardware },
+  { path: "serviceArtifactReference", reason: hardware },
+];
+
+const pool: readonly Unsupported[] = [
+  ...under("startTask", run),
+  ...under("virtualMachineConfiguration", machine),
+  { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
+  { path: "applicationPackageReferences", reason: packages },
+  { path: "certificateReferences", reason: "Certificates on nodes are not supported" },
+  { path: "enableAutoScale", reason: "Autoscale is not supported yet" },
+  { path: "mountConfiguration", reason: "Mounting of file systems is not supported yet" },
+  { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },
+  { path: "networkConfiguration.enableAcceleratedNetworking", reason: network },
+  { path: "networkConfiguration.endpointConfiguration", reason: network },
+  { path: "networkConfiguration.publicIPAddressConfiguration", reason: network },
+  { path: "networkConfiguration.subnetId", reason: network },
+  { path: "targetNodeCommunicationMode", reason: network, harmless: ["default", "simplified"] },
+  { path: "upgradePolicy.mode", reason: "Images of nodes are not upgraded", harmless: ["manual"] },
+  { path: "userAccounts", reason: "User accounts on nodes are not supported yet" },
+  { path: "vmSkuProfile", reason: hardware },
+];
+
+const job: readonly Unsupported[] = [
+  { path: "allowTaskPreemption", reason: "Preemption of tasks is not supported yet" },
+  { path: "jobManagerTask", reason: "Job manager tasks are not supported yet" },
+  { path: "jobPreparationTask", reason: "Job preparation tasks are not supported yet" },
+  { path: "jobReleaseTask", reason: "Job release tasks are not supported yet" },
+  { path: "networkConfiguration", reason: network },
+  { path: "poolInfo.autoPoolSpecification", reason: "Auto pools are not supported yet" },
+];
+
+/** By the kind of resource whose body has them. */
+export const unsupportedProperties = { pool, job, task };
+
+function under(property: string, rows: readonly Unsupported[]): Unsupported[] {
+  return rows.map((row) => ({ ...row, path: `${property}.${row.path}` }));
+}
+
+/**
+ * Refuses a body that asks for what is not supported. Absent, `false` and empty lists ask for nothing.
+ * @param body of a request that adds or changes such a resource
+ * @throws BatchError UnsupportedProperty with the property and the reason
+ */
+export function checkSupported(resource: keyof typeof unsupportedProperties, body: object): void {
+  for (const { path, reason, harmless = [] } of unsupportedProperties[resource])
+    for (const { name, value } of valuesAt(body, path.split("."), ""))
+      if (asksForSomething(value) && !harmless.includes(value))
+        throw new BatchError("UnsupportedProperty", { PropertyName: name, Reason: reason });
+}
+
+interface Found {
+  /** With the numbers of array elements, as errors name properties. */
+  readonly name: string;
+  readonly value: unknown;
+}
+
+function valuesAt(value: unknown, steps: readonly string[], name: string): Found[] {
+  const [step, ...rest] = steps;
+  if (step === undefined) return [{ name, value }];
+  const key = step.replace("[]", "");
+  const members: [string, unknown][] = typeof value === "object" && value !== null ? Object.entries(value) : [];
+  const member = members.find(([each]) => each === key)?.[1];
+  const place = name === "" ? key : `${name}.${key}`;
+  if (key === step) return member === undefined ? [] : valuesAt(member, rest, place);
+  return (Array.isArray(member) ? member : []).flatMap((item, index) => valuesAt(item, rest, `${place}[${index}]`));
+}
+
+function asksForSomething(value: unknown): boolean {
+  return value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+}
