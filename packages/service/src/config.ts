@@ -13,8 +13,16 @@ import {
 } from "@kyanite/runtime";
 import { ConnectionStringError, parseConnectionString } from "@kyanite/storage/account";
 import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYaml } from "./config-sources.ts";
+import { parseCapacities } from "./domain/capacity.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
+
+const vmSizes: Setting<string> = {
+  help: "which machine sizes there are and how many nodes of each: PATTERN=NODES,…; the first pattern that fits decides",
+  placeholder: "LIST",
+  initial: "*=10000",
+  parse: (value) => (parseCapacities(value) ? { value } : { problem: 'must be a list such as "standard_nc*=0,*=200"' }),
+};
 
 const storageConnectionString: Setting<string | undefined> = {
   help: "storage account to use instead of the bundled Azurite",
@@ -78,6 +86,8 @@ export const tuningSettings = {
   }),
   dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
+  vmSizes,
+  preemptionSeconds: integer(30, "time for which a preempted node stays away", { least: 0, most: 86_400 }),
 } as const;
 
 type ServerValues = SettingValues<typeof serverSettings>;

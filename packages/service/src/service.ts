@@ -2,6 +2,7 @@ import { operations } from "@kyanite/contract";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { Settings } from "./config.ts";
+import { parseCapacities } from "./domain/capacity.ts";
 import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
@@ -87,7 +88,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const stopListening = await links.start();
   const loops = [
     scheduleTasks(database, { tasksPerPool: settings.placementsPerRound, jobsPerPool: 50 }),
-    resizePools(database, provider, log),
+    resizePools(database, provider, log, {
+      limits: { ...settings, vmSizes: parseCapacities(settings.vmSizes) ?? [] },
+      startsPerRound: 2 * settings.agentStartsAtOnce,
+      preemptionSeconds: settings.preemptionSeconds,
+    }),
     settleJobs(database),
     enforceLimits(database),
     watchNodes(database, settings.nodeSilentSeconds, log),

@@ -2,6 +2,7 @@ import { BatchError, invalidProperty, type PoolAddParameter, parseDuration } fro
 import type { Account } from "./account.ts";
 import { checkImage } from "./images.ts";
 import type { Pool } from "./pool.ts";
+import { checkPoolSettings } from "./pool-settings.ts";
 import { checkResourceFiles } from "./resource-files.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
@@ -18,14 +19,8 @@ export function newPool(body: PoolAddParameter, account: Account, now: Date): Om
   const cores = checkHardware(body);
   checkTargets(body);
   const resizeTimeoutSeconds = resizeTimeout(body.resizeTimeout);
-  const taskSlotsPerNode = body.taskSlotsPerNode ?? 1;
-  const most = Math.min(4 * cores, 256);
-  if (taskSlotsPerNode > most)
-    throw invalidProperty(
-      "taskSlotsPerNode",
-      taskSlotsPerNode,
-      `A node of this size may have at most ${most} task slots`,
-    );
+  const taskSlotsPerNode = checkTaskSlots(body.taskSlotsPerNode ?? 1, cores);
+  checkPoolSettings(body);
   checkStartTask(body.startTask, "startTask");
   checkSupported("pool", body);
   const spec = withDefaults(body);
@@ -40,6 +35,7 @@ export function newPool(body: PoolAddParameter, account: Account, now: Date): Om
     allocationState: "resizing",
     allocationStateTransitionTime: now,
     vmSize: body.vmSize.toLowerCase(),
+    cores,
     enableAutoScale: body.enableAutoScale ?? false,
     enableInterNodeCommunication: body.enableInterNodeCommunication ?? false,
     targetDedicatedNodes: body.targetDedicatedNodes ?? 0,
@@ -51,6 +47,17 @@ export function newPool(body: PoolAddParameter, account: Account, now: Date): Om
     resizeErrors: null,
     spec,
   };
+}
+
+/** @throws BatchError when nodes with so many cores may not have so many slots */
+export function checkTaskSlots(taskSlotsPerNode: number, cores: number): number {
+  const most = Math.min(4 * cores, 256);
+  if (taskSlotsPerNode <= most) return taskSlotsPerNode;
+  throw invalidProperty(
+    "taskSlotsPerNode",
+    taskSlotsPerNode,
+    `A node of this size may have at most ${most} task slots`,
+  );
 }
 
 /** @returns the timeout in seconds, 15 minutes when none is given */
@@ -75,7 +82,11 @@ export function checkStartTask(startTask: PoolAddParameter["startTask"], propert
   checkResourceFiles(startTask.resourceFiles, `${property}.resourceFiles`);
 }
 
-function checkHardware(body: PoolAddParameter): number {
+/** What says on which machines a pool runs. */
+type Hardware = Pick<PoolAddParameter, "vmSize" | "virtualMachineConfiguration" | "cloudServiceConfiguration">;
+
+/** @returns the cores of a node */
+export function checkHardware(body: Hardware): number {
   const { virtualMachineConfiguration, cloudServiceConfiguration } = body;
   if (cloudServiceConfiguration && virtualMachineConfiguration)
     throw invalidProperty(
@@ -106,6 +117,17 @@ function checkTargets(body: PoolAddParameter): void {
   for (const name of ["autoScaleFormula", "autoScaleEvaluationInterval"] as const)
     if (body[name] !== undefined)
       throw invalidProperty(name, body[name], "Only a pool with enableAutoScale may be given this");
+  checkNodeKinds(body);
+}
+
+/** What says how many nodes of which kinds a pool shall have, and whether they talk to each other. */
+type NodeKinds = Pick<
+  PoolAddParameter,
+  "targetDedicatedNodes" | "targetLowPriorityNodes" | "enableInterNodeCommunication"
+>;
+
+/** @throws BatchError for both kinds of node in a pool whose nodes talk to each other */
+export function checkNodeKinds(body: NodeKinds): void {
   const hasBoth = (body.targetDedicatedNodes ?? 0) > 0 && (body.targetLowPriorityNodes ?? 0) > 0;
   if (body.enableInterNodeCommunication && hasBoth)
     throw invalidProperty(
@@ -115,7 +137,8 @@ function checkTargets(body: PoolAddParameter): void {
     );
 }
 
-function withDefaults(body: PoolAddParameter): PoolAddParameter {
+/** A pool's body as clients see it. */
+export function withDefaults(body: PoolAddParameter): PoolAddParameter {
   return {
     ...body,
     vmSize: body.vmSize.toLowerCase(),

@@ -22,6 +22,12 @@ export interface Node {
   readonly startRunId: string | null;
   readonly startTaskInfo: StartTaskInformation | null;
   readonly errors: readonly Failure[] | null;
+  /** How often its provider could not start it since it was last asked for, and why. */
+  readonly startFailures: number;
+  readonly startFailure: string | null;
+  /** Leaving, but only when the files of its tasks need no longer be kept, which is at `retainedUntil` once that is known. */
+  readonly retainsData: boolean;
+  readonly retainedUntil: Date | null;
 }
 
 type NodeEvent =
@@ -34,14 +40,22 @@ type NodeEvent =
   | "fail"
   | "reboot"
   | "reimage"
-  | "leave";
+  | "leave"
+  | "stay"
+  | "preempt"
+  | "recreate";
 
 /** Any node can be lost, fail or be removed, whatever it is doing. */
-const fromAnywhere = { silent: "unknown", fail: "unusable", leave: "leavingpool" } as const;
+const fromAnywhere = {
+  silent: "unknown",
+  fail: "unusable",
+  leave: "leavingpool",
+  preempt: "preempted",
+} as const;
 
 /** A compute node moves along this table and in no other way; `boot` is its agent saying hello after a start. */
 export const nodeTransitions = {
-  creating: { boot: "starting", fail: "unusable", leave: "leavingpool" },
+  creating: { boot: "starting", fail: "unusable", leave: "leavingpool", preempt: "preempted" },
   starting: { ...fromAnywhere, boot: "starting", awaitStartTask: "waitingforstarttask", ready: "idle" },
   waitingforstarttask: {
     ...fromAnywhere,
@@ -58,8 +72,8 @@ export const nodeTransitions = {
   offline: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
   unusable: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
   unknown: { ...fromAnywhere, boot: "starting", return: "idle", reboot: "rebooting", reimage: "reimaging" },
-  leavingpool: {},
-  preempted: { boot: "starting", leave: "leavingpool" },
+  leavingpool: { leave: "leavingpool", stay: "idle" },
+  preempted: { recreate: "creating", leave: "leavingpool" },
   upgradingos: { ...fromAnywhere, boot: "starting" },
   deallocating: { leave: "leavingpool" },
   deallocated: { leave: "leavingpool" },

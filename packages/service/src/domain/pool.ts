@@ -22,6 +22,8 @@ export interface Pool {
   readonly allocationState: AllocationState;
   readonly allocationStateTransitionTime: Date;
   readonly vmSize: string;
+  /** Of a node of this size. */
+  readonly cores: number;
   readonly enableAutoScale: boolean;
   readonly enableInterNodeCommunication: boolean;
   readonly targetDedicatedNodes: number;

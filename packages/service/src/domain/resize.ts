@@ -1,3 +1,4 @@
+import type { Limit, Room } from "./allocation.ts";
 import { type Node, schedulableStates } from "./node.ts";
 import type { Pool, ResizeError } from "./pool.ts";
 
@@ -7,38 +8,45 @@ export interface ResizeStep {
   readonly grow: { readonly dedicated: number; readonly lowPriority: number };
   /** Nodes that leave the pool now. */
   readonly shrink: readonly Node[];
+  /** Nodes that were leaving and stay after all, because their tasks took too long. */
+  readonly keep: readonly Node[];
   /** Whether the pool has come to rest, and with which errors; undefined while it is still under way. */
   readonly settled?: { readonly errors: readonly ResizeError[] };
 }
 
-const nothing = { dedicated: 0, lowPriority: 0 };
+/** How often a node is asked for before its provider is taken at its word that there is none. */
+export const mostStartFailures = 3;
+
+const nothing = { grow: { dedicated: 0, lowPriority: 0 }, shrink: [], keep: [] } as const;
 
 /**
  * Compares the nodes a pool has with those it should have. It takes no history, so a pool whose server died in the
  * middle of a resize goes on where it was.
  */
-export function resizeStep(pool: Pool, nodes: readonly Node[], now: Date): ResizeStep {
+export function resizeStep(pool: Pool, nodes: readonly Node[], room: Room, now: Date): ResizeStep {
+  if (pool.state === "deleting") return deleteStep(nodes);
   if (pool.allocationState === "stopping") return stopStep(pool, nodes);
-  const kinds = [kindOf(pool, nodes, true), kindOf(pool, nodes, false)] as const;
-  const [dedicated, lowPriority] = kinds;
-  const grow = { dedicated: dedicated.missing, lowPriority: lowPriority.missing };
-  const shrink = kinds.flatMap(({ staying, surplus }) => leavingFirst(staying).slice(0, surplus));
-  const isAtRest =
-    grow.dedicated + grow.lowPriority + shrink.length === 0 &&
-    nodes.every(({ state }) => state !== "creating" && state !== "leavingpool");
-  if (isAtRest) return { grow, shrink, settled: { errors: [] } };
-  const isLate = pool.state === "active" && pool.resizeDeadline !== null && pool.resizeDeadline <= now;
-  if (!isLate) return { grow, shrink };
-  return {
-    grow: nothing,
-    shrink: [],
-    settled: { errors: kinds.flatMap((kind) => shortfall(kind, "AllocationTimedOut")) },
-  };
+  const dedicated = kindOf(pool, nodes, true);
+  const lowPriority = kindOf(pool, nodes, false);
+  if (pool.resizeDeadline !== null && pool.resizeDeadline <= now) return timeOut([dedicated, lowPriority]);
+  const most = smallest([...room.dedicated, ...room.shared]);
+  const dedicatedGrowth = Math.min(dedicated.missing, most.nodes);
+  const left = room.shared.map((limit) => ({ ...limit, nodes: limit.nodes - dedicatedGrowth }));
+  const mostLowPriority = smallest([...room.lowPriority, ...left]);
+  const grow = { dedicated: dedicatedGrowth, lowPriority: Math.min(lowPriority.missing, mostLowPriority.nodes) };
+  const shrink = [dedicated, lowPriority].flatMap(({ staying, surplus }) => leavingFirst(staying).slice(0, surplus));
+  if (grow.dedicated + grow.lowPriority + shrink.length > 0) return { ...nothing, grow, shrink };
+  if (nodes.some((node) => node.state === "leavingpool" || isAwaited(node))) return nothing;
+  return rest([
+    { ...dedicated, limit: most },
+    { ...lowPriority, limit: mostLowPriority },
+  ]);
 }
 
 interface Kind {
   readonly isDedicated: boolean;
   readonly staying: readonly Node[];
+  readonly leaving: readonly Node[];
   readonly missing: number;
   readonly surplus: number;
   readonly isShort: boolean;
@@ -46,40 +54,99 @@ interface Kind {
 
 function kindOf(pool: Pool, nodes: readonly Node[], isDedicated: boolean): Kind {
   const target = isDedicated ? pool.targetDedicatedNodes : pool.targetLowPriorityNodes;
-  const staying = nodes.filter((node) => node.isDedicated === isDedicated && node.state !== "leavingpool");
+  const ofKind = nodes.filter((node) => node.isDedicated === isDedicated);
+  const staying = ofKind.filter(({ state }) => state !== "leavingpool");
   const working = staying.filter(({ state }) => state !== "creating");
   return {
     isDedicated,
     staying,
+    leaving: ofKind.filter(({ state }) => state === "leavingpool"),
     missing: Math.max(0, target - staying.length),
     surplus: Math.max(0, staying.length - target),
     isShort: working.length < target,
   };
 }
 
+/** Whether a node is being made and may yet come. */
+function isAwaited(node: Node): boolean {
+  return node.state === "creating" && node.startFailures < mostStartFailures;
+}
+
+function smallest(limits: readonly Limit[]): Limit {
+  const [first, ...others] = limits;
+  if (!first) throw new RangeError("a kind of node without a limit");
+  return others.reduce((least, limit) => (limit.nodes < least.nodes ? limit : least), first);
+}
+
+/** Nothing more will happen: nodes that their provider refused are given up, and what is missing is an error. */
+function rest(kinds: readonly (Kind & { limit: Limit })[]): ResizeStep {
+  const refused = kinds.flatMap(({ staying }) => staying.filter(({ state }) => state === "creating"));
+  const errors = kinds.flatMap(({ staying, missing, limit }) => {
+    const failed = staying.find(({ state }) => state === "creating");
+    return [...(failed ? [allocationFailed(failed)] : []), ...(missing > 0 ? [limit.error] : [])];
+  });
+  return { ...nothing, shrink: refused, settled: { errors } };
+}
+
+function allocationFailed({ isDedicated, startFailure }: Node): ResizeError {
+  const message = `Desired number of ${kindName(isDedicated)} nodes could not be allocated: their provider failed`;
+  return {
+    code: "AllocationFailed",
+    message,
+    values: [{ name: "Provider Error Json", value: JSON.stringify({ message: startFailure ?? "" }) }],
+  };
+}
+
+/** Every node leaves, and what a leaving one still waits for is ended as well. */
+function deleteStep(nodes: readonly Node[]): ResizeStep {
+  if (nodes.length === 0) return { ...nothing, settled: { errors: [] } };
+  const shrink = nodes.filter((node) => node.state !== "leavingpool" || node.runningTasks > 0 || node.retainsData);
+  return { ...nothing, shrink };
+}
+
+/** A resize that took too long keeps the nodes that work, even those that were to leave and whose tasks go on. */
+function timeOut(kinds: readonly Kind[]): ResizeStep {
+  const unborn = kinds.flatMap(({ staying }) => staying.filter(({ state }) => state === "creating"));
+  const keep = kinds.flatMap(({ leaving }) => leaving.filter((node) => node.runningTasks > 0 || node.retainsData));
+  const errors = kinds.flatMap((kind) => [
+    ...(kind.isShort ? [shortfall(kind, "AllocationTimedOut")] : []),
+    ...(keep.some(({ isDedicated }) => isDedicated === kind.isDedicated) ? [shortfall(kind, "RemoveNodesFailed")] : []),
+  ]);
+  return { ...nothing, shrink: unborn, keep, settled: { errors } };
+}
+
 /** A stopped resize keeps the nodes that are up, gives up those that are not, and lets leaving ones leave. */
 function stopStep(pool: Pool, nodes: readonly Node[]): ResizeStep {
   const shrink = nodes.filter(({ state }) => state === "creating");
-  if (shrink.length > 0 || nodes.some(({ state }) => state === "leavingpool")) return { grow: nothing, shrink };
-  const errors = [kindOf(pool, nodes, true), kindOf(pool, nodes, false)].flatMap((kind) =>
-    shortfall(kind, "ResizeStopped"),
-  );
-  return { grow: nothing, shrink: [], settled: { errors } };
+  if (shrink.length > 0 || nodes.some(({ state }) => state === "leavingpool")) return { ...nothing, shrink };
+  const kinds = [kindOf(pool, nodes, true), kindOf(pool, nodes, false)];
+  const errors = kinds
+    .filter(({ isShort, surplus }) => isShort || surplus > 0)
+    .map((kind) => shortfall(kind, "ResizeStopped"));
+  return { ...nothing, settled: { errors } };
 }
 
 /** Nodes that are of least use go first: not yet up, then broken, then idle, then those with the fewest tasks. */
 function leavingFirst(nodes: readonly Node[]): Node[] {
   const use = (node: Node) =>
-    node.state === "creating" ? -2 : schedulableStates.includes(node.state) ? node.runningTasks : -1;
+    node.state === "creating" || node.state === "preempted"
+      ? -2
+      : schedulableStates.includes(node.state)
+        ? node.runningTasks
+        : -1;
   return [...nodes].sort((one, other) => use(one) - use(other) || other.pk - one.pk);
 }
 
-function shortfall(kind: Kind, code: "AllocationTimedOut" | "ResizeStopped"): ResizeError[] {
-  if (!kind.isShort && kind.surplus === 0) return [];
-  const name = kind.isDedicated ? "dedicated" : "low priority";
-  const message =
-    code === "ResizeStopped"
-      ? `Desired number of ${name} nodes could not be allocated due to a stop resize operation`
-      : `Desired number of ${name} nodes could not be allocated before the resize timeout`;
-  return [{ code, message, values: [] }];
+const shortfalls = {
+  AllocationTimedOut: "could not be allocated before the resize timeout",
+  ResizeStopped: "could not be allocated due to a stop resize operation",
+  RemoveNodesFailed: "could not be removed before the resize timeout, because their tasks go on",
+} as const;
+
+function shortfall({ isDedicated }: Kind, code: keyof typeof shortfalls): ResizeError {
+  return { code, message: `Desired number of ${kindName(isDedicated)} nodes ${shortfalls[code]}`, values: [] };
+}
+
+function kindName(isDedicated: boolean): string {
+  return isDedicated ? "dedicated" : "low priority";
 }

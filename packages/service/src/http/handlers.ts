@@ -1,4 +1,5 @@
 import { accountHandlers } from "./accounts.ts";
+import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { fileHandlers } from "./files.ts";
 import { jobHandlers } from "./jobs.ts";
@@ -9,6 +10,7 @@ import { taskHandlers } from "./tasks.ts";
 /** Every operation that is handled. */
 export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...accountHandlers(context),
+  ...certificateHandlers(context),
   ...poolHandlers(context),
   ...nodeHandlers(context),
   ...jobHandlers(context),

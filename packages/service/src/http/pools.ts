@@ -1,28 +1,19 @@
 import { BatchError, type CloudPool, formatDuration } from "@kyanite/contract";
-import { newPool, resizeTimeout } from "../domain/new-pool.ts";
+import { resizeTimeout } from "../domain/new-pool.ts";
 import { isoTime } from "../domain/time.ts";
-import { beginDeletePool, lockExistingPool, resizePool, stopResize } from "../lifecycle/pool.ts";
+import { addPool, beginDeletePool, lockExistingPool, patchPool, replacePoolProperties } from "../lifecycle/pool.ts";
+import { removePoolNodes, resizePool, stopResize } from "../lifecycle/resize.ts";
 import { transaction } from "../store/database.ts";
-import { notify } from "../store/notices.ts";
-import { countPools, insertPool, listPools, type PoolWithNodes, readPool } from "../store/pools.ts";
+import { listPools, type PoolWithNodes, readPool } from "../store/pools.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { pageOf } from "./lists.ts";
 
 export const poolHandlers = ({ database, quotas }: HandlerContext) =>
   ({
     Pool_Add: async ({ account, body, baseUrl, now }) => {
-      const pool = newPool(body, account, now);
-      const inserted = await transaction(database, async (sql) => {
-        if ((await countPools(sql, account)) >= quotas.poolQuota)
-          throw new BatchError("PoolQuotaReached", {
-            Reason: `The account may have ${quotas.poolQuota} pools (setting poolQuota)`,
-          });
-        const added = await insertPool(sql, pool);
-        if (!added) throw new BatchError("PoolExists");
-        await notify(sql, "pools");
-        return added;
-      });
-      return { entity: { ...inserted, lastModified: now }, location: poolUrl(baseUrl, pool.id) };
+      const { poolQuota } = quotas;
+      const { id, etag } = await transaction(database, (sql) => addPool(sql, account, body, { poolQuota, now }));
+      return { entity: { etag, lastModified: now }, location: poolUrl(baseUrl, id) };
     },
 
     Pool_Get: async ({ account, params, baseUrl, conditions }) => {
@@ -51,6 +42,23 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) =>
       };
     },
 
+    Pool_Patch: async ({ account, params, body, conditions, now }) => {
+      const saved = await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        conditions.check(pool);
+        return patchPool(sql, account, pool, { body, now });
+      });
+      return { entity: { ...saved, lastModified: now } };
+    },
+
+    Pool_UpdateProperties: async ({ account, params, body, now }) => {
+      const saved = await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        return replacePoolProperties(sql, account, pool, { body, now });
+      });
+      return { entity: { ...saved, lastModified: now } };
+    },
+
     Pool_Delete: async ({ account, params, conditions, now }) => {
       await transaction(database, async (sql) => {
         const pool = await lockExistingPool(sql, account, params.poolId);
@@ -71,6 +79,16 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) =>
         const pool = await lockExistingPool(sql, account, params.poolId);
         conditions.check(pool);
         return resizePool(sql, pool, { ...body, timeoutSeconds }, now);
+      });
+      return { entity: { ...saved, lastModified: now } };
+    },
+
+    Pool_RemoveNodes: async ({ account, params, body, conditions, now }) => {
+      const timeoutSeconds = resizeTimeout(body.resizeTimeout);
+      const saved = await transaction(database, async (sql) => {
+        const pool = await lockExistingPool(sql, account, params.poolId);
+        conditions.check(pool);
+        return removePoolNodes(sql, pool, { ...body, timeoutSeconds }, now);
       });
       return { entity: { ...saved, lastModified: now } };
     },
@@ -105,7 +123,7 @@ function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
     allocationStateTransitionTime: isoTime(pool.allocationStateTransitionTime),
     vmSize: pool.vmSize,
     resizeTimeout: formatDuration(pool.resizeTimeoutSeconds),
-    ...(pool.resizeErrors
+    ...(pool.resizeErrors && pool.allocationState === "steady"
       ? { resizeErrors: pool.resizeErrors.map((error) => ({ ...error, values: [...error.values] })) }
       : {}),
     currentDedicatedNodes: pool.currentDedicatedNodes,
@@ -114,6 +132,10 @@ function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
     targetLowPriorityNodes: pool.targetLowPriorityNodes,
     enableAutoScale: pool.enableAutoScale,
     enableInterNodeCommunication: pool.enableInterNodeCommunication,
+    // Nodes open their link to the service, which never calls them.
+    ...(pool.currentDedicatedNodes + pool.currentLowPriorityNodes > 0
+      ? { currentNodeCommunicationMode: "simplified" as const }
+      : {}),
     taskSlotsPerNode: pool.taskSlotsPerNode,
   };
 }

@@ -1,18 +1,20 @@
-import { randomBytes } from "node:crypto";
-import { BatchError, type PoolResizeParameter } from "@kyanite/contract";
+import {
+  BatchError,
+  type PoolActionName,
+  type PoolAddParameter,
+  type PoolPatchParameter,
+  type PoolUpdatePropertiesParameter,
+  poolVerdict,
+} from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
-import type { Node } from "../domain/node.ts";
-import { newNodeId } from "../domain/node-id.ts";
+import { patchedPool, withProperties } from "../domain/changed-pool.ts";
+import { newPool } from "../domain/new-pool.ts";
 import type { Pool } from "../domain/pool.ts";
-import { resizeStep } from "../domain/resize.ts";
-import { afterDisable, afterTermination } from "../domain/task.ts";
-import { after } from "../domain/time.ts";
-import { type Database, type Sql, transaction } from "../store/database.ts";
-import { insertNodes, leavePool, lockNodes, readNodesOfPool } from "../store/nodes.ts";
+import type { Sql } from "../store/database.ts";
+import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
-import { deletePool, lockPool, lockPoolByPk, readMovingPools, savePool } from "../store/pools.ts";
-import { lockTasksOnNodes } from "../store/tasks.ts";
-import { takeFromNodes } from "./task.ts";
+import { countPools, insertPool, lockPool, savePool } from "../store/pools.ts";
+import { checkCertificateReferences } from "./certificate.ts";
 
 export async function lockExistingPool(sql: Sql, account: Account, id: string): Promise<Pool> {
   const pool = await lockPool(sql, account, id);
@@ -20,54 +22,68 @@ export async function lockExistingPool(sql: Sql, account: Account, id: string): 
   return pool;
 }
 
-/** @throws BatchError when the pool is being deleted */
-export function checkPoolIsActive(pool: Pool): void {
-  if (pool.state === "deleting") throw new BatchError("PoolBeingDeleted");
+/** @throws BatchError with the documented code when the pool's states forbid the action */
+export function checkPoolAction(action: PoolActionName, pool: Pool): void {
+  const verdict = poolVerdict(action, pool);
+  if (verdict !== "allowed") throw new BatchError(verdict, { Reason: refusal(action, pool) });
 }
 
-/** What a resize asks for; a target that is not given stays as it is. */
-export type ResizeRequest = PoolResizeParameter & { readonly timeoutSeconds: number };
-
-/** Sets new targets; the service pursues them in the background. */
-export async function resizePool(sql: Sql, pool: Pool, request: ResizeRequest, now: Date): Promise<{ etag: string }> {
-  checkPoolIsActive(pool);
-  if (pool.enableAutoScale)
-    throw new BatchError("OperationInvalidForCurrentState", {
-      Reason: "The pool has autoscale enabled; disable it first",
-    });
-  if (pool.allocationState !== "steady") throw new BatchError("PoolBeingResized");
-  const saved = await savePool(
-    sql,
-    {
-      ...pool,
-      lastModified: now,
-      targetDedicatedNodes: request.targetDedicatedNodes ?? pool.targetDedicatedNodes,
-      targetLowPriorityNodes: request.targetLowPriorityNodes ?? pool.targetLowPriorityNodes,
-      allocationState: "resizing",
-      allocationStateTransitionTime: now,
-      resizeDeadline: after(now, request.timeoutSeconds),
-      resizeTimeoutSeconds: request.timeoutSeconds,
-      nodeDeallocationOption: request.nodeDeallocationOption ?? "requeue",
-      resizeErrors: null,
-    },
-    "client",
-  );
-  await notify(sql, "pools");
-  return saved;
+function refusal(action: PoolActionName, { state, allocationState, enableAutoScale }: Pool): string {
+  const scale = enableAutoScale ? " and has autoscale enabled" : "";
+  return `${action} is not possible while the pool is ${state} and ${allocationState}${scale}`;
 }
 
-/** Stops a resize: the nodes that are there stay, and so does the target. */
-export async function stopResize(sql: Sql, pool: Pool, now: Date): Promise<void> {
-  checkPoolIsActive(pool);
-  if (pool.allocationState !== "resizing")
-    throw new BatchError("OperationInvalidForCurrentState", { Reason: "The pool is not being resized" });
-  await savePool(sql, { ...pool, allocationState: "stopping", allocationStateTransitionTime: now }, "service");
+/**
+ * Adds a pool; the service makes its nodes in the background.
+ * @param poolQuota how many pools the account may have
+ * @throws BatchError PoolExists, PoolQuotaReached, or what is wrong with the body
+ */
+export async function addPool(
+  sql: Sql,
+  account: Account,
+  body: PoolAddParameter,
+  { poolQuota, now }: { readonly poolQuota: number; readonly now: Date },
+): Promise<{ id: string; etag: string }> {
+  const pool = newPool(body, account, now);
+  await checkCertificateReferences(sql, account, body.certificateReferences);
+  if (await lockPool(sql, account, pool.id)) throw new BatchError("PoolExists");
+  if ((await countPools(sql, account)) >= poolQuota)
+    throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
+  const inserted = await insertPool(sql, pool);
+  if (!inserted) throw new BatchError("PoolExists");
   await notify(sql, "pools");
+  return { id: pool.id, etag: inserted.etag };
+}
+
+/** Replaces the given properties of a pool; most of them may change only while it has no nodes. */
+export async function patchPool(
+  sql: Sql,
+  account: Account,
+  pool: Pool,
+  { body, now }: { readonly body: PoolPatchParameter; readonly now: Date },
+): Promise<{ etag: string }> {
+  checkPoolAction("update", pool);
+  const isEmpty = (await readNodesOfPool(sql, pool.pk)).length === 0;
+  const next = patchedPool(pool, body, { isEmpty, now });
+  await checkCertificateReferences(sql, account, body.certificateReferences);
+  return savePool(sql, next, "client");
+}
+
+/** Replaces start task, references and metadata of a pool together. */
+export async function replacePoolProperties(
+  sql: Sql,
+  account: Account,
+  pool: Pool,
+  { body, now }: { readonly body: PoolUpdatePropertiesParameter; readonly now: Date },
+): Promise<{ etag: string }> {
+  checkPoolAction("update", pool);
+  await checkCertificateReferences(sql, account, body.certificateReferences);
+  return savePool(sql, withProperties(pool, body, now), "client");
 }
 
 /** Begins to delete a pool: its nodes leave, their tasks go back to the queue, and then the pool is gone. */
 export async function beginDeletePool(sql: Sql, pool: Pool, now: Date): Promise<void> {
-  checkPoolIsActive(pool);
+  checkPoolAction("delete", pool);
   await savePool(
     sql,
     {
@@ -86,58 +102,4 @@ export async function beginDeletePool(sql: Sql, pool: Pool, now: Date): Promise<
     "client",
   );
   await notify(sql, "pools");
-}
-
-/** Brings every pool whose nodes are not what they should be one step further. */
-export async function advancePools(database: Database, now: Date): Promise<void> {
-  for (const { pk } of await readMovingPools(database)) await transaction(database, (sql) => advancePool(sql, pk, now));
-}
-
-async function advancePool(sql: Sql, pk: number, now: Date): Promise<void> {
-  const pool = await lockPoolByPk(sql, pk);
-  if (!pool || (pool.allocationState === "steady" && pool.state === "active")) return;
-  const nodes = await readNodesOfPool(sql, pk);
-  const step = resizeStep(pool, nodes, now);
-  await growPool(sql, pool, step.grow, now);
-  await shrinkPool(sql, pool, step.shrink, now);
-  if (!step.settled) return;
-  if (pool.state === "deleting" && nodes.length === 0) return deletePool(sql, pk);
-  const resizeErrors = step.settled.errors.length > 0 ? step.settled.errors : null;
-  await savePool(
-    sql,
-    { ...pool, allocationState: "steady", allocationStateTransitionTime: now, resizeDeadline: null, resizeErrors },
-    "service",
-  );
-}
-
-async function growPool(
-  sql: Sql,
-  pool: Pool,
-  grow: { dedicated: number; lowPriority: number },
-  now: Date,
-): Promise<void> {
-  const nodes = [
-    ...Array.from({ length: grow.dedicated }, () => true),
-    ...Array.from({ length: grow.lowPriority }, () => false),
-  ].map((isDedicated) => ({ id: newNodeId(randomBytes(32).toString("hex"), isDedicated), isDedicated }));
-  if (nodes.length > 0) await insertNodes(sql, pool, nodes, now);
-}
-
-/** Takes nodes out of a pool; what becomes of their tasks is the pool's deallocation option. */
-async function shrinkPool(sql: Sql, pool: Pool, nodes: readonly Node[], now: Date): Promise<void> {
-  if (nodes.length === 0) return;
-  const pks = nodes.map(({ pk }) => pk);
-  const option = pool.nodeDeallocationOption;
-  if (option === "requeue" || option === "terminate") {
-    const tasks = await lockTasksOnNodes(sql, pks);
-    const message = "The task was ended because its compute node left the pool";
-    await takeFromNodes(
-      sql,
-      tasks,
-      (task) => (option === "requeue" ? afterDisable(task, now) : afterTermination(task, message, now)),
-      now,
-    );
-  }
-  await lockNodes(sql, pks);
-  await leavePool(sql, pks, now);
 }

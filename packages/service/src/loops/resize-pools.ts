@@ -1,62 +1,106 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Provider } from "@kyanite/providers";
 import type { Log } from "@kyanite/runtime";
+import type { AllocationLimits } from "../domain/allocation.ts";
 import type { Node } from "../domain/node.ts";
-import { advancePools } from "../lifecycle/pool.ts";
+import { after } from "../domain/time.ts";
+import { advancePools, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
-import { deleteNodes, readAllNodes, saveTokens } from "../store/nodes.ts";
+import { deleteNodes, readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/nodes.ts";
 import type { Loop } from "./loop.ts";
 
+export interface ResizeOptions {
+  readonly limits: AllocationLimits;
+  /** How many nodes are asked for in one round; pools are looked at again after that. */
+  readonly startsPerRound: number;
+  /** How long a preempted node stays away. */
+  readonly preemptionSeconds: number;
+}
+
+interface Means {
+  readonly database: Database;
+  readonly provider: Provider;
+  readonly log: Log;
+}
+
 /** Makes the nodes of every pool what they should be, in the database and at the provider. */
-export function resizePools(database: Database, provider: Provider, log: Log): Loop {
+export function resizePools(database: Database, provider: Provider, log: Log, options: ResizeOptions): Loop {
   return {
     name: "resize-pools",
     everySeconds: 1,
     notice: "pools",
     round: async (now) => {
-      await advancePools(database, now);
-      const changed = await matchProvider(database, provider, log);
-      if (changed) await advancePools(database, now);
-      return false;
+      await advancePools(database, options.limits, now);
+      const outcome = await matchProvider({ database, provider, log }, options, now);
+      if (outcome.hasGone) await advancePools(database, options.limits, now);
+      return outcome.hasMore;
     },
   };
+}
+
+/** What a provider should do about the nodes that the database has. */
+interface Difference {
+  readonly start: readonly Node[];
+  /** Nodes that leave for good. */
+  readonly going: readonly Node[];
+  /** Ids at the provider of nodes that should not be there. */
+  readonly remove: readonly string[];
+  /** Leaving nodes of which it is not known yet how long they have to keep files. */
+  readonly retaining: readonly Node[];
 }
 
 /**
  * Makes the provider run the nodes that the database has, and no others. A node whose process is gone is made again
  * under its id; one that is leaving goes when its last task has ended.
- * @returns whether nodes have gone
  */
-async function matchProvider(database: Database, provider: Provider, log: Log): Promise<boolean> {
+async function matchProvider(
+  { database, provider, log }: Means,
+  { startsPerRound, preemptionSeconds }: ResizeOptions,
+  now: Date,
+): Promise<{ hasGone: boolean; hasMore: boolean }> {
   const nodes = await readAllNodes(database);
-  const provided = await provider.list();
-  const running = new Set(provided.filter(({ state }) => state === "running").map(({ nodeId }) => nodeId));
-  const going = nodes.filter((node) => node.state === "leavingpool" && node.runningTasks === 0);
-  const staying = nodes.filter((node) => !going.includes(node));
-  const stayingIds = new Set(staying.map(({ id }) => id));
+  const { start, going, remove, retaining } = compare(nodes, await provider.list(), now);
+  await settleRetention(database, retaining, now);
+  await provider.remove(remove);
+  const gone = going.map(({ pk }) => pk);
+  await deleteNodes(database, gone, now);
+  const preempted = nodes.filter(({ state }) => state === "preempted").map(({ pk }) => pk);
+  await recreatePreempted(database, preempted, after(now, -preemptionSeconds), now);
+  await startNodes({ database, provider, log }, start.slice(0, startsPerRound));
+  return { hasGone: gone.length > 0, hasMore: start.length > startsPerRound };
+}
 
-  await createNodes(
-    database,
-    provider,
-    staying.filter(({ id }) => !running.has(id)),
-    log,
+function compare(nodes: readonly Node[], provided: Awaited<ReturnType<Provider["list"]>>, now: Date): Difference {
+  const running = new Set(provided.filter(({ state }) => state === "running").map(({ nodeId }) => nodeId));
+  const leaving = nodes.filter(({ state, runningTasks }) => state === "leavingpool" && runningTasks === 0);
+  const going = leaving.filter(
+    ({ retainsData, retainedUntil }) => !retainsData || (retainedUntil !== null && retainedUntil <= now),
   );
-  await provider.remove(provided.map(({ nodeId }) => nodeId).filter((id) => !stayingIds.has(id)));
-  await deleteNodes(
-    database,
-    going.map(({ pk }) => pk),
-  );
-  return going.length > 0;
+  const staying = nodes.filter((node) => node.state !== "preempted" && !going.includes(node));
+  const stayingIds = new Set(staying.map(({ id }) => id));
+  return {
+    start: staying.filter(({ id, state }) => state !== "leavingpool" && !running.has(id)),
+    going,
+    remove: provided.map(({ nodeId }) => nodeId).filter((id) => !stayingIds.has(id)),
+    retaining: leaving.filter(({ retainsData, retainedUntil }) => retainsData && retainedUntil === null),
+  };
 }
 
 /** A node that could not be started is asked for again in the next round. */
-async function createNodes(database: Database, provider: Provider, nodes: readonly Node[], log: Log): Promise<void> {
+async function startNodes({ database, provider, log }: Means, nodes: readonly Node[]): Promise<void> {
   if (nodes.length === 0) return;
   const requests = nodes.map(({ id }) => ({ nodeId: id, token: randomBytes(32).toString("base64url") }));
   await saveTokens(
     database,
     requests.map(({ nodeId, token }) => ({ id: nodeId, tokenHash: createHash("sha256").update(token).digest("hex") })),
   );
-  for (const outcome of await provider.create(requests))
+  const outcomes = await provider.create(requests);
+  await saveStarts(
+    database,
+    outcomes.map((outcome) =>
+      outcome.kind === "failed" ? { nodeId: outcome.nodeId, reason: outcome.reason } : { nodeId: outcome.nodeId },
+    ),
+  );
+  for (const outcome of outcomes)
     if (outcome.kind === "failed") log.warn("node not started", { nodeId: outcome.nodeId, reason: outcome.reason });
 }

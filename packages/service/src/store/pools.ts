@@ -33,13 +33,13 @@ export async function insertPool(sql: Sql, pool: NewPool): Promise<{ etag: strin
   const [inserted] = await sql<{ etag: string }[]>`
     insert into pool (
       account_pk, key, id, last_modified, creation_time, state, state_transition_time, allocation_state,
-      allocation_state_transition_time, vm_size, enable_auto_scale, enable_inter_node_communication,
+      allocation_state_transition_time, vm_size, cores, enable_auto_scale, enable_inter_node_communication,
       target_dedicated_nodes, target_low_priority_nodes, task_slots_per_node, spec, resize_deadline,
       resize_timeout_seconds, node_deallocation_option
     ) values (
       ${pool.accountPk}, ${pool.key}, ${pool.id}, ${pool.lastModified}, ${pool.creationTime}, ${pool.state},
       ${pool.stateTransitionTime}, ${pool.allocationState}, ${pool.allocationStateTransitionTime}, ${pool.vmSize},
-      ${pool.enableAutoScale}, ${pool.enableInterNodeCommunication}, ${pool.targetDedicatedNodes},
+      ${pool.cores}, ${pool.enableAutoScale}, ${pool.enableInterNodeCommunication}, ${pool.targetDedicatedNodes},
       ${pool.targetLowPriorityNodes}, ${pool.taskSlotsPerNode}, ${asJson(pool.spec)}::text::jsonb,
       ${pool.resizeDeadline}, ${pool.resizeTimeoutSeconds}, ${pool.nodeDeallocationOption}
     ) on conflict (account_pk, key) do nothing
@@ -79,6 +79,7 @@ export async function savePool(sql: Sql, pool: Pool, by: "client" | "service"): 
       allocation_state = ${pool.allocationState},
       allocation_state_transition_time = ${pool.allocationStateTransitionTime},
       vm_size = ${pool.vmSize},
+      cores = ${pool.cores},
       enable_auto_scale = ${pool.enableAutoScale},
       enable_inter_node_communication = ${pool.enableInterNodeCommunication},
       target_dedicated_nodes = ${pool.targetDedicatedNodes},

@@ -1,0 +1,61 @@
+import type { CertificateFormat, CertificateState, DeleteCertificateError } from "@kyanite/contract";
+
+/** A certificate of an account, as pools refer to it. */
+export interface Certificate {
+  readonly pk: number;
+  readonly accountPk: number;
+  /** Lower-case hexadecimal of its SHA-1. */
+  readonly thumbprint: string;
+  readonly etag: string;
+  readonly lastModified: Date;
+  readonly state: CertificateState;
+  readonly stateTransitionTime: Date;
+  readonly previousState: CertificateState | null;
+  readonly previousStateTransitionTime: Date | null;
+  /** DER of the certificate alone, base64. */
+  readonly publicData: string;
+  readonly format: CertificateFormat;
+  /** What the client gave, base64. */
+  readonly data: string;
+  readonly password: string | null;
+  readonly deleteError: DeleteCertificateError | null;
+}
+
+type CertificateEvent = "refuseDeletion" | "cancelDeletion";
+
+/** Deleting is one step: a certificate in use stays, with the reason; any other is gone at once. */
+export const certificateTransitions = {
+  active: { refuseDeletion: "deletefailed" },
+  deleting: {},
+  deletefailed: { refuseDeletion: "deletefailed", cancelDeletion: "active" },
+} as const satisfies Record<CertificateState, Partial<Record<CertificateEvent, CertificateState>>>;
+
+/** A certificate after an event that its state allows; undefined when it does not. */
+export function moveCertificate(certificate: Certificate, event: CertificateEvent, now: Date): Certificate | undefined {
+  const moves: Partial<Record<CertificateEvent, CertificateState>> = certificateTransitions[certificate.state];
+  const state = moves[event];
+  if (state === undefined) return undefined;
+  return {
+    ...certificate,
+    state,
+    stateTransitionTime: now,
+    previousState: certificate.state,
+    previousStateTransitionTime: certificate.stateTransitionTime,
+    lastModified: now,
+    deleteError: null,
+  };
+}
+
+/** Blanks, as tools show them, are left out; case means nothing. */
+export function normalizeThumbprint(thumbprint: string): string {
+  return thumbprint.replaceAll(" ", "").toLowerCase();
+}
+
+/** Why a certificate that pools refer to cannot be deleted. */
+export function inUse(poolIds: readonly string[]): DeleteCertificateError {
+  return {
+    code: "CertificatesInUse",
+    message: "The certificate is in use by pools",
+    values: poolIds.map((value) => ({ name: "PoolId", value })),
+  };
+}

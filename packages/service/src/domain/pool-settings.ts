@@ -1,0 +1,53 @@
+import { invalidProperty, type PoolAddParameter } from "@kyanite/contract";
+
+/**
+ * Rules between the properties that describe a pool's machines, network and upgrades.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function checkPoolSettings(pool: Omit<PoolAddParameter, "id">): void {
+  checkUpgradePolicy(pool);
+  checkPublicAddresses(pool);
+}
+
+type Settings = Omit<PoolAddParameter, "id">;
+
+function checkUpgradePolicy({ upgradePolicy, virtualMachineConfiguration }: Settings): void {
+  const { automaticOSUpgradePolicy: automatic, rollingUpgradePolicy: rolling } = upgradePolicy ?? {};
+  const { maxBatchInstancePercent: batch, maxUnhealthyInstancePercent: unhealthy } = rolling ?? {};
+  if (batch !== undefined && unhealthy !== undefined && batch > unhealthy)
+    throw invalidProperty(
+      "upgradePolicy.rollingUpgradePolicy.maxBatchInstancePercent",
+      batch,
+      "May not be above maxUnhealthyInstancePercent",
+    );
+  const placement = virtualMachineConfiguration?.nodePlacementConfiguration?.policy;
+  if (rolling?.enableCrossZoneUpgrade && placement !== "Zonal")
+    throw invalidProperty(
+      "upgradePolicy.rollingUpgradePolicy.enableCrossZoneUpgrade",
+      true,
+      "Goes with nodePlacementConfiguration.policy zonal only",
+    );
+  const version = virtualMachineConfiguration?.imageReference.version ?? "latest";
+  if (automatic?.enableAutomaticOSUpgrade && version.toLowerCase() !== "latest")
+    throw invalidProperty(
+      "upgradePolicy.automaticOSUpgradePolicy.enableAutomaticOSUpgrade",
+      true,
+      "Goes with an image whose version is latest",
+    );
+}
+
+function checkPublicAddresses({ networkConfiguration }: Settings): void {
+  const { provision, ipAddressIds = [] } = networkConfiguration?.publicIPAddressConfiguration ?? {};
+  if (provision !== "UserManaged" && ipAddressIds.length > 0)
+    throw invalidProperty(
+      "networkConfiguration.publicIPAddressConfiguration.ipAddressIds",
+      ipAddressIds.join(","),
+      "Addresses go with provision usermanaged only",
+    );
+  if (provision === "NoPublicIPAddresses" && networkConfiguration?.endpointConfiguration)
+    throw invalidProperty(
+      "networkConfiguration.endpointConfiguration",
+      undefined,
+      "A pool without public addresses has no inbound endpoints",
+    );
+}

@@ -1,0 +1,88 @@
+import {
+  BatchError,
+  type CertificateAddParameter,
+  type CertificateReference,
+  invalidProperty,
+} from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import { type Certificate, inUse, moveCertificate, normalizeThumbprint } from "../domain/certificate.ts";
+import {
+  deleteCertificate,
+  findCertificates,
+  insertCertificate,
+  lockCertificate,
+  readPoolsWithCertificate,
+  saveCertificate,
+} from "../store/certificates.ts";
+import type { Sql } from "../store/database.ts";
+import { readCertificate } from "./certificate-file.ts";
+
+/** Adds a certificate, whose thumbprint must be the one that the client says. */
+export async function addCertificate(
+  sql: Sql,
+  account: Account,
+  body: CertificateAddParameter,
+  now: Date,
+): Promise<{ thumbprint: string; etag: string }> {
+  const certificate = await readCertificate(body);
+  const thumbprint = certificate.fingerprint.replaceAll(":", "").toLowerCase();
+  if (normalizeThumbprint(body.thumbprint) !== thumbprint)
+    throw invalidProperty("thumbprint", body.thumbprint, `The thumbprint of the data is ${thumbprint}`);
+  const inserted = await insertCertificate(sql, account, {
+    thumbprint,
+    lastModified: now,
+    publicData: certificate.raw.toString("base64"),
+    format: body.certificateFormat ?? "pfx",
+    data: body.data,
+    password: body.password ?? null,
+  });
+  if (!inserted) throw new BatchError("CertificateExists");
+  return { thumbprint, etag: inserted.etag };
+}
+
+/** @throws BatchError CertificateNotFound */
+export async function lockExistingCertificate(
+  sql: Sql,
+  account: Account,
+  ids: { readonly thumbprintAlgorithm: string; readonly thumbprint: string },
+): Promise<Certificate> {
+  const isSha1 = ids.thumbprintAlgorithm.toLowerCase() === "sha1";
+  const certificate = isSha1 ? await lockCertificate(sql, account, normalizeThumbprint(ids.thumbprint)) : undefined;
+  if (!certificate) throw new BatchError("CertificateNotFound");
+  return certificate;
+}
+
+/** Deletes a certificate; one that pools refer to becomes `deletefailed` instead, and says why. */
+export async function removeCertificate(sql: Sql, certificate: Certificate, now: Date): Promise<void> {
+  const pools = await readPoolsWithCertificate(sql, certificate);
+  if (pools.length === 0) return deleteCertificate(sql, certificate.pk);
+  const refused = moveCertificate(certificate, "refuseDeletion", now);
+  if (!refused) throw new BatchError("CertificateBeingDeleted");
+  await saveCertificate(sql, { ...refused, deleteError: inUse(pools) });
+}
+
+/** Makes a certificate whose deletion failed active again. */
+export async function cancelDeletion(sql: Sql, certificate: Certificate, now: Date): Promise<{ etag: string }> {
+  const active = moveCertificate(certificate, "cancelDeletion", now);
+  if (active) return saveCertificate(sql, active);
+  throw new BatchError(certificate.state === "active" ? "CertificateStateActive" : "CertificateBeingDeleted");
+}
+
+/** @throws BatchError InvalidCertificateReferences for a certificate that the account does not have */
+export async function checkCertificateReferences(
+  sql: Sql,
+  account: Account,
+  references: readonly CertificateReference[] | undefined,
+): Promise<void> {
+  if (references === undefined || references.length === 0) return;
+  const thumbprints = references.map(({ thumbprint }) => normalizeThumbprint(thumbprint));
+  const known = new Set((await findCertificates(sql, account, thumbprints)).map(({ thumbprint }) => thumbprint));
+  const unknown = thumbprints.filter((thumbprint) => !known.has(thumbprint));
+  if (unknown.length === 0) return;
+  throw new BatchError(
+    "InvalidCertificateReferences",
+    Object.fromEntries(
+      unknown.map((thumbprint) => [`sha1-${thumbprint}`, "The specified certificate does not exist."]),
+    ),
+  );
+}

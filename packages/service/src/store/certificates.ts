@@ -1,0 +1,109 @@
+import type { Account } from "../domain/account.ts";
+import type { Certificate } from "../domain/certificate.ts";
+import type { Filter } from "../domain/filter.ts";
+import { asJson, type Sql } from "./database.ts";
+import { type FilterColumns, filterToSql } from "./filter.ts";
+
+export type NewCertificate = Pick<
+  Certificate,
+  "thumbprint" | "lastModified" | "publicData" | "format" | "data" | "password"
+>;
+
+/** What `$filter` may say of certificates. */
+const certificateFilterColumns: FilterColumns = {
+  state: { column: "state", type: "state", operators: ["eq", "ne"] },
+  stateTransitionTime: { column: "state_transition_time", type: "time" },
+};
+
+/** Inserts a certificate; undefined when the account has it. */
+export async function insertCertificate(
+  sql: Sql,
+  account: Account,
+  certificate: NewCertificate,
+): Promise<{ etag: string } | undefined> {
+  const { thumbprint, lastModified, publicData, format, data, password } = certificate;
+  const [inserted] = await sql<{ etag: string }[]>`
+    insert into certificate (
+      account_pk, thumbprint, last_modified, state, state_transition_time, public_data, format, data, password
+    ) values (
+      ${account.pk}, ${thumbprint}, ${lastModified}, 'active', ${lastModified}, ${publicData}, ${format}, ${data},
+      ${password}
+    ) on conflict (account_pk, thumbprint) do nothing
+    returning etag`;
+  return inserted;
+}
+
+export async function readCertificate(
+  sql: Sql,
+  account: Account,
+  thumbprint: string,
+): Promise<Certificate | undefined> {
+  const [certificate] = await sql<Certificate[]>`
+    select * from certificate where account_pk = ${account.pk} and thumbprint = ${thumbprint}`;
+  return certificate;
+}
+
+export async function lockCertificate(
+  sql: Sql,
+  account: Account,
+  thumbprint: string,
+): Promise<Certificate | undefined> {
+  const [certificate] = await sql<Certificate[]>`
+    select * from certificate where account_pk = ${account.pk} and thumbprint = ${thumbprint} for update`;
+  return certificate;
+}
+
+/** Those of these certificates that the account has; they stay while the transaction lasts. */
+export async function findCertificates(
+  sql: Sql,
+  account: Account,
+  thumbprints: readonly string[],
+): Promise<Certificate[]> {
+  return sql<Certificate[]>`
+    select * from certificate
+    where account_pk = ${account.pk} and thumbprint = any(${[...thumbprints]}::text[]) order by pk for share`;
+}
+
+/** One page of certificates in the order of their thumbprints, beginning after `after`. */
+export async function listCertificates(
+  sql: Sql,
+  account: Account,
+  page: { filter?: Filter; after?: string; limit: number },
+): Promise<Certificate[]> {
+  return sql<Certificate[]>`
+    select * from certificate
+    where account_pk = ${account.pk} and thumbprint > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, certificateFilterColumns)}` : sql``}
+    order by thumbprint limit ${page.limit}`;
+}
+
+/** Ids of the pools that refer to a certificate. */
+export async function readPoolsWithCertificate(sql: Sql, certificate: Certificate): Promise<string[]> {
+  const pools = await sql<{ id: string }[]>`
+    select p.id from pool p
+    where p.account_pk = ${certificate.accountPk} and exists (
+      select from jsonb_array_elements(p.spec -> 'certificateReferences') as reference
+      where lower(replace(reference ->> 'thumbprint', ' ', '')) = ${certificate.thumbprint}
+    )
+    order by p.key`;
+  return pools.map(({ id }) => id);
+}
+
+export async function saveCertificate(sql: Sql, certificate: Certificate): Promise<{ etag: string }> {
+  const [saved] = await sql<{ etag: string }[]>`
+    update certificate set
+      etag = next_etag(),
+      last_modified = ${certificate.lastModified},
+      state = ${certificate.state},
+      state_transition_time = ${certificate.stateTransitionTime},
+      previous_state = ${certificate.previousState},
+      previous_state_transition_time = ${certificate.previousStateTransitionTime},
+      delete_error = ${certificate.deleteError ? asJson(certificate.deleteError) : null}::text::jsonb
+    where pk = ${certificate.pk}
+    returning etag`;
+  return { etag: saved?.etag ?? certificate.etag };
+}
+
+export async function deleteCertificate(sql: Sql, pk: number): Promise<void> {
+  await sql`delete from certificate where pk = ${pk}`;
+}
