@@ -1,4 +1,5 @@
-import type { JobAddParameter, JobState } from "@kyanite/contract";
+import { BatchError, type JobActionName, type JobAddParameter, type JobState, jobActions } from "@kyanite/contract";
+import { after } from "./time.ts";
 
 /** A job's request body with the documented defaults filled in. */
 export type JobSpec = JobAddParameter;
@@ -34,7 +35,34 @@ export interface Job {
   readonly endTime: Date | null;
   readonly terminateReason: string | null;
   readonly schedulingError: JobSchedulingError | null;
+  /** Whether a client asked to end the job without waiting for its nodes. */
+  readonly isForced: boolean;
+  /** When to look whether all tasks are complete, apart from the moments in which one completes. */
+  readonly completionCheckTime: Date | null;
   readonly spec: JobSpec;
+}
+
+/** @throws BatchError when the job's state forbids the action */
+export function checkJobAction(job: Pick<Job, "state">, action: JobActionName): void {
+  const verdict = jobActions[action][job.state];
+  if (verdict !== "allowed") throw new BatchError(verdict);
+}
+
+/** The states of a job that has not begun to end. */
+export const openStates: readonly JobState[] = ["active", "disabling", "disabled", "enabling"];
+
+export function isOpen(job: Pick<Job, "state">): boolean {
+  return openStates.includes(job.state);
+}
+
+/**
+ * A job that ends with its tasks and has none is complete too. Whoever asks for that and adds tasks right afterwards
+ * has this long before anybody looks.
+ */
+const completionCheckSeconds = 5;
+
+export function nextCompletionCheck(onAllTasksComplete: Job["onAllTasksComplete"], now: Date): Date | null {
+  return onAllTasksComplete === "terminatejob" ? after(now, completionCheckSeconds) : null;
 }
 
 type JobEvent = "disable" | "disabled" | "enable" | "enabled" | "terminate" | "terminated" | "fail" | "delete";

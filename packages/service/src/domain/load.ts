@@ -9,12 +9,12 @@ export interface NodeLoad {
 }
 
 /** What nodes lose when these tasks leave them, in the order in which everybody locks nodes. */
-export function loadsOf(tasks: readonly Pick<Task, "nodePk" | "requiredSlots" | "result">[]): NodeLoad[] {
+export function loadsOf(tasks: readonly Pick<Task, "nodePk" | "requiredSlots" | "heldSlots" | "result">[]): NodeLoad[] {
   const loads = new Map<number, { slots: number; tasks: number; succeeded: number }>();
-  for (const { nodePk, requiredSlots, result } of tasks) {
+  for (const { nodePk, requiredSlots, heldSlots, result } of tasks) {
     if (nodePk === null) continue;
     const load = loads.get(nodePk) ?? { slots: 0, tasks: 0, succeeded: 0 };
-    load.slots -= requiredSlots;
+    load.slots -= heldSlots ?? requiredSlots;
     load.tasks -= 1;
     load.succeeded += result === "success" ? 1 : 0;
     loads.set(nodePk, load);

@@ -1,6 +1,6 @@
 import { invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
 import type { Account } from "./account.ts";
-import type { Job, JobSpec } from "./job.ts";
+import { type Job, type JobSpec, nextCompletionCheck } from "./job.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
 
@@ -36,11 +36,14 @@ export function newJob(body: JobAddParameter, account: Account, now: Date): Omit
     endTime: null,
     terminateReason: null,
     schedulingError: null,
+    isForced: false,
+    completionCheckTime: nextCompletionCheck(spec.onAllTasksComplete ?? "noaction", now),
     spec,
   };
 }
 
-function poolOf({ poolId, autoPoolSpecification }: JobAddParameter["poolInfo"]): string {
+/** @throws BatchError unless exactly one pool is named */
+export function poolOf({ poolId, autoPoolSpecification }: JobAddParameter["poolInfo"]): string {
   if ((poolId === undefined) === (autoPoolSpecification === undefined))
     throw invalidProperty("poolInfo", undefined, "Give exactly one of poolId and autoPoolSpecification");
   return poolId ?? "";

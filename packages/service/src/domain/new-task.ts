@@ -56,11 +56,19 @@ function withDefaults(body: TaskAddParameter, job: Job): TaskSpec {
     ...body,
     requiredSlots: body.requiredSlots ?? 1,
     userIdentity: body.userIdentity ?? { autoUser: { scope: "pool", elevationLevel: "nonadmin" } },
-    constraints: {
-      maxWallClockTime: body.constraints?.maxWallClockTime ?? unlimitedDuration,
-      retentionTime: body.constraints?.retentionTime ?? "P7D",
-      maxTaskRetryCount: body.constraints?.maxTaskRetryCount ?? job.spec.constraints?.maxTaskRetryCount ?? 0,
-    },
+    constraints: taskConstraints({
+      maxTaskRetryCount: job.spec.constraints?.maxTaskRetryCount ?? 0,
+      ...body.constraints,
+    }),
+  };
+}
+
+/** A task's constraints as clients see them: no wall clock, seven days of retention and no retries unless given. */
+export function taskConstraints(constraints: TaskSpec["constraints"]): NonNullable<TaskSpec["constraints"]> {
+  return {
+    maxWallClockTime: constraints?.maxWallClockTime ?? unlimitedDuration,
+    retentionTime: constraints?.retentionTime ?? "P7D",
+    maxTaskRetryCount: constraints?.maxTaskRetryCount ?? 0,
   };
 }
 

@@ -1,4 +1,12 @@
-import type { Failure, RunExit, TaskAddParameter, TaskState } from "@kyanite/contract";
+import {
+  BatchError,
+  type Failure,
+  type RunExit,
+  type TaskActionName,
+  type TaskAddParameter,
+  type TaskState,
+  taskActions,
+} from "@kyanite/contract";
 import { exitOptions } from "./exit-options.ts";
 import type { Job } from "./job.ts";
 
@@ -23,6 +31,8 @@ export interface Task {
   readonly previousState: TaskState | null;
   readonly previousStateTransitionTime: Date | null;
   readonly requiredSlots: number;
+  /** Slots that the present run takes of its node, when they are not the required ones. */
+  readonly heldSlots: number | null;
   readonly waitingFor: number;
   readonly isSatisfied: boolean;
   readonly retryCount: number;
@@ -30,6 +40,9 @@ export interface Task {
   readonly requeueCount: number;
   readonly lastRequeueTime: Date | null;
   readonly internalRetryCount: number;
+  readonly firstStartTime: Date | null;
+  /** How long all runs that have ended took together. */
+  readonly wallClockSeconds: number;
   readonly startTime: Date | null;
   readonly endTime: Date | null;
   readonly exitCode: number | null;
@@ -39,6 +52,12 @@ export interface Task {
   readonly runId: string | null;
   readonly nodeInfo: TaskNodeInfo | null;
   readonly spec: TaskSpec;
+}
+
+/** @throws BatchError when the task's state forbids the action */
+export function checkTaskAction(task: Pick<Task, "state">, action: TaskActionName): void {
+  const verdict = taskActions[action][task.state];
+  if (verdict !== "allowed") throw new BatchError(verdict);
 }
 
 type TaskEvent = "prepare" | "start" | "retry" | "requeue" | "finish" | "reactivate";
@@ -98,7 +117,7 @@ export interface RunEnd {
  */
 export function afterExit(task: Task, job: Pick<Job, "onTaskFailure">, end: RunEnd, now: Date): ExitOutcome {
   if (end.exit.kind === "exited" && end.exit.exitCode !== 0 && mayRetry(task)) {
-    const retried = moveTask(task, "retry", now);
+    const retried = moveTask(withRunTime(task, end), "retry", now);
     return {
       task: {
         ...retried,
@@ -111,22 +130,61 @@ export function afterExit(task: Task, job: Pick<Job, "onTaskFailure">, end: RunE
     };
   }
   const failure = failureOf(end.exit);
-  const options = exitOptions(task.spec.exitConditions, end.exit, job.onTaskFailure === "performexitoptionsjobaction");
-  const completed = moveTask(task, "finish", now);
-  return {
-    task: {
-      ...completed,
-      startTime: end.startTime,
-      endTime: end.endTime,
-      exitCode: end.exit.kind === "failed" ? null : (end.exit.exitCode ?? null),
-      result: failure ? "failure" : "success",
-      failureInfo: failure ?? null,
-      isSatisfied: options.dependencyAction === "satisfy",
-      nodePk: null,
-      runId: null,
-    },
-    jobAction: options.jobAction,
+  const completed = {
+    ...offNode(moveTask(withRunTime(task, end), "finish", now)),
+    startTime: end.startTime,
+    endTime: end.endTime,
+    exitCode: end.exit.kind === "failed" ? null : (end.exit.exitCode ?? null),
+    result: failure ? ("failure" as const) : ("success" as const),
+    failureInfo: failure ?? null,
   };
+  return withExitOptions(completed, job, end.exit);
+}
+
+/** What a completed task's exit conditions ask for. */
+function withExitOptions(task: Task, job: Pick<Job, "onTaskFailure">, exit: RunExit): ExitOutcome {
+  const { jobAction, dependencyAction } = exitOptions(
+    task.spec.exitConditions,
+    exit,
+    job.onTaskFailure === "performexitoptionsjobaction",
+  );
+  return { task: { ...task, isSatisfied: dependencyAction === "satisfy" }, jobAction };
+}
+
+/**
+ * What follows for job and dependents when the service itself took a task from its node. One that is completed by it
+ * has failed as its failure information says.
+ */
+export function afterTaking(task: Task, job: Pick<Job, "onTaskFailure">): ExitOutcome {
+  if (task.state !== "completed" || !task.failureInfo) return { task, jobAction: "none" };
+  const wasEnded = task.failureInfo.code === "TaskEnded";
+  return withExitOptions(
+    task,
+    job,
+    wasEnded ? { kind: "ended", reason: "cancelled" } : { kind: "failed", failure: task.failureInfo },
+  );
+}
+
+/** No longer on a node. */
+function offNode(task: Task): Task {
+  return { ...task, nodePk: null, runId: null, heldSlots: null };
+}
+
+/** With the time of a run that has ended. */
+function withRunTime(task: Task, { startTime, endTime }: Pick<RunEnd, "startTime" | "endTime">): Task {
+  const seconds = Math.max(0, (endTime.getTime() - startTime.getTime()) / 1000);
+  return {
+    ...task,
+    firstStartTime: task.firstStartTime ?? startTime,
+    wallClockSeconds: task.wallClockSeconds + seconds,
+  };
+}
+
+/** With the time of the run that is cut short now, when there is one. */
+function withRunCutShort(task: Task, now: Date): Task {
+  return task.state === "running" && task.startTime
+    ? withRunTime(task, { startTime: task.startTime, endTime: now })
+    : task;
 }
 
 function mayRetry(task: Task): boolean {
@@ -138,25 +196,15 @@ function mayRetry(task: Task): boolean {
 export function afterNodeLoss(task: Task, now: Date): Task {
   if (task.internalRetryCount >= maxInternalRetries)
     return {
-      ...moveTask(task, "finish", now),
-      endTime: now,
-      result: "failure",
+      ...ended(task, now),
       failureInfo: {
         category: "ServerError",
         code: "MaxInternalRetryCountReached",
         message: "The task was started again too often because its compute nodes were lost",
         details: [],
       },
-      nodePk: null,
-      runId: null,
     };
-  return {
-    ...moveTask(task, "requeue", now),
-    internalRetryCount: task.internalRetryCount + 1,
-    startTime: null,
-    nodePk: null,
-    runId: null,
-  };
+  return { ...requeued(task, now), internalRetryCount: task.internalRetryCount + 1 };
 }
 
 /** Why a run did not succeed, or undefined when it did. */
@@ -186,26 +234,25 @@ export function taskEnded(message: string): Failure {
 
 /** Back to the queue because a client disabled the job or took the node away. */
 export function afterDisable(task: Task, now: Date): Task {
-  return {
-    ...moveTask(task, "requeue", now),
-    requeueCount: task.requeueCount + 1,
-    lastRequeueTime: now,
-    startTime: null,
-    nodePk: null,
-    runId: null,
-  };
+  return { ...requeued(task, now), requeueCount: task.requeueCount + 1, lastRequeueTime: now };
 }
 
 /** Completed as failed by request, whether it runs or waits; it is not run again unless it is reactivated. */
 export function afterTermination(task: Task, message: string, now: Date): Task {
-  return {
-    ...moveTask(task, "finish", now),
-    endTime: now,
-    result: "failure",
-    failureInfo: taskEnded(message),
-    nodePk: null,
-    runId: null,
-  };
+  return { ...ended(task, now), failureInfo: taskEnded(message) };
+}
+
+/** Back to the queue because the node could not be prepared for the job; the task goes elsewhere. */
+export function afterFailedPreparation(task: Task, now: Date): Task {
+  return requeued(task, now);
+}
+
+function requeued(task: Task, now: Date): Task {
+  return { ...offNode(moveTask(withRunCutShort(task, now), "requeue", now)), startTime: null };
+}
+
+function ended(task: Task, now: Date): Task {
+  return { ...offNode(moveTask(withRunCutShort(task, now), "finish", now)), endTime: now, result: "failure" };
 }
 
 /** Back to the queue by request, as if it had never run. */

@@ -1,9 +1,10 @@
 import { BatchError, type CloudJob } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
-import type { Job } from "../domain/job.ts";
+import { checkJobAction, type Job } from "../domain/job.ts";
 import { newJob } from "../domain/new-job.ts";
 import { isoTime } from "../domain/time.ts";
-import { beginDeleteJob, disableJob, enableJob, lockExistingJob, terminateJob } from "../lifecycle/job.ts";
+import { patchedJob, replacedJob } from "../domain/update-job.ts";
+import { beginDeleteJob, disableJob, enableJob, lockExistingJob, terminateJob, updateJob } from "../lifecycle/job.ts";
 import { type Sql, transaction } from "../store/database.ts";
 import { countOpenJobs, insertJob, listJobs, readJob } from "../store/jobs.ts";
 import { readTaskCounts } from "../store/tasks.ts";
@@ -20,7 +21,10 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
             Reason: `The account may have ${quotas.activeJobAndJobScheduleQuota} active jobs and job schedules (setting activeJobAndJobScheduleQuota)`,
           });
         const added = await insertJob(sql, job);
-        if (!added) throw new BatchError("JobExists");
+        if (!added) {
+          const existing = await readJob(sql, account, job.id);
+          throw new BatchError(existing?.state === "deleting" ? "JobBeingDeleted" : "JobExists");
+        }
         return added;
       });
       return { entity: { ...inserted, lastModified: now }, location: jobUrl(baseUrl, job.id) };
@@ -44,20 +48,41 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
       };
     },
 
-    Job_Delete: async ({ account, params, conditions, now }) => {
+    Job_Patch: async ({ account, params, body, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        checkJobAction(job, "update");
+        return updateJob(sql, patchedJob(job, body, now));
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_Update: async ({ account, params, body, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const job = await lockExistingJob(sql, account, params.jobId);
+        conditions.check(job);
+        checkJobAction(job, "update");
+        return updateJob(sql, replacedJob(job, body, now));
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_Delete: async ({ account, params, query, conditions, now }) => {
       await transaction(database, async (sql) => {
         const job = await lockExistingJob(sql, account, params.jobId);
         conditions.check(job);
-        await beginDeleteJob(sql, job, now);
+        await beginDeleteJob(sql, job, query.force ?? false, now);
       });
       return {};
     },
 
-    Job_Terminate: async ({ account, params, body, conditions, now }) => {
+    Job_Terminate: async ({ account, params, query, body, conditions, now }) => {
       const entity = await transaction(database, async (sql) => {
         const job = await lockExistingJob(sql, account, params.jobId);
         conditions.check(job);
-        return terminateJob(sql, job, body?.terminateReason ?? "UserTerminate", "client", now);
+        const reason = body?.terminateReason ?? "UserTerminate";
+        return terminateJob(sql, job, { by: "client", reason, force: query.force ?? false }, now);
       });
       return { entity: { ...entity, lastModified: now } };
     },

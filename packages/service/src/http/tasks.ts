@@ -1,12 +1,11 @@
 import { BatchError, type CloudTask, type TaskAddResult } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import { taskDirectory } from "../domain/directories.ts";
-import type { Job } from "../domain/job.ts";
+import { checkJobAction, type Job } from "../domain/job.ts";
 import { affinityId } from "../domain/node-id.ts";
 import type { Task } from "../domain/task.ts";
 import { isoTime } from "../domain/time.ts";
-import { checkJobIsOpen } from "../lifecycle/job.ts";
-import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask } from "../lifecycle/task.ts";
+import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../lifecycle/task.ts";
 import { type Sql, transaction } from "../store/database.ts";
 import { lockJobForTasks } from "../store/jobs.ts";
 import { listTasks, lockTask, readTask } from "../store/tasks.ts";
@@ -57,10 +56,21 @@ export const taskHandlers = ({ database }: HandlerContext) =>
       };
     },
 
+    Task_Update: async ({ account, params, body, conditions, now }) => {
+      const entity = await transaction(database, async (sql) => {
+        const { job, task } = await lockExistingTask(sql, account, params);
+        conditions.check(task);
+        checkJobAction(job, "updateTask");
+        return updateTask(sql, task, body, now);
+      });
+      return { entity: { ...entity, lastModified: now } };
+    },
+
     Task_Terminate: async ({ account, params, conditions, now }) => {
       const entity = await transaction(database, async (sql) => {
-        const { task } = await lockExistingTask(sql, account, params);
+        const { job, task } = await lockExistingTask(sql, account, params);
         conditions.check(task);
+        checkJobAction(job, "terminateTask");
         return terminateTask(sql, task, now);
       });
       return { entity: { ...entity, lastModified: now } };
@@ -70,7 +80,7 @@ export const taskHandlers = ({ database }: HandlerContext) =>
       const entity = await transaction(database, async (sql) => {
         const { job, task } = await lockExistingTask(sql, account, params);
         conditions.check(task);
-        checkJobIsOpen(job);
+        checkJobAction(job, "reactivateTask");
         return reactivateTask(sql, task, now);
       });
       return { entity: { ...entity, lastModified: now } };
@@ -80,6 +90,7 @@ export const taskHandlers = ({ database }: HandlerContext) =>
       await transaction(database, async (sql) => {
         const { job, task } = await lockExistingTask(sql, account, params);
         conditions.check(task);
+        checkJobAction(job, "deleteTask");
         await removeTask(sql, job, task, now);
       });
       return {};
@@ -89,7 +100,7 @@ export const taskHandlers = ({ database }: HandlerContext) =>
 async function jobForTasks(sql: Sql, account: Account, jobId: string): Promise<Job> {
   const job = await lockJobForTasks(sql, account, jobId);
   if (!job) throw new BatchError("JobNotFound");
-  checkJobIsOpen(job);
+  checkJobAction(job, "addTask");
   return job;
 }
 

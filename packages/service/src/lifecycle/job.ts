@@ -1,36 +1,17 @@
 import { BatchError } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
-import { type Job, moveJob } from "../domain/job.ts";
-import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
+import { checkJobAction, isOpen, type Job, moveJob } from "../domain/job.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
-  deleteJob,
+  forgetCompletionChecks,
   lockJob,
   lockJobByPk,
   readExpiredJobs,
+  readJobsToCheck,
   readJobsWithCompleteTasks,
-  readMovingJobs,
   saveJob,
 } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
-import { deleteTasks, lockRunningTasks } from "../store/tasks.ts";
-import { takeFromNodes } from "./task.ts";
-
-/** How many tasks of a job are ended or deleted in one transaction. */
-const slice = 1000;
-
-/** The states in which a job takes no more requests, and how it says so. */
-const refusals = {
-  terminating: "JobBeingTerminated",
-  completed: "JobCompleted",
-  deleting: "JobBeingDeleted",
-} as const;
-
-/** @throws BatchError when the job's state forbids to change it or to add tasks to it */
-export function checkJobIsOpen(job: Job): void {
-  if (job.state === "terminating" || job.state === "completed" || job.state === "deleting")
-    throw new BatchError(refusals[job.state]);
-}
 
 export async function lockExistingJob(sql: Sql, account: Account, id: string): Promise<Job> {
   const job = await lockJob(sql, account, id);
@@ -38,28 +19,33 @@ export async function lockExistingJob(sql: Sql, account: Account, id: string): P
   return job;
 }
 
+/** Who ends a job, why, and whether without waiting for its nodes. */
+export interface Ending {
+  readonly by: "client" | "service";
+  readonly reason: string;
+  readonly force?: boolean;
+}
+
 /** Begins to end a job; the service goes on by itself until it is `completed`. */
 export async function terminateJob(
   sql: Sql,
   job: Job,
-  reason: string,
-  by: "client" | "service",
+  { by, reason, force = false }: Ending,
   now: Date,
 ): Promise<{ etag: string }> {
-  checkJobIsOpen(job);
-  const next = moveJob(job, "terminate", now);
-  if (!next) throw new BatchError("OperationInvalidForCurrentState");
+  checkJobAction(job, force ? "terminateByForce" : "terminate");
+  const next = moveJob(job, "terminate", now) ?? job;
+  const terminateReason = job.state === "terminating" ? job.terminateReason : reason;
   const lastModified = by === "client" ? now : job.lastModified;
-  const saved = await saveJob(sql, { ...next, terminateReason: reason, lastModified }, by);
+  const saved = await saveJob(sql, { ...next, terminateReason, lastModified, isForced: force }, by);
   await notify(sql, "jobs");
   return saved;
 }
 
-/** Begins to delete a job and its tasks, in the background. */
-export async function beginDeleteJob(sql: Sql, job: Job, now: Date): Promise<void> {
-  const next = moveJob(job, "delete", now);
-  if (!next) throw new BatchError("JobBeingDeleted");
-  await saveJob(sql, next, "service");
+/** Begins to delete a job and its tasks, in the background; with `force`, without waiting for its nodes. */
+export async function beginDeleteJob(sql: Sql, job: Job, force: boolean, now: Date): Promise<void> {
+  checkJobAction(job, force ? "deleteByForce" : "delete");
+  await saveJob(sql, { ...(moveJob(job, "delete", now) ?? job), isForced: job.isForced || force }, "service");
   await notify(sql, "jobs");
 }
 
@@ -71,9 +57,8 @@ export async function disableJob(
   by: "client" | "service",
   now: Date,
 ): Promise<{ etag: string }> {
-  checkJobIsOpen(job);
-  const next = moveJob(job, "disable", now);
-  if (!next) throw new BatchError("OperationInvalidForCurrentState");
+  checkJobAction(job, "disable");
+  const next = moveJob(job, "disable", now) ?? job;
   const lastModified = by === "client" ? now : job.lastModified;
   const saved = await saveJob(sql, { ...next, disableTasks: tasks, lastModified }, by);
   await notify(sql, "jobs");
@@ -81,11 +66,17 @@ export async function disableJob(
 }
 
 export async function enableJob(sql: Sql, job: Job, now: Date): Promise<{ etag: string }> {
-  checkJobIsOpen(job);
-  const next = moveJob(job, "enable", now);
-  if (!next) throw new BatchError("OperationInvalidForCurrentState");
+  checkJobAction(job, "enable");
+  const next = moveJob(job, "enable", now) ?? job;
   const saved = await saveJob(sql, { ...next, disableTasks: null, lastModified: now }, "client");
   await notify(sql, "jobs");
+  return saved;
+}
+
+/** Saves what a client changed of a job. */
+export async function updateJob(sql: Sql, job: Job): Promise<{ etag: string }> {
+  const saved = await saveJob(sql, job, "client");
+  await notify(sql, "schedule");
   return saved;
 }
 
@@ -100,9 +91,8 @@ export async function performJobActions(sql: Sql, actions: readonly JobAction[],
   for (const { job, jobAction } of actions) {
     if (jobAction === "none") continue;
     const locked = await lockJobByPk(sql, job.pk);
-    if (!locked || locked.state === "terminating" || locked.state === "completed" || locked.state === "deleting")
-      continue;
-    if (jobAction === "terminate") await terminateJob(sql, locked, "TaskFailed", "service", now);
+    if (!locked || !isOpen(locked)) continue;
+    if (jobAction === "terminate") await terminateJob(sql, locked, { by: "service", reason: "TaskFailed" }, now);
     else if (locked.state === "active") await disableJob(sql, locked, "requeue", "service", now);
   }
 }
@@ -111,9 +101,21 @@ export async function performJobActions(sql: Sql, actions: readonly JobAction[],
 export async function endJobsWhoseTasksAreComplete(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
   for (const pk of await readJobsWithCompleteTasks(sql, pks)) {
     const job = await lockJobByPk(sql, pk);
-    if (job && ["active", "disabling", "disabled", "enabling"].includes(job.state))
-      await terminateJob(sql, job, "AllTasksCompleted", "service", now);
+    // Whoever adds tasks holds the job: only now is it certain that there are none to come.
+    const [isComplete] = await readJobsWithCompleteTasks(sql, [pk]);
+    if (job && isOpen(job) && isComplete !== undefined)
+      await terminateJob(sql, job, { by: "service", reason: "AllTasksCompleted" }, now);
   }
+}
+
+/** Ends jobs that end with their tasks and were left without one to complete. */
+export async function endCompleteJobs(database: Database, now: Date): Promise<void> {
+  const pks = await readJobsToCheck(database, now);
+  if (pks.length === 0) return;
+  await transaction(database, async (sql) => {
+    await endJobsWhoseTasksAreComplete(sql, pks, now);
+    await forgetCompletionChecks(sql, pks);
+  });
 }
 
 /** Ends jobs whose wall clock has run out. */
@@ -121,65 +123,6 @@ export async function endExpiredJobs(database: Database, now: Date): Promise<voi
   for (const { pk } of await readExpiredJobs(database, now))
     await transaction(database, async (sql) => {
       const job = await lockJobByPk(sql, pk);
-      if (job && moveJob(job, "terminate", now)) await terminateJob(sql, job, "MaxWallClockTimeExpiry", "service", now);
+      if (job && isOpen(job)) await terminateJob(sql, job, { by: "service", reason: "MaxWallClockTimeExpiry" }, now);
     });
-}
-
-/** Brings every job that is on its way to another state one step further, slice by slice. */
-export async function advanceJobs(database: Database, now: Date): Promise<void> {
-  for (const job of await readMovingJobs(database)) {
-    if (job.state !== "enabling") await endRunningTasks(database, job, now);
-    if (job.state === "deleting") await deleteAllTasks(database, job);
-    await transaction(database, (sql) => settleJob(sql, job.pk, now));
-  }
-}
-
-/** Takes the job's running tasks from their nodes, as its state asks. The job itself is not locked meanwhile. */
-async function endRunningTasks(database: Database, job: Job, now: Date): Promise<void> {
-  if (job.state === "disabling" && job.disableTasks === "wait") return;
-  const decide = (task: Task) =>
-    job.state === "disabling" && job.disableTasks === "requeue"
-      ? afterDisable(task, now)
-      : afterTermination(task, "The task was ended because its job was", now);
-  for (;;) {
-    const ended = await transaction(database, async (sql) => {
-      const tasks = await lockRunningTasks(sql, job.pk, slice);
-      await takeFromNodes(sql, tasks, decide, now);
-      return tasks.length;
-    });
-    if (ended < slice) return;
-  }
-}
-
-async function deleteAllTasks(database: Database, job: Job): Promise<void> {
-  for (;;) {
-    const deleted = await transaction(database, (sql) => deleteTasks(sql, job.pk, slice));
-    if (deleted < slice) return;
-  }
-}
-
-/** The job's next settled state, when nothing of it runs any more. */
-async function settleJob(sql: Sql, pk: number, now: Date): Promise<void> {
-  const job = await lockJobByPk(sql, pk);
-  if (!job || (job.state !== "enabling" && (await lockRunningTasks(sql, pk, 1)).length > 0)) return;
-  if (job.state === "deleting") return deleteJob(sql, pk);
-  const settled = settledState(job, now);
-  if (!settled) return;
-  await saveJob(sql, settled, "service");
-  if (settled.state === "active") await notify(sql, "schedule");
-}
-
-function settledState(job: Job, now: Date): Job | undefined {
-  switch (job.state) {
-    case "disabling":
-      return moveJob(job, "disabled", now);
-    case "enabling":
-      return moveJob(job, "enabled", now);
-    case "terminating": {
-      const completed = moveJob(job, "terminated", now);
-      return completed && { ...completed, endTime: now };
-    }
-    default:
-      return undefined;
-  }
 }

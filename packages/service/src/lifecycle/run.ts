@@ -1,13 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { loadsOf } from "../domain/load.ts";
 import { afterStartTaskExit } from "../domain/start-task.ts";
 import { afterExit, type RunEnd, type Task } from "../domain/task.ts";
 import type { Sql } from "../store/database.ts";
-import { readJobsByPk } from "../store/jobs.ts";
-import { changeLoad, lockNodeOfStartRun, saveNode } from "../store/nodes.ts";
+import { lockNodeOfStartRun, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
-import { lockTasksOfRuns, releaseDependents, restartTasks, saveTasks } from "../store/tasks.ts";
-import { endJobsWhoseTasksAreComplete, performJobActions } from "./job.ts";
+import { lockTasksOfRuns } from "../store/tasks.ts";
+import { decideOutcomes, saveOutcomes } from "./outcome.ts";
 
 /** The end of a run as its agent reports it. */
 export interface FinishedRun extends RunEnd {
@@ -35,43 +33,15 @@ async function finishTasks(
   ends: ReadonlyMap<string, RunEnd>,
   now: Date,
 ): Promise<void> {
-  if (tasks.length === 0) return;
-  const jobs = new Map(
-    (await readJobsByPk(sql, [...new Set(tasks.map(({ jobPk }) => jobPk))])).map((job) => [job.pk, job]),
-  );
-  const outcomes = tasks.flatMap((task) => {
+  const outcomes = await decideOutcomes(sql, tasks, (task, job) => {
     const end = ends.get(task.runId ?? "");
-    const job = jobs.get(task.jobPk);
-    return end && job ? [{ before: task, job, ...afterExit(task, job, end, now) }] : [];
+    return end && afterExit(task, job, end, now);
   });
-  await saveTasks(
-    sql,
-    outcomes.map(({ task }) => task),
-  );
-
-  const retried = outcomes.filter(({ task }) => task.state === "running");
-  await restartTasks(
-    sql,
-    retried.map(({ task }) => task.pk),
-  );
+  await saveOutcomes(sql, outcomes, now);
   await notifyOrders(
     sql,
-    retried.flatMap(({ task }) => task.nodePk ?? []),
+    outcomes.flatMap(({ task }) => task.nodePk ?? []),
   );
-
-  const completed = outcomes.filter(({ task }) => task.state === "completed");
-  await changeLoad(sql, loadsOf(completed.map(({ before, task }) => ({ ...before, result: task.result }))), now);
-  const satisfied = completed.filter(
-    ({ before, task, job }) => job.usesTaskDependencies && task.isSatisfied && !before.isSatisfied,
-  );
-  if (satisfied.length > 0)
-    await releaseDependents(
-      sql,
-      satisfied.map(({ task }) => task),
-    );
-  await performJobActions(sql, completed, now);
-  await endJobsWhoseTasksAreComplete(sql, [...new Set(completed.map(({ job }) => job.pk))], now);
-  await notify(sql, "schedule");
 }
 
 async function finishStartTask(sql: Sql, run: FinishedRun, now: Date): Promise<void> {

@@ -1,13 +1,15 @@
-import { BatchError, type TaskAddParameter } from "@kyanite/contract";
+import { BatchError, reactivation, type TaskAddParameter, type TaskUpdateParameter } from "@kyanite/contract";
 import { taskDirectory } from "../domain/directories.ts";
 import type { Job } from "../domain/job.ts";
 import { loadsOf } from "../domain/load.ts";
-import { type NewTask, newTask } from "../domain/new-task.ts";
-import { afterReactivation, afterTermination, type Task } from "../domain/task.ts";
+import { type NewTask, newTask, taskConstraints } from "../domain/new-task.ts";
+import { afterReactivation, afterTaking, afterTermination, checkTaskAction, type Task } from "../domain/task.ts";
 import type { Sql } from "../store/database.ts";
 import { changeLoad, insertDirectoryRemoval } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { deleteTask, insertTasks, saveTasks, touchTask } from "../store/tasks.ts";
+import { endJobsWhoseTasksAreComplete } from "./job.ts";
+import { decideOutcomes, saveOutcomes } from "./outcome.ts";
 
 /** What became of one task of a collection. */
 export type AddedTask =
@@ -52,15 +54,27 @@ function firstOfEachKey(tasks: readonly NewTask[]): NewTask[] {
 
 /** Ends a task at once, whether it runs or waits. */
 export async function terminateTask(sql: Sql, task: Task, now: Date): Promise<{ etag: string }> {
-  if (task.state === "completed") throw new BatchError("TaskCompleted");
+  checkTaskAction(task, "terminate");
   await takeFromNodes(sql, [task], (each) => afterTermination(each, "The task was ended on request", now), now);
   return touchTask(sql, task, task.spec, now);
 }
 
+/** Replaces a task's constraints; a run that has begun keeps its wall clock. */
+export async function updateTask(
+  sql: Sql,
+  task: Task,
+  { constraints }: TaskUpdateParameter,
+  now: Date,
+): Promise<{ etag: string }> {
+  checkTaskAction(task, "update");
+  return touchTask(sql, task, { ...task.spec, constraints: taskConstraints(constraints) }, now);
+}
+
 /** Puts a task that failed back into the queue. */
 export async function reactivateTask(sql: Sql, task: Task, now: Date): Promise<{ etag: string }> {
-  if (task.state !== "completed") throw new BatchError("TaskNotCompleted");
-  if (task.result === "success") throw new BatchError("TaskSucceeded");
+  checkTaskAction(task, "reactivate");
+  const verdict = task.result === null ? "allowed" : reactivation[task.result];
+  if (verdict !== "allowed") throw new BatchError(verdict);
   await saveTasks(sql, [afterReactivation(task, now)]);
   await notify(sql, "schedule");
   return touchTask(sql, task, task.spec, now);
@@ -74,19 +88,18 @@ export async function removeTask(sql: Sql, job: Job, task: Task, now: Date): Pro
     ? await insertDirectoryRemoval(sql, task.nodeInfo.nodeId, taskDirectory(job.id, task.id))
     : undefined;
   await notifyOrders(sql, nodePk === undefined ? [] : [nodePk]);
+  await endJobsWhoseTasksAreComplete(sql, [job.pk], now);
   await notify(sql, "schedule");
 }
 
-/** Ends or requeues tasks by a decision, frees their slots, and lets their agents know. */
+/** Ends or requeues tasks by a decision, with all that follows, and lets their agents know. */
 export async function takeFromNodes(
   sql: Sql,
   tasks: readonly Task[],
   decide: (task: Task) => Task,
   now: Date,
 ): Promise<void> {
-  if (tasks.length === 0) return;
-  await saveTasks(sql, tasks.map(decide));
-  await changeLoad(sql, loadsOf(tasks), now);
+  const outcomes = await decideOutcomes(sql, tasks, (task, job) => afterTaking(decide(task), job));
+  await saveOutcomes(sql, outcomes, now);
   await notifyOrders(sql, [...new Set(tasks.flatMap(({ nodePk }) => nodePk ?? []))]);
-  await notify(sql, "schedule");
 }

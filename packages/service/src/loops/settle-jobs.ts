@@ -1,4 +1,4 @@
-import { advanceJobs } from "../lifecycle/job.ts";
+import { advanceJobs } from "../lifecycle/settle-jobs.ts";
 import type { Database } from "../store/database.ts";
 import type { Loop } from "./loop.ts";
 

@@ -97,16 +97,19 @@ export async function migrate(database: Database, now: Date): Promise<void> {
     await sql`select pg_advisory_xact_lock(${advisoryKey("migrate")})`;
     await sql`
       create table if not exists schema_migration (version integer primary key, applied_time timestamptz not null)`;
-    const applied = await sql<{ version: number }[]>`select version from schema_migration order by version`;
-    const newest = applied.at(-1)?.version ?? 0;
-    if (newest > files.length)
+    const applied = new Set(
+      (await sql<{ version: number }[]>`select version from schema_migration`).map(({ version }) => version),
+    );
+    const known = new Map(files.map((file) => [Number(file.slice(0, 4)), file]));
+    const unknown = [...applied].find((version) => !known.has(version));
+    if (unknown !== undefined)
       throw new Error(
-        `The database has schema ${newest}, this Kyanite knows only up to ${files.length}. Start the newer Kyanite that wrote it, or choose another database.`,
+        `The database has schema ${unknown}, which this Kyanite does not know. Start the newer Kyanite that wrote it, or choose another database.`,
       );
-    for (const [index, file] of files.entries()) {
-      if (index < newest) continue;
+    for (const [version, file] of known) {
+      if (applied.has(version)) continue;
       await sql.unsafe(await readFile(new URL(file, migrationsDirectory), "utf8"));
-      await sql`insert into schema_migration values (${index + 1}, ${now})`;
+      await sql`insert into schema_migration values (${version}, ${now})`;
     }
   });
 }

@@ -1,6 +1,6 @@
 import type { Account } from "../domain/account.ts";
 import type { Filter } from "../domain/filter.ts";
-import type { Job } from "../domain/job.ts";
+import { type Job, openStates } from "../domain/job.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 
@@ -25,12 +25,13 @@ export async function insertJob(sql: Sql, job: NewJob): Promise<{ pk: number; et
   const [inserted] = await sql<{ pk: number; etag: string }[]>`
     insert into job (
       account_pk, key, id, last_modified, creation_time, state, state_transition_time, pool_key, pool_id, priority,
-      max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, wall_clock_end, start_time, spec
+      max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, wall_clock_end, start_time,
+      completion_check_time, spec
     ) values (
       ${job.accountPk}, ${job.id.toLowerCase()}, ${job.id}, ${job.lastModified}, ${job.creationTime}, ${job.state},
       ${job.stateTransitionTime}, ${job.poolKey}, ${job.poolId}, ${job.priority}, ${job.maxParallelTasks},
       ${job.usesTaskDependencies}, ${job.onAllTasksComplete}, ${job.onTaskFailure}, ${job.wallClockEnd},
-      ${job.startTime}, ${asJson(job.spec)}::text::jsonb
+      ${job.startTime}, ${job.completionCheckTime}, ${asJson(job.spec)}::text::jsonb
     ) on conflict (account_pk, key) do nothing
     returning pk, etag`;
   return inserted;
@@ -88,6 +89,8 @@ export async function saveJob(sql: Sql, job: Job, by: "client" | "service"): Pro
       end_time = ${job.endTime},
       terminate_reason = ${job.terminateReason},
       scheduling_error = ${job.schedulingError ? asJson(job.schedulingError) : null}::text::jsonb,
+      is_forced = ${job.isForced},
+      completion_check_time = ${job.completionCheckTime},
       spec = ${asJson(job.spec)}::text::jsonb
     where pk = ${job.pk}
     returning etag`;
@@ -116,8 +119,18 @@ export async function readMovingJobs(sql: Sql): Promise<Job[]> {
 /** Jobs whose wall clock has run out. */
 export async function readExpiredJobs(sql: Sql, now: Date): Promise<Job[]> {
   return sql<Job[]>`
-    select * from job
-    where wall_clock_end <= ${now} and state in ('active', 'disabling', 'disabled', 'enabling') limit 100`;
+    select * from job where wall_clock_end <= ${now} and state = any(${[...openStates]}) limit 100`;
+}
+
+/** Jobs that end with their tasks, and of which it is time to look whether they are complete. */
+export async function readJobsToCheck(sql: Sql, now: Date): Promise<number[]> {
+  const rows = await sql<{ pk: number }[]>`
+    select pk from job where completion_check_time <= ${now} order by completion_check_time limit 1000`;
+  return rows.map(({ pk }) => pk);
+}
+
+export async function forgetCompletionChecks(sql: Sql, pks: readonly number[]): Promise<void> {
+  await sql`update job set completion_check_time = null where pk = any(${[...pks]}::bigint[])`;
 }
 
 export async function deleteJob(sql: Sql, pk: number): Promise<void> {

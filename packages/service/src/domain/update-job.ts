@@ -1,0 +1,78 @@
+import {
+  BatchError,
+  invalidProperty,
+  type JobPatchParameter,
+  type JobUpdateParameter,
+  type PoolInformation,
+} from "@kyanite/contract";
+import { type Job, type JobSpec, nextCompletionCheck } from "./job.ts";
+import { jobConstraints, poolOf, wallClockEnd } from "./new-job.ts";
+import { checkSupported } from "./unsupported.ts";
+
+/** What of a job may change while it lives; what is absent has its default. */
+type Changeable = Pick<
+  JobSpec,
+  "priority" | "maxParallelTasks" | "allowTaskPreemption" | "constraints" | "onAllTasksComplete" | "metadata"
+>;
+
+/**
+ * The job after a PATCH: what is given replaces what was there, constraints as a whole.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function patchedJob(job: Job, body: JobPatchParameter, now: Date): Job {
+  checkSupported("job", body);
+  const { poolInfo, networkConfiguration, ...given } = body;
+  const { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata } = job.spec;
+  const present = { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata };
+  return changedJob(poolInfo === undefined ? job : jobInPool(job, poolInfo), { ...present, ...given }, now);
+}
+
+/**
+ * The job after a PUT: what is left out goes back to its default.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function replacedJob(job: Job, body: JobUpdateParameter, now: Date): Job {
+  checkSupported("job", body);
+  const { poolInfo, ...given } = body;
+  return changedJob(jobInPool(job, poolInfo), given, now);
+}
+
+function changedJob(job: Job, settings: Changeable, now: Date): Job {
+  const onAllTasksComplete = settings.onAllTasksComplete ?? "noaction";
+  if (job.onAllTasksComplete === "terminatejob" && onAllTasksComplete === "noaction")
+    throw invalidProperty("onAllTasksComplete", onAllTasksComplete, "It cannot go back to noaction");
+  const priority = settings.priority ?? 0;
+  const maxParallelTasks = settings.maxParallelTasks ?? -1;
+  const { metadata: _, ...kept } = job.spec;
+  const spec: JobSpec = {
+    ...kept,
+    priority,
+    maxParallelTasks,
+    allowTaskPreemption: settings.allowTaskPreemption ?? false,
+    constraints: jobConstraints(settings.constraints),
+    onAllTasksComplete,
+    ...(settings.metadata === undefined ? {} : { metadata: settings.metadata }),
+  };
+  return {
+    ...job,
+    lastModified: now,
+    priority,
+    maxParallelTasks,
+    onAllTasksComplete,
+    wallClockEnd: wallClockEnd(spec, job.creationTime),
+    completionCheckTime: nextCompletionCheck(onAllTasksComplete, now),
+    spec,
+  };
+}
+
+/** Another pool, which need not exist, only while the job is disabled. */
+function jobInPool(job: Job, poolInfo: PoolInformation): Job {
+  const poolId = poolOf(poolInfo);
+  if (poolId.toLowerCase() === job.poolKey) return job;
+  if (job.state !== "disabled")
+    throw new BatchError("OperationInvalidForCurrentState", {
+      PropertyName: "poolInfo",
+      Reason: "The pool of a job can be changed only while the job is disabled",
+    });
+  return { ...job, poolId, poolKey: poolId.toLowerCase(), spec: { ...job.spec, poolInfo } };
+}

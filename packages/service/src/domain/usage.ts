@@ -1,0 +1,36 @@
+import type { Task } from "./task.ts";
+
+/** What tasks have used up, as statistics count it. */
+export interface Usage {
+  /** Time in which tasks ran, all runs together. */
+  readonly wallClockSeconds: number;
+  /** Time from adding tasks to their first start. */
+  readonly waitSeconds: number;
+  readonly succeeded: number;
+  readonly failed: number;
+  readonly retries: number;
+}
+
+export interface JobUsage extends Usage {
+  readonly jobPk: number;
+}
+
+/** What a change of a task adds to the usage of its job. */
+export function usageOf(before: Task, task: Task): JobUsage {
+  const hasCompleted = task.state === "completed" && before.state !== "completed";
+  const hasFirstStart = before.firstStartTime === null && task.firstStartTime !== null;
+  return {
+    jobPk: task.jobPk,
+    wallClockSeconds: task.wallClockSeconds - before.wallClockSeconds,
+    waitSeconds: hasFirstStart ? waitSeconds(task) : 0,
+    succeeded: hasCompleted && task.result === "success" ? 1 : 0,
+    failed: hasCompleted && task.result !== "success" ? 1 : 0,
+    retries: Math.max(0, task.retryCount - before.retryCount),
+  };
+}
+
+/** Seconds from adding a task to its first start; to its present start when that is the first. */
+export function waitSeconds({ creationTime, firstStartTime, startTime }: Task): number {
+  const start = firstStartTime ?? startTime;
+  return start === null ? 0 : Math.max(0, (start.getTime() - creationTime.getTime()) / 1000);
+}

@@ -1,0 +1,77 @@
+import type { Job } from "../domain/job.ts";
+import { loadsOf } from "../domain/load.ts";
+import type { ExitOutcome, Task } from "../domain/task.ts";
+import { usageOf } from "../domain/usage.ts";
+import type { Sql } from "../store/database.ts";
+import { readJobsByPk } from "../store/jobs.ts";
+import { changeLoad } from "../store/nodes.ts";
+import { notify } from "../store/notices.ts";
+import { releaseDependents, restartTasks, saveTasks } from "../store/tasks.ts";
+import { addJobUsage } from "../store/usage.ts";
+import { endJobsWhoseTasksAreComplete, performJobActions } from "./job.ts";
+
+/** What has become of a task that was locked as `before`. */
+export interface TaskOutcome extends ExitOutcome {
+  readonly before: Task;
+  readonly job: Job;
+}
+
+/** The outcomes of tasks by a decision that knows their jobs. */
+export async function decideOutcomes(
+  sql: Sql,
+  tasks: readonly Task[],
+  decide: (task: Task, job: Job) => ExitOutcome | undefined,
+): Promise<TaskOutcome[]> {
+  if (tasks.length === 0) return [];
+  const jobs = new Map(
+    (await readJobsByPk(sql, [...new Set(tasks.map(({ jobPk }) => jobPk))])).map((job) => [job.pk, job]),
+  );
+  return tasks.flatMap((before) => {
+    const job = jobs.get(before.jobPk);
+    const outcome = job && decide(before, job);
+    return outcome ? [{ before, job, ...outcome }] : [];
+  });
+}
+
+/**
+ * Saves what has become of tasks, with all that follows: slots are freed, dependents go on, jobs that asked for it end.
+ * Agents are the caller's to notify.
+ */
+export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], now: Date): Promise<void> {
+  if (outcomes.length === 0) return;
+  await saveTasks(
+    sql,
+    outcomes.map(({ task }) => task),
+  );
+  const isAgain = ({ task }: TaskOutcome) => task.state === "running";
+  await restartTasks(
+    sql,
+    outcomes.filter(isAgain).map(({ task }) => task.pk),
+  );
+  const left = outcomes.filter((outcome) => !isAgain(outcome));
+  await changeLoad(sql, loadsOf(left.map(({ before, task }) => ({ ...before, result: task.result }))), now);
+  await addJobUsage(
+    sql,
+    outcomes.map(({ before, task }) => usageOf(before, task)),
+  );
+  await followCompletions(
+    sql,
+    outcomes.filter(({ task }) => task.state === "completed"),
+    now,
+  );
+  await notify(sql, "schedule");
+}
+
+async function followCompletions(sql: Sql, completed: readonly TaskOutcome[], now: Date): Promise<void> {
+  if (completed.length === 0) return;
+  const satisfied = completed.filter(
+    ({ before, task, job }) => job.usesTaskDependencies && task.isSatisfied && !before.isSatisfied,
+  );
+  if (satisfied.length > 0)
+    await releaseDependents(
+      sql,
+      satisfied.map(({ task }) => task),
+    );
+  await performJobActions(sql, completed, now);
+  await endJobsWhoseTasksAreComplete(sql, [...new Set(completed.map(({ job }) => job.pk))], now);
+}

@@ -1,0 +1,73 @@
+import { type Job, moveJob } from "../domain/job.ts";
+import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
+import { type Database, type Sql, transaction } from "../store/database.ts";
+import { deleteJob, lockJobByPk, readMovingJobs, saveJob } from "../store/jobs.ts";
+import { notify } from "../store/notices.ts";
+import { deleteTasks, lockRunningTasks } from "../store/tasks.ts";
+import { keepUsageInAccount } from "../store/usage.ts";
+import { takeFromNodes } from "./task.ts";
+
+/** How many tasks of a job are ended or deleted in one transaction. */
+const slice = 1000;
+
+/** Brings every job that is on its way to another state one step further, slice by slice. */
+export async function advanceJobs(database: Database, now: Date): Promise<void> {
+  for (const job of await readMovingJobs(database)) {
+    if (job.state !== "enabling") await endRunningTasks(database, job, now);
+    if (job.state === "deleting") await deleteAllTasks(database, job);
+    await transaction(database, (sql) => settleJob(sql, job.pk, now));
+  }
+}
+
+/** Takes the job's running tasks from their nodes, as its state asks. The job itself is not locked meanwhile. */
+async function endRunningTasks(database: Database, job: Job, now: Date): Promise<void> {
+  if (job.state === "disabling" && job.disableTasks === "wait") return;
+  const decide = (task: Task) =>
+    job.state === "disabling" && job.disableTasks === "requeue"
+      ? afterDisable(task, now)
+      : afterTermination(task, "The task was ended because its job was", now);
+  for (;;) {
+    const ended = await transaction(database, async (sql) => {
+      const tasks = await lockRunningTasks(sql, job.pk, slice);
+      await takeFromNodes(sql, tasks, decide, now);
+      return tasks.length;
+    });
+    if (ended < slice) return;
+  }
+}
+
+async function deleteAllTasks(database: Database, job: Job): Promise<void> {
+  for (;;) {
+    const deleted = await transaction(database, (sql) => deleteTasks(sql, job.pk, slice));
+    if (deleted < slice) return;
+  }
+}
+
+/** The job's next settled state, when nothing of it runs any more. */
+async function settleJob(sql: Sql, pk: number, now: Date): Promise<void> {
+  const job = await lockJobByPk(sql, pk);
+  if (!job || (job.state !== "enabling" && (await lockRunningTasks(sql, pk, 1)).length > 0)) return;
+  if (job.state === "deleting") {
+    await keepUsageInAccount(sql, pk);
+    return deleteJob(sql, pk);
+  }
+  const settled = settledState(job, now);
+  if (!settled) return;
+  await saveJob(sql, settled, "service");
+  if (settled.state === "active") await notify(sql, "schedule");
+}
+
+function settledState(job: Job, now: Date): Job | undefined {
+  switch (job.state) {
+    case "disabling":
+      return moveJob(job, "disabled", now);
+    case "enabling":
+      return moveJob(job, "enabled", now);
+    case "terminating": {
+      const completed = moveJob(job, "terminated", now);
+      return completed && { ...completed, endTime: now };
+    }
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,74 @@
+import type { Account } from "../domain/account.ts";
+import type { Job } from "../domain/job.ts";
+import type { JobUsage, Usage } from "../domain/usage.ts";
+import { asJson, type Sql } from "./database.ts";
+
+/** Adds to what jobs have used up. */
+export async function addJobUsage(sql: Sql, changes: readonly JobUsage[]): Promise<void> {
+  const rows = changes.map(({ jobPk, ...usage }) => ({
+    job_pk: jobPk,
+    wall_clock_seconds: usage.wallClockSeconds,
+    wait_seconds: usage.waitSeconds,
+    succeeded: usage.succeeded,
+    failed: usage.failed,
+    retries: usage.retries,
+  }));
+  await sql`
+    insert into job_usage as u (job_pk, shard, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
+    select job_pk, pg_backend_pid() % 16, sum(wall_clock_seconds), sum(wait_seconds), sum(succeeded), sum(failed),
+      sum(retries)
+    from jsonb_populate_recordset(null::job_usage, ${asJson(rows)}::text::jsonb)
+    group by job_pk order by job_pk
+    on conflict (job_pk, shard) do update set
+      wall_clock_seconds = u.wall_clock_seconds + excluded.wall_clock_seconds,
+      wait_seconds = u.wait_seconds + excluded.wait_seconds,
+      succeeded = u.succeeded + excluded.succeeded,
+      failed = u.failed + excluded.failed,
+      retries = u.retries + excluded.retries`;
+}
+
+/** What each of these jobs has used up; nothing for those of which no task has run. */
+export async function readJobUsage(sql: Sql, jobs: readonly Pick<Job, "pk">[]): Promise<Map<number, Usage>> {
+  const rows = await sql<JobUsage[]>`
+    select job_pk, sum(wall_clock_seconds) as wall_clock_seconds, sum(wait_seconds) as wait_seconds,
+      sum(succeeded)::bigint as succeeded, sum(failed)::bigint as failed, sum(retries)::bigint as retries
+    from job_usage where job_pk = any(${jobs.map(({ pk }) => pk)}::bigint[])
+    group by job_pk`;
+  return new Map(rows.map((row) => [row.jobPk, row]));
+}
+
+/** What all jobs of an account have used up, those that are gone included. */
+export async function readAccountUsage(sql: Sql, account: Account): Promise<Usage> {
+  const [row] = await sql<Usage[]>`
+    select coalesce(sum(wall_clock_seconds), 0) as wall_clock_seconds, coalesce(sum(wait_seconds), 0) as wait_seconds,
+      coalesce(sum(succeeded), 0)::bigint as succeeded, coalesce(sum(failed), 0)::bigint as failed,
+      coalesce(sum(retries), 0)::bigint as retries
+    from (
+      select wall_clock_seconds, wait_seconds, succeeded, failed, retries
+      from account_usage where account_pk = ${account.pk}
+      union all
+      select u.wall_clock_seconds, u.wait_seconds, u.succeeded, u.failed, u.retries
+      from job_usage u join job j on j.pk = u.job_pk
+      where j.account_pk = ${account.pk}
+    ) as usage`;
+  if (!row) throw new Error("an aggregate without a row");
+  return row;
+}
+
+/** Adds a job's usage to that of its account, because the job is about to go. */
+export async function keepUsageInAccount(sql: Sql, jobPk: number): Promise<void> {
+  await sql`
+    insert into account_usage as u (account_pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
+    select j.account_pk, coalesce(sum(c.wall_clock_seconds), 0), coalesce(sum(c.wait_seconds), 0),
+      coalesce(sum(c.succeeded), 0), coalesce(sum(c.failed), 0), coalesce(sum(c.retries), 0)
+    from job j join job_usage c on c.job_pk = j.pk
+    where j.pk = ${jobPk}
+    group by j.account_pk
+    on conflict (account_pk) do update set
+      wall_clock_seconds = u.wall_clock_seconds + excluded.wall_clock_seconds,
+      wait_seconds = u.wait_seconds + excluded.wait_seconds,
+      succeeded = u.succeeded + excluded.succeeded,
+      failed = u.failed + excluded.failed,
+      retries = u.retries + excluded.retries`;
+  await sql`delete from job_usage where job_pk = ${jobPk}`;
+}
