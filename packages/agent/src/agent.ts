@@ -59,6 +59,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   let means = await makeMeans();
   let state = newNode(journal.contents.finished);
   let bootTime = clock.now();
+  let lastRestartId: string | undefined;
   let sampleSeconds = 60;
   const running = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
 
@@ -96,7 +97,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       }
       case "restart":
         await whenEnded(action.after);
-        return restart(action.erase);
+        return restart(action);
     }
   };
 
@@ -143,12 +144,14 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     }
   };
 
-  const restart = async (erase: boolean) => {
+  const restart = async ({ restartId, erase }: Extract<NodeAction, { type: "restart" }>) => {
     log.info("restart", { erase });
     if (erase) for (const name of await readdir(root)) await removeTree(join(root, name));
     await makeRoot(root);
     means = await makeMeans();
     bootTime = clock.now();
+    lastRestartId = restartId;
+    beat.forget();
     link.send(hello());
   };
 
@@ -161,6 +164,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     cores: cpus().length,
     memoryBytes: totalmem(),
     runIds: [...heldRunIds(state)],
+    ...(lastRestartId === undefined ? {} : { restartId: lastRestartId }),
   });
 
   const beat = await createHeartbeat({ ...config, clock, send: (report) => link.send(report) });
@@ -171,9 +175,12 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     log,
     signal: stopping.signal,
     hello,
-    heartbeat: () => beat(sampleSeconds),
+    heartbeat: () => beat.next(sampleSeconds),
     onOrder(order) {
-      if (order.type === "welcome") sampleSeconds = order.sampleSeconds;
+      if (order.type === "welcome") {
+        sampleSeconds = order.sampleSeconds;
+        beat.forget();
+      }
       apply({ type: "order", order, now: clock.now() });
     },
   });

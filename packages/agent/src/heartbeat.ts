@@ -10,15 +10,20 @@ interface HeartbeatOptions {
   send(report: AgentReport): void;
 }
 
-/**
- * Makes heartbeats. When `sampleSeconds` have passed since the last sample, a new one goes with it; when the disk has
- * become full, that is reported once.
- */
-export async function createHeartbeat({ root, reservedDiskBytes, clock, send }: HeartbeatOptions) {
+export interface Heartbeat {
+  /** When `sampleSeconds` have passed since the last sample, a new one goes with it. */
+  next(sampleSeconds: number): Promise<AgentReport>;
+  /** What was reported of the disk may have been lost, or the node has begun anew: it is reported again. */
+  forget(): void;
+}
+
+/** Makes heartbeats. When the disk has become full, that is reported once. */
+export async function createHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
+  const { root, reservedDiskBytes, clock, send } = options;
   let before: Counters = await readCounters();
   let sampledAt = clock.now().getTime();
   let wasFull = false;
-  return async (sampleSeconds: number): Promise<AgentReport> => {
+  const next = async (sampleSeconds: number): Promise<AgentReport> => {
     const now = clock.now();
     const free = await freeDiskBytes(root);
     const isFull = free < reservedDiskBytes;
@@ -31,4 +36,8 @@ export async function createHeartbeat({ root, reservedDiskBytes, clock, send }: 
     sampledAt = now.getTime();
     return { type: "heartbeat", sample };
   };
+  const forget = () => {
+    wasFull = false;
+  };
+  return { next, forget };
 }

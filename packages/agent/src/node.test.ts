@@ -27,7 +27,8 @@ const acknowledge = (...runIds: string[]): NodeEvent => ({
   order: { type: "acknowledge", runIds },
   now,
 });
-const restart: NodeEvent = { type: "order", order: { type: "restart", erase: false }, now };
+const restartId = "0b6f4c1e-5d0f-4f0e-9a53-2b4f1a3c8d70";
+const restart: NodeEvent = { type: "order", order: { type: "restart", restartId, erase: false }, now };
 const remove = (directory: string): NodeEvent => ({
   type: "order",
   order: { type: "removeDirectory", directory },
@@ -66,7 +67,7 @@ test("a restart stops all runs and keeps only what had finished", () => {
   const { state, actions } = follow(run("a"), run("b"), ended("a"), restart);
   expect(actions).toEqual([
     { type: "stop", runId: "b" },
-    { type: "restart", erase: false, after: ["b"] },
+    { type: "restart", restartId, erase: false, after: ["b"] },
   ]);
   expect(heldRunIds(state)).toEqual(["a"]);
   expect(nextStep(state, ended("b")).actions).toEqual([{ type: "forget", runId: "b" }]);

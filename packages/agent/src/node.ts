@@ -11,6 +11,8 @@ export type HeldRun =
 export interface NodeState {
   readonly runs: ReadonlyMap<string, HeldRun>;
   readonly acknowledged: readonly string[];
+  /** The last restart that was ordered. */
+  readonly restartId?: string;
 }
 
 export type NodeEvent =
@@ -30,7 +32,12 @@ export type NodeAction =
   | { readonly type: "removeDirectory"; readonly directory: string; readonly after: readonly string[] }
   | { readonly type: "answerFiles"; readonly requestId: string; readonly request: FilesRequest }
   /** Once those runs have ended. */
-  | { readonly type: "restart"; readonly erase: boolean; readonly after: readonly string[] };
+  | {
+      readonly type: "restart";
+      readonly restartId: string;
+      readonly erase: boolean;
+      readonly after: readonly string[];
+    };
 
 export interface Step {
   readonly state: NodeState;
@@ -80,12 +87,18 @@ function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
     }
     case "files":
       return { state, actions: [{ type: "answerFiles", requestId: order.requestId, request: order.request }] };
-    case "restart": {
-      const after = [...state.runs].filter(([, run]) => run.phase !== "finished").map(([runId]) => runId);
-      const stopped = stopRuns(state, after, "dropped");
-      return { ...stopped, actions: [...stopped.actions, { type: "restart", erase: order.erase, after }] };
-    }
+    case "restart":
+      return order.restartId === state.restartId ? { state, actions: [] } : restart(state, order);
   }
+}
+
+function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, { type: "restart" }>): Step {
+  const after = [...state.runs].filter(([, run]) => run.phase !== "finished").map(([runId]) => runId);
+  const stopped = stopRuns(state, after, "dropped");
+  return {
+    state: { ...stopped.state, restartId },
+    actions: [...stopped.actions, { type: "restart", restartId, erase, after }],
+  };
 }
 
 function repeatedReport(runId: string, run: HeldRun): readonly NodeAction[] {
@@ -133,7 +146,7 @@ function afterEnd(state: NodeState, { runId, exit, now }: Extract<NodeEvent, { t
   if (run.phase !== "dropped") return finish(state, runId, { startTime: run.startTime, exit, now });
   const runs = new Map(state.runs);
   runs.delete(runId);
-  return { state: { runs, acknowledged: remember(state, [runId]) }, actions: [{ type: "forget", runId }] };
+  return { state: { ...state, runs, acknowledged: remember(state, [runId]) }, actions: [{ type: "forget", runId }] };
 }
 
 function finish(state: NodeState, runId: string, end: { startTime: string; exit: RunExit; now: Date }): Step {
@@ -148,7 +161,7 @@ function acknowledge(state: NodeState, runIds: readonly string[]): Step {
   const runs = new Map(state.runs);
   for (const runId of over) runs.delete(runId);
   return {
-    state: { runs, acknowledged: remember(state, over) },
+    state: { ...state, runs, acknowledged: remember(state, over) },
     actions: over.map((runId) => ({ type: "forget", runId })),
   };
 }

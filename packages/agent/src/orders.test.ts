@@ -69,7 +69,7 @@ const order = fc.oneof(
   fc.record({ type: fc.constant("acknowledge"), runIds: odd(fc.array(odd(text))) }),
   fc.record({ type: fc.constant("removeDirectory"), directory: odd(text) }),
   fc.record({ type: fc.constant("files"), requestId: uuid, request: odd(request) }),
-  fc.record({ type: fc.constant("restart"), erase: odd(fc.boolean()) }),
+  fc.record({ type: fc.constant("restart"), restartId: odd(fc.uuid()), erase: odd(fc.boolean()) }),
 );
 
 test("exactly what the contract's schema allows is taken for an order", () => {

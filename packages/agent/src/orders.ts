@@ -143,7 +143,7 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
   acknowledge: shape<Order<"acknowledge">>({ type: oneOf("acknowledge"), runIds: listOf(isText) }),
   removeDirectory: shape<Order<"removeDirectory">>({ type: oneOf("removeDirectory"), directory: isText }),
   files: shape<Order<"files">>({ type: oneOf("files"), requestId: isUuid, request: isRequest }),
-  restart: shape<Order<"restart">>({ type: oneOf("restart"), erase: isYesNo }),
+  restart: shape<Order<"restart">>({ type: oneOf("restart"), restartId: isUuid, erase: isYesNo }),
 };
 
 const isOrder = (value: unknown): value is ServiceOrder =>

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { processRecord, systemClock, waitUntil } from "@kyanite/runtime";
@@ -67,14 +68,18 @@ test("a restart ends all runs without a report and says hello with a new boot ti
   service.order({ type: "run", order });
   await service.started(order.runId);
   const first = await service.hello();
-  service.order({ type: "restart", erase: true });
+  const restartId = randomUUID();
+  service.order({ type: "restart", restartId, erase: true });
   const second = await service.hello(2);
   if (first.type !== "hello" || second.type !== "hello") throw new Error("no hello");
-  expect(second.runIds).toEqual([]);
+  expect(second).toMatchObject({ runIds: [], restartId });
   expect(second.bootTime > first.bootTime).toBe(true);
   expect(service.reports.some(({ type }) => type === "finished")).toBe(false);
   expect(await readdir(join(node.root, "workitems"))).toEqual([]);
   expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  service.order({ type: "restart", restartId, erase: true });
+  expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  expect(service.reports.filter(({ type }) => type === "hello").length).toBe(2);
 });
 
 test("a directory is removed on order, once its run has been ended", async () => {

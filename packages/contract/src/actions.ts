@@ -111,6 +111,9 @@ export const nodeActions = {
 } as const satisfies Table<ComputeNodeState>;
 export type NodeActionName = keyof typeof nodeActions;
 
+/** Before this version only nodes of the old cloud-service kind could be reimaged. */
+export const reimageOfMachinesSince = "2025-06-01";
+
 export const schedulingActions = {
   disableScheduling: { enabled: "allowed", disabled: "NodeAlreadyInTargetSchedulingState" },
   enableScheduling: { enabled: "NodeAlreadyInTargetSchedulingState", disabled: "allowed" },

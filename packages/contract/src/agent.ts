@@ -157,6 +157,8 @@ export const AgentReport = Type.Union([
     memoryBytes: Type.Number(),
     /** Runs this agent holds: still running, or finished and not yet acknowledged. */
     runIds: Type.Array(Type.String()),
+    /** The last restart that this agent has carried out. */
+    restartId: Type.Optional(Type.String()),
   }),
   Type.Object({ type: Type.Literal("heartbeat"), sample: Type.Optional(NodeSample) }),
   Type.Object({ type: Type.Literal("started"), runId: Type.String(), startTime: Instant }),
@@ -204,9 +206,10 @@ export const ServiceOrder = Type.Union([
   }),
   /**
    * Kills every run without a report, since what becomes of the tasks is decided by who restarts the node, and says
-   * `hello` again with a new boot time. `erase` empties the root directory as well.
+   * `hello` again with a new boot time and this restart's id. `erase` empties the root directory as well. A restart
+   * that was carried out before is not repeated.
    */
-  Type.Object({ type: Type.Literal("restart"), erase: Type.Boolean() }),
+  Type.Object({ type: Type.Literal("restart"), restartId: Type.String({ format: "uuid" }), erase: Type.Boolean() }),
 ]);
 export type ServiceOrder = Static<typeof ServiceOrder>;
 export type FilesRequest = Extract<ServiceOrder, { type: "files" }>["request"];

@@ -61,17 +61,20 @@ export async function localProcess(options: LocalProcessOptions): Promise<Provid
   const create = (node: NodeRequest) =>
     starting(() => (stopped.now ? refuse(node, "the provider is stopping") : createNode(node, options)));
   const remove = (nodeId: string) => stopping(() => removeNode(nodeId, options, trash));
-  const end = ({ nodeId }: ProvidedNode) => stopping(() => endNode(placesOf(nodeId, options), options));
+  const end = (nodeId: string) => stopping(() => endNode(placesOf(nodeId, options), options));
   return {
     create: (nodes) => Promise.all(nodes.map((node) => turns.take(node.nodeId, () => create(node)))),
     remove: async (nodeIds) => {
       await Promise.all(nodeIds.map((nodeId) => turns.take(nodeId, () => remove(nodeId))));
     },
+    halt: async (nodeIds) => {
+      await Promise.all(nodeIds.map((nodeId) => turns.take(nodeId, () => end(nodeId))));
+    },
     list: () => listNodes(options),
     stop: async () => {
       stopped.now = true;
       await turns.settle();
-      await Promise.all((await listNodes(options)).map(end));
+      await Promise.all((await listNodes(options)).map(({ nodeId }) => end(nodeId)));
       await trash.settle();
     },
   };

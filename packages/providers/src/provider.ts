@@ -27,6 +27,8 @@ export interface Provider {
   create(nodes: readonly NodeRequest[]): Promise<readonly CreateOutcome[]>;
   /** Ends nodes and forgets them with everything they left. Unknown ones are no error. */
   remove(nodeIds: readonly string[]): Promise<void>;
+  /** Ends nodes, but keeps what they left: `create` starts them again. Unknown ones are no error. */
+  halt(nodeIds: readonly string[]): Promise<void>;
   list(): Promise<readonly ProvidedNode[]>;
   /** Ends every node, but forgets none, and waits for whatever is still under way. The provider is of no use after. */
   stop(): Promise<void>;

@@ -54,6 +54,15 @@ export function providerConformance(name: string, setUp: () => Promise<ProviderU
       expect(await listed()).toEqual(["a running"]);
     });
 
+    test("halts nodes, whether they run, ended or never were, and starts them again", async () => {
+      await provider.create([aNode("a"), aNode("b"), aNode("c")]);
+      await place.killAgent("b");
+      await provider.halt(["a", "b", "never"]);
+      expect(await listed()).toEqual(["a ended", "b ended", "c running"]);
+      await provider.create([aNode("a")]);
+      expect(await listed()).toEqual(["a running", "b ended", "c running"]);
+    });
+
     test("removes nodes, whether they run, ended or never were", async () => {
       await provider.create([aNode("a"), aNode("b"), aNode("c")]);
       await place.killAgent("b");

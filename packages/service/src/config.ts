@@ -72,6 +72,7 @@ export const tuningSettings = {
   heartbeatSeconds: integer(5, "time between signs of life of an agent", { least: 1, most: 300 }),
   sampleSeconds: integer(15, "time between utilisation samples of a node", { least: 1, most: 300 }),
   nodeSilentSeconds: integer(60, "silence after which a node counts as lost", { least: 3, most: 3_600 }),
+  nodeRecoverySeconds: integer(300, "time out of reach after which a node is restarted", { least: 1, most: 86_400 }),
   placementsPerRound: integer(1_000, "waiting tasks that one round of scheduling looks at per pool", {
     least: 1,
     most: 100_000,

@@ -9,6 +9,7 @@ import { AgentLinks } from "./http/agent-links.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { NodeFiles } from "./http/node-files.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
+import { changeNodes } from "./loops/change-nodes.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
@@ -96,6 +97,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     settleJobs(database),
     enforceLimits(database),
     watchNodes(database, settings.nodeSilentSeconds, log),
+    changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, clock, log }, stopping.signal));
 
   return {

@@ -6,6 +6,8 @@ export interface NodeLoad {
   readonly slots: number;
   readonly tasks: number;
   readonly succeeded?: number;
+  /** Tasks that have just been placed there. */
+  readonly recent?: readonly number[];
 }
 
 /** What nodes lose when these tasks leave them, in the order in which everybody locks nodes. */

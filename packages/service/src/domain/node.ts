@@ -25,10 +25,17 @@ export interface Node {
   /** How often its provider could not start it since it was last asked for, and why. */
   readonly startFailures: number;
   readonly startFailure: string | null;
-  /** Leaving, but only when the files of its tasks need no longer be kept, which is at `retainedUntil` once that is known. */
+  /** Leaving or acting, but only when the files of its tasks need no longer be kept: at `retainedUntil`, once known. */
   readonly retainsData: boolean;
   readonly retainedUntil: Date | null;
+  readonly pendingAction: PendingAction | null;
+  readonly restartId: string | null;
+  readonly setupId: string | null;
+  readonly recentTasks: readonly number[];
 }
+
+/** What a node does when its tasks have ended; `start` is under way until the node has booted. */
+export type PendingAction = "reboot" | "reimage" | "deallocate" | "start";
 
 type NodeEvent =
   | "boot"
@@ -43,7 +50,13 @@ type NodeEvent =
   | "leave"
   | "stay"
   | "preempt"
-  | "recreate";
+  | "recreate"
+  | "deallocate"
+  | "deallocated"
+  | "start"
+  | "close"
+  | "open"
+  | "work";
 
 /** Any node can be lost, fail or be removed, whatever it is doing. */
 const fromAnywhere = {
@@ -52,6 +65,9 @@ const fromAnywhere = {
   leave: "leavingpool",
   preempt: "preempted",
 } as const;
+
+/** What takes a node out of work: a client's request, or its repair. */
+const repairable = { reboot: "rebooting", reimage: "reimaging" } as const;
 
 /** A compute node moves along this table and in no other way; `boot` is its agent saying hello after a start. */
 export const nodeTransitions = {
@@ -64,19 +80,33 @@ export const nodeTransitions = {
     startTaskFailed: "starttaskfailed",
     reboot: "rebooting",
   },
-  starttaskfailed: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
-  idle: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
-  running: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
+  starttaskfailed: { ...fromAnywhere, ...repairable, boot: "starting" },
+  idle: {
+    ...fromAnywhere,
+    ...repairable,
+    boot: "starting",
+    deallocate: "deallocating",
+    close: "offline",
+    work: "running",
+  },
+  running: { ...fromAnywhere, ...repairable, boot: "starting", deallocate: "deallocating", close: "offline" },
   rebooting: { ...fromAnywhere, boot: "starting" },
   reimaging: { ...fromAnywhere, boot: "starting" },
-  offline: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
-  unusable: { ...fromAnywhere, boot: "starting", reboot: "rebooting", reimage: "reimaging" },
-  unknown: { ...fromAnywhere, boot: "starting", return: "idle", reboot: "rebooting", reimage: "reimaging" },
+  offline: { ...fromAnywhere, ...repairable, boot: "starting", deallocate: "deallocating", open: "idle" },
+  unusable: { ...fromAnywhere, ...repairable, boot: "starting" },
+  unknown: {
+    ...fromAnywhere,
+    ...repairable,
+    boot: "starting",
+    return: "idle",
+    awaitStartTask: "waitingforstarttask",
+    startTaskFailed: "starttaskfailed",
+  },
   leavingpool: { leave: "leavingpool", stay: "idle" },
   preempted: { recreate: "creating", leave: "leavingpool" },
   upgradingos: { ...fromAnywhere, boot: "starting" },
-  deallocating: { leave: "leavingpool" },
-  deallocated: { leave: "leavingpool" },
+  deallocating: { deallocated: "deallocated", leave: "leavingpool" },
+  deallocated: { start: "starting", leave: "leavingpool" },
 } as const satisfies Record<ComputeNodeState, Partial<Record<NodeEvent, ComputeNodeState>>>;
 
 const nodeStates: ComputeNodeState[] = [
@@ -112,6 +142,9 @@ export function nodeStatesBefore(event: NodeEvent): ComputeNodeState[] {
 /** States in which a node may be given tasks, provided that its scheduling is enabled. */
 export const schedulableStates: readonly ComputeNodeState[] = ["idle", "running"];
 
+/** States in which a node keeps its place but has no machine. */
+export const releasedStates: readonly ComputeNodeState[] = ["deallocating", "deallocated"];
+
 /** States in which a node is expected to be heard of. */
 export const connectedStates: readonly ComputeNodeState[] = [
   "starting",
@@ -121,3 +154,20 @@ export const connectedStates: readonly ComputeNodeState[] = [
   "running",
   "offline",
 ];
+
+/**
+ * The node after an event.
+ * @throws RangeError when the table has no such transition: a caller asks only for what it knows to be allowed.
+ */
+export function moveNode(node: Node, event: NodeEvent, now: Date): Node {
+  const state = nextNodeState(node.state, event);
+  if (state === undefined) throw new RangeError(`a node that is ${node.state} cannot ${event}`);
+  return state === node.state ? node : { ...node, state, stateTransitionTime: now };
+}
+
+/** A node that is `idle` as far as it goes: at work when it has tasks, closed when its scheduling is disabled. */
+export function atRest(node: Node, now: Date): Node {
+  if (node.state !== "idle") return node;
+  if (node.runningTasks > 0) return moveNode(node, "work", now);
+  return node.schedulingState === "disabled" ? moveNode(node, "close", now) : node;
+}

@@ -60,6 +60,10 @@ const aNode = (node: Partial<Node> = {}): Node => ({
   startFailure: null,
   retainsData: false,
   retainedUntil: null,
+  pendingAction: null,
+  restartId: null,
+  setupId: null,
+  recentTasks: [],
   ...node,
 });
 

@@ -1,5 +1,6 @@
 import type { Failure, StartTaskInformation } from "@kyanite/contract";
-import { type Node, nextNodeState } from "./node.ts";
+import { waitsForStartTask } from "./boot.ts";
+import { atRest, moveNode, type Node, nextNodeState } from "./node.ts";
 import { failureOf, type RunEnd } from "./task.ts";
 import { isoTime } from "./time.ts";
 
@@ -26,9 +27,8 @@ export function afterStartTaskExit(node: Node, end: RunEnd, nextRunId: string, n
       },
     };
   const ended: Node = { ...node, startRunId: null, startTaskInfo: completedInfo(node, end, failure, retries) };
-  const event = failure && (startTask?.waitForSuccess ?? true) ? "startTaskFailed" : "ready";
-  const state = nextNodeState(node.state, event);
-  return state === undefined ? ended : { ...ended, state, stateTransitionTime: now };
+  const event = failure && waitsForStartTask(node) ? "startTaskFailed" : "ready";
+  return nextNodeState(node.state, event) === undefined ? ended : atRest(moveNode(ended, event, now), now);
 }
 
 function completedInfo(

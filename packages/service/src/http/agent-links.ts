@@ -1,10 +1,10 @@
-import type { AgentReport, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, Failure, RunOrder, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { Run } from "../domain/run.ts";
-import { welcomeNode } from "../lifecycle/node.ts";
+import { failNode, welcomeNode } from "../lifecycle/node.ts";
 import { type Database, transaction } from "../store/database.ts";
-import { takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
+import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
 import { listen } from "../store/notices.ts";
 import { readRuns, readWantedRuns } from "../store/runs.ts";
 import { coalesced } from "./coalesced.ts";
@@ -26,6 +26,8 @@ interface Link {
   readonly socket: WebSocket;
   readonly runIds: Set<string>;
   readonly recorded: Set<string>;
+  /** The last restart that was ordered. */
+  restartId: string | undefined;
 }
 
 /**
@@ -88,7 +90,7 @@ export class AgentLinks {
           endTime: new Date(report.endTime),
         });
       case "nodeError":
-        this.#options.log.warn("node reports an error", { nodeId: node.id, code: report.failure.code });
+        return this.#fail(node, report.failure);
     }
   }
 
@@ -116,10 +118,17 @@ export class AgentLinks {
       socket,
       runIds: new Set(hello.runIds),
       recorded: new Set(),
+      restartId: hello.restartId,
     });
     this.send(node.pk, { type: "welcome", heartbeatSeconds, sampleSeconds });
     log.info("node connected", { nodeId: node.id });
     this.#refresh([node.pk]);
+  }
+
+  async #fail(node: { pk: number; id: string }, failure: Failure): Promise<void> {
+    const { database, clock, log } = this.#options;
+    log.warn("node reports an error", { nodeId: node.id, code: failure.code });
+    await transaction(database, (sql) => failNode(sql, node.pk, failure, clock.now()));
   }
 
   #refresh(nodePks: readonly number[]): void {
@@ -141,6 +150,28 @@ export class AgentLinks {
     await this.#sendRuns(unknown);
     for (const { nodePk, directory } of await takeDirectoryRemovals(this.#options.database, pks))
       this.send(nodePk, { type: "removeDirectory", directory });
+    await this.#doDuties(links);
+  }
+
+  /** A node that is gone or was given up has to connect again: then it learns which. */
+  async #doDuties(links: readonly Link[]): Promise<void> {
+    const duties = await readDuties(
+      this.#options.database,
+      links.map(({ nodePk }) => nodePk),
+    );
+    for (const link of links) {
+      const duty = duties.find(({ pk }) => pk === link.nodePk);
+      if (!duty || duty.state === "unknown") link.socket.terminate();
+      else this.#restart(link, duty);
+    }
+  }
+
+  #restart(link: Link, { state, restartId }: NodeDuty): void {
+    const isRestarting = state === "rebooting" || state === "reimaging";
+    if (!isRestarting || restartId === null || restartId === link.restartId) return;
+    link.restartId = restartId;
+    link.runIds.clear();
+    this.send(link.nodePk, { type: "restart", restartId, erase: state === "reimaging" });
   }
 
   #cancelUnwanted(link: Link, wanted: readonly { nodePk: number; runId: string }[]): void {

@@ -3,6 +3,7 @@ import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { fileHandlers } from "./files.ts";
 import { jobHandlers } from "./jobs.ts";
+import { nodeActionHandlers } from "./node-actions.ts";
 import { nodeHandlers } from "./nodes.ts";
 import { poolHandlers } from "./pools.ts";
 import { taskHandlers } from "./tasks.ts";
@@ -13,6 +14,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...certificateHandlers(context),
   ...poolHandlers(context),
   ...nodeHandlers(context),
+  ...nodeActionHandlers(context),
   ...jobHandlers(context),
   ...taskHandlers(context),
   ...fileHandlers(context),

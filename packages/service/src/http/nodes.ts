@@ -4,6 +4,7 @@ import {
   type ComputeNodeState,
   type NodeCounts,
   type PoolNodeCounts,
+  type TaskInformation,
 } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { Node } from "../domain/node.ts";
@@ -13,27 +14,33 @@ import { isoTime } from "../domain/time.ts";
 import type { Sql } from "../store/database.ts";
 import { listNodeCounts, listNodes, readNode } from "../store/nodes.ts";
 import { readPool } from "../store/pools.ts";
+import { type RecentTask, readRecentTasks } from "../store/tasks.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { pageOf } from "./lists.ts";
 import { poolUrl } from "./pools.ts";
+import { executionInfo, taskUrl } from "./tasks.ts";
 
 export const nodeHandlers = ({ database }: HandlerContext) =>
   ({
     ComputeNode_Get: async ({ account, params, baseUrl }) => {
       const { pool, node } = await readExistingNode(database, account, params);
-      return { body: computeNode(node, pool, baseUrl) };
+      return { body: computeNode(node, pool, await readRecentTasks(database, [node.pk]), baseUrl) };
     },
 
     ComputeNode_List: async ({ account, params, list, baseUrl }) => {
       const pool = await readPool(database, account, params.poolId);
       if (!pool) throw new BatchError("PoolNotFound");
       const nodes = await listNodes(database, pool, { ...list, limit: list.limit + 1 });
+      const recent = await readRecentTasks(
+        database,
+        nodes.map(({ pk }) => pk),
+      );
       return {
         body: pageOf(
           nodes,
           list.limit,
           ({ id }) => id,
-          (node) => computeNode(node, pool, baseUrl),
+          (node) => computeNode(node, pool, recent, baseUrl),
         ),
       };
     },
@@ -57,7 +64,8 @@ export async function readExistingNode(
   return { pool, node };
 }
 
-function computeNode(node: Node, pool: Pool, baseUrl: string): ComputeNode {
+function computeNode(node: Node, pool: Pool, recent: readonly RecentTask[], baseUrl: string): ComputeNode {
+  const tasks = recent.filter(({ onNodePk }) => onNodePk === node.pk);
   const imageReference = pool.spec.virtualMachineConfiguration?.imageReference;
   return {
     id: node.id,
@@ -74,11 +82,13 @@ function computeNode(node: Node, pool: Pool, baseUrl: string): ComputeNode {
     runningTasksCount: node.runningTasks,
     runningTaskSlotsCount: node.usedSlots,
     totalTasksSucceeded: node.totalTasksSucceeded,
+    ...(tasks.length > 0 ? { recentTasks: tasks.map((each) => taskInformation(each, baseUrl)) } : {}),
     ...(node.startTask ? { startTask: node.startTask } : {}),
     ...(node.startTaskInfo ? { startTaskInfo: node.startTaskInfo } : {}),
     ...(node.errors
       ? { errors: node.errors.map(({ code, message, details }) => ({ code, message, errorDetails: details })) }
       : {}),
+    certificateReferences: [],
     isDedicated: node.isDedicated,
     ...(node.agentVersion === null || node.lastBootTime === null
       ? {}
@@ -90,6 +100,16 @@ function computeNode(node: Node, pool: Pool, baseUrl: string): ComputeNode {
           },
         }
       : {}),
+  };
+}
+
+function taskInformation({ jobId, task }: RecentTask, baseUrl: string): TaskInformation {
+  return {
+    taskUrl: taskUrl(baseUrl, jobId, task.id),
+    jobId,
+    taskId: task.id,
+    taskState: task.state,
+    executionInfo: executionInfo(task),
   };
 }
 

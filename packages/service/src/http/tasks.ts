@@ -157,7 +157,8 @@ function cloudTask(task: Task, job: Job, baseUrl: string): CloudTask {
   };
 }
 
-function executionInfo(task: Task): NonNullable<CloudTask["executionInfo"]> {
+/** How a task went so far. */
+export function executionInfo(task: Task): NonNullable<CloudTask["executionInfo"]> {
   const isOver = task.state === "completed";
   return {
     ...(task.startTime ? { startTime: isoTime(task.startTime) } : {}),

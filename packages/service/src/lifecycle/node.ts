@@ -1,53 +1,47 @@
 import { randomUUID } from "node:crypto";
-import type { AgentReport } from "@kyanite/contract";
-import { type Node, nextNodeState } from "../domain/node.ts";
-import type { Pool } from "../domain/pool.ts";
-import { afterNodeLoss } from "../domain/task.ts";
-import { isoTime } from "../domain/time.ts";
+import type { AgentReport, Failure } from "@kyanite/contract";
+import { afterBoot, afterReturn, isRestarted } from "../domain/boot.ts";
+import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node.ts";
+import { afterNodeLoss, type Task } from "../domain/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
-import { notify } from "../store/notices.ts";
+import { notify, notifyOrders } from "../store/notices.ts";
 import { readPoolByPk } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
 import { takeFromNodes } from "./task.ts";
 
 export type Hello = Extract<AgentReport, { type: "hello" }>;
 
+/** A node with the tasks that are on it, all locked; undefined when there is no such node. */
+export async function lockNodeWithTasks(
+  sql: Sql,
+  nodePk: number,
+): Promise<{ readonly node: Node; readonly tasks: readonly Task[] } | undefined> {
+  await lockTasksOnNodes(sql, [nodePk]);
+  const [node] = await lockNodes(sql, [nodePk]);
+  // What was placed while the first tasks were being locked; whoever places tasks holds the node.
+  return node && { node, tasks: await lockTasksOnNodes(sql, [nodePk]) };
+}
+
 /**
  * A node's agent has connected. After a boot the node begins anew: what it ran is lost and goes back to the queue, and
  * the start task runs. After a mere reconnection everything goes on.
  */
 export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: Date): Promise<void> {
-  const tasks = await lockTasksOnNodes(sql, [nodePk]);
-  const [node] = await lockNodes(sql, [nodePk]);
-  if (!node) return;
+  const locked = await lockNodeWithTasks(sql, nodePk);
+  if (!locked) return;
+  const { node, tasks } = locked;
   const bootTime = new Date(hello.bootTime);
   const met = { ...node, lastSeen: now, ipAddress: hello.ipAddress, agentVersion: hello.agentVersion };
-  if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, returned(met, now));
+  if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, now));
   await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
   const pool = await readPoolByPk(sql, node.poolPk);
-  if (pool) await saveNode(sql, booted({ ...met, lastBootTime: bootTime }, pool, randomUUID(), now));
+  const booted = { ...met, runningTasks: 0, lastBootTime: bootTime };
+  if (pool && isRestarted(node, hello.restartId))
+    await saveNode(sql, afterBoot(booted, pool.spec.startTask ?? null, randomUUID(), now));
+  else await saveNode(sql, booted);
   await notify(sql, "schedule");
   await notify(sql, "pools");
-}
-
-/** A node that was given up and is heard of again may be used again. */
-function returned(node: Node, now: Date): Node {
-  const state = nextNodeState(node.state, "return");
-  return state === undefined ? node : { ...node, state, stateTransitionTime: now };
-}
-
-function booted(node: Node, pool: Pool, startRunId: string, now: Date): Node {
-  if (nextNodeState(node.state, "boot") === undefined) return node;
-  const startTask = pool.spec.startTask ?? null;
-  const common = { ...node, stateTransitionTime: now, startTask, errors: null };
-  if (!startTask) return { ...common, state: "idle", startRunId: null, startTaskInfo: null };
-  return {
-    ...common,
-    state: (startTask.waitForSuccess ?? true) ? "waitingforstarttask" : "idle",
-    startRunId,
-    startTaskInfo: { state: "running", startTime: isoTime(now), retryCount: 0 },
-  };
 }
 
 /** Gives up nodes that have been silent since an instant: their tasks go back to the queue, and no retry is spent. */
@@ -58,11 +52,22 @@ export async function loseSilentNodes(database: Database, since: Date, now: Date
 }
 
 async function loseNode(sql: Sql, nodePk: number, since: Date, now: Date): Promise<void> {
-  const tasks = await lockTasksOnNodes(sql, [nodePk]);
+  const locked = await lockNodeWithTasks(sql, nodePk);
+  if (!locked || locked.node.lastSeen === null || locked.node.lastSeen >= since) return;
+  if (nextNodeState(locked.node.state, "silent") === undefined) return;
+  await takeFromNodes(sql, locked.tasks, (task) => afterNodeLoss(task, now), now);
+  await saveNode(sql, moveNode(locked.node, "silent", now));
+  // Should its link still be open, it has to connect again before it may be used again.
+  await notifyOrders(sql, [nodePk]);
+}
+
+/**
+ * A node's agent has found something wrong with the node itself: it gets no more tasks until it is restarted. Those it
+ * runs go on, as far as they can.
+ */
+export async function failNode(sql: Sql, nodePk: number, failure: Failure, now: Date): Promise<void> {
   const [node] = await lockNodes(sql, [nodePk]);
-  if (!node || node.lastSeen === null || node.lastSeen >= since) return;
-  const state = nextNodeState(node.state, "silent");
-  if (state === undefined) return;
-  await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
-  await saveNode(sql, { ...node, state, stateTransitionTime: now });
+  if (!node || (node.state !== "unusable" && !connectedStates.includes(node.state))) return;
+  if (node.errors?.some(({ code }) => code === failure.code)) return;
+  await saveNode(sql, moveNode({ ...node, errors: [...(node.errors ?? []), failure] }, "fail", now));
 }

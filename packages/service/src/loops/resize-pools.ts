@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Provider } from "@kyanite/providers";
 import type { Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
-import type { Node } from "../domain/node.ts";
+import { type Node, releasedStates } from "../domain/node.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
@@ -79,7 +79,7 @@ function compare(nodes: readonly Node[], provided: Awaited<ReturnType<Provider["
   const staying = nodes.filter((node) => node.state !== "preempted" && !going.includes(node));
   const stayingIds = new Set(staying.map(({ id }) => id));
   return {
-    start: staying.filter(({ id, state }) => state !== "leavingpool" && !running.has(id)),
+    start: staying.filter(({ id, state }) => ![...releasedStates, "leavingpool"].includes(state) && !running.has(id)),
     going,
     remove: provided.map(({ nodeId }) => nodeId).filter((id) => !stayingIds.has(id)),
     retaining: leaving.filter(({ retainsData, retainedUntil }) => retainsData && retainedUntil === null),

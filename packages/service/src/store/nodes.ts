@@ -7,6 +7,7 @@ import type { Pool } from "../domain/pool.ts";
 import type { Retention } from "../domain/retention.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import { notify } from "./notices.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -141,7 +142,12 @@ export async function saveNode(sql: Sql, node: Node): Promise<void> {
       start_task = ${node.startTask ? asJson(node.startTask satisfies StartTask) : null}::text::jsonb,
       start_run_id = ${node.startRunId},
       start_task_info = ${node.startTaskInfo ? asJson(node.startTaskInfo) : null}::text::jsonb,
-      errors = ${node.errors ? asJson(node.errors) : null}::text::jsonb
+      errors = ${node.errors ? asJson(node.errors) : null}::text::jsonb,
+      pending_action = ${node.pendingAction},
+      restart_id = ${node.restartId},
+      setup_id = ${node.setupId},
+      retains_data = ${node.retainsData},
+      retained_until = ${node.retainedUntil}
     where pk = ${node.pk}`;
 }
 
@@ -151,12 +157,16 @@ export async function saveNode(sql: Sql, node: Node): Promise<void> {
  */
 export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date): Promise<void> {
   if (loads.length === 0) return;
-  await sql`
+  const changed = await sql<{ isReadyToAct: boolean }[]>`
     update node n set
       used_slots = n.used_slots + g.slots,
       running_tasks = n.running_tasks + g.tasks,
       total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks),
       total_tasks_succeeded = n.total_tasks_succeeded + coalesce(g.succeeded, 0),
+      recent_tasks = case
+        when g.recent is null then n.recent_tasks
+        else latest(n.recent_tasks || g.recent, ${mostRecentTasks})
+      end,
       state = next.state,
       state_transition_time = case when next.state = n.state then n.state_transition_time else ${now} end
     from jsonb_populate_recordset(
@@ -171,7 +181,60 @@ export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date
         else 'idle'
       end as state
     ) as next
-    where n.pk = g.node_pk`;
+    where n.pk = g.node_pk
+    returning n.pending_action is not null and n.running_tasks = 0 as is_ready_to_act`;
+  if (changed.some(({ isReadyToAct }) => isReadyToAct)) await notify(sql, "nodes");
+}
+
+/** How many of the tasks that it has run a node remembers. */
+const mostRecentTasks = 10;
+
+/** Nodes whose tasks have ended and that have something to do then, whether or not it is time already. */
+export async function readNodesReadyToAct(sql: Sql): Promise<Node[]> {
+  return sql<Node[]>`
+    select * from node
+    where pending_action in ('reboot', 'reimage', 'deallocate') and running_tasks = 0 order by pk limit 1000`;
+}
+
+/** Nodes that their provider has to end: released ones, and those that are to restart and whose agent is not asked to. */
+export async function readNodesToHalt(sql: Sql): Promise<Node[]> {
+  return sql<Node[]>`
+    select * from node
+    where state = 'deallocating' or state in ('rebooting', 'reimaging') and restart_id is null order by pk`;
+}
+
+/** Nodes that their provider has ended are released. */
+export async function releaseNodes(sql: Sql, ids: readonly string[], now: Date): Promise<void> {
+  await sql`
+    update node set state = 'deallocated', state_transition_time = ${now}
+    where id = any(${[...ids]}) and state = any(${nodeStatesBefore("deallocated")})`;
+}
+
+/** Nodes that their provider has ended for a restart: from here on it is their agents' to say that they are back. */
+export async function saveRestarts(sql: Sql, ids: readonly string[]): Promise<void> {
+  await sql`
+    update node set restart_id = gen_random_uuid()
+    where id = any(${[...ids]}) and state in ('rebooting', 'reimaging') and restart_id is null`;
+}
+
+/** What a connected agent has still to do so that its node becomes what it should be. */
+export interface NodeDuty {
+  readonly pk: number;
+  readonly state: Node["state"];
+  readonly restartId: string | null;
+  readonly setupId: string | null;
+}
+
+export async function readDuties(sql: Sql, pks: readonly number[]): Promise<NodeDuty[]> {
+  return sql<NodeDuty[]>`select pk, state, restart_id, setup_id from node where pk = any(${[...pks]}::bigint[])`;
+}
+
+/** Nodes that cannot come back by themselves: silent, or not heard of since they were to restart, before an instant. */
+export async function nodesToHeal(sql: Sql, since: Date): Promise<Node[]> {
+  return sql<Node[]>`
+    select * from node
+    where state in ('unknown', 'rebooting', 'reimaging') and state_transition_time < ${since}
+    order by pk limit 1000`;
 }
 
 /** Notes that these nodes have just been heard of. */
@@ -232,6 +295,7 @@ export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): P
   const rows = await sql<{ pk: number }[]>`
     select pk from node
     where pk = any(${[...pks]}::bigint[]) and state = any(${[...schedulableStates]}) and scheduling_state = 'enabled'
+      and pending_action is null
     order by pk for no key update`;
   return rows.map(({ pk }) => pk);
 }

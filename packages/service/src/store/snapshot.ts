@@ -21,7 +21,7 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
       sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room
     from pool p join node n on n.pool_pk = p.pk
     where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-      and n.used_slots < n.slots
+      and n.pending_action is null and n.used_slots < n.slots
     group by p.pk`;
   const snapshots: PoolSnapshot[] = [];
   for (const { poolPk, fillType, freeSlots, largestRoom } of pools) {
@@ -104,7 +104,8 @@ async function readRoom(sql: Sql, poolPk: number, fillType: "pack" | "spread", l
   return sql<NodeSnapshot[]>`
     select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots
     from node
-    where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled' and used_slots < slots
+    where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled'
+      and pending_action is null and used_slots < slots
     order by ${fillType === "pack" ? sql`slots - used_slots` : sql`used_slots - slots`}, pk
     limit ${limit}`;
 }

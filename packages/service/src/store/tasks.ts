@@ -1,6 +1,7 @@
 import type { TaskAddParameter } from "@kyanite/contract";
 import type { Filter } from "../domain/filter.ts";
 import type { Job } from "../domain/job.ts";
+import type { NodeLoad } from "../domain/load.ts";
 import type { NewTask } from "../domain/new-task.ts";
 import { type Task, taskStatesBefore } from "../domain/task.ts";
 import { asJson, type Sql } from "./database.ts";
@@ -236,13 +237,9 @@ export interface PlacedTask {
  * and jobs.
  * @returns slots and number of tasks placed on each node
  */
-export async function startTasks(
-  sql: Sql,
-  placements: readonly PlacedTask[],
-  now: Date,
-): Promise<{ nodePk: number; slots: number; tasks: number }[]> {
+export async function startTasks(sql: Sql, placements: readonly PlacedTask[], now: Date): Promise<NodeLoad[]> {
   const rows = placements.map(({ taskPk, nodePk }) => ({ task_pk: taskPk, node_pk: nodePk }));
-  return sql<{ nodePk: number; slots: number; tasks: number }[]>`
+  return sql<NodeLoad[]>`
     with started as (
       update task t set
         state = 'running', state_transition_time = ${now}, previous_state = t.state,
@@ -253,9 +250,10 @@ export async function startTasks(
       join pool p on p.pk = n.pool_pk
       where t.pk = g.task_pk and t.state = any(${taskStatesBefore("start").filter((state) => state === "active")})
         and t.waiting_for = 0
-      returning t.node_pk, t.required_slots
+      returning t.node_pk, t.pk, t.required_slots
     )
-    select node_pk, sum(required_slots)::int as slots, count(*)::int as tasks from started group by node_pk`;
+    select node_pk, sum(required_slots)::int as slots, count(*)::int as tasks, array_agg(pk) as recent
+    from started group by node_pk`;
 }
 
 /** Gives tasks that stay on their node a new run there, after an exit that is tried again. */
@@ -309,4 +307,22 @@ export async function lockRunningTasks(sql: Sql, jobPk: number, limit: number): 
   return sql<Task[]>`
     select * from task where job_pk = ${jobPk} and state in ('preparing', 'running')
     order by pk limit ${limit} for no key update`;
+}
+
+/** A task of late on a node. */
+export interface RecentTask {
+  readonly onNodePk: number;
+  readonly jobId: string;
+  readonly task: Task;
+}
+
+/** The tasks that ran on these nodes of late and are known still, the latest change last. */
+export async function readRecentTasks(sql: Sql, nodePks: readonly number[]): Promise<RecentTask[]> {
+  const rows = await sql<(Task & { onNodePk: number; ofJobId: string })[]>`
+    select n.pk as on_node_pk, j.id as of_job_id, t.*
+    from (select pk, id, unnest(recent_tasks) as task_pk from node where pk = any(${[...nodePks]}::bigint[])) n
+    join task t on t.pk = n.task_pk and t.node_info ->> 'nodeId' = n.id
+    join job j on j.pk = t.job_pk
+    order by t.state_transition_time, t.pk`;
+  return rows.map(({ onNodePk, ofJobId, ...task }) => ({ onNodePk, jobId: ofJobId, task }));
 }
