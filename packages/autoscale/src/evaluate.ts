@@ -1,0 +1,257 @@
+import type { Expression, Formula, Link, Statement } from "./ast.ts";
+import { type Fail, FormulaError, type Position } from "./formula-error.ts";
+import { type FormulaFunction, functions } from "./functions.ts";
+import { Memory, type Targets } from "./memory.ts";
+import { applyOperator } from "./operators.ts";
+import { methods, type SampleHistory, type SampleUse } from "./samples.ts";
+import { valueText } from "./text.ts";
+import { checkInterval, parseInstant, ticksPerMillisecond, timestampMembers, toMilliseconds } from "./time.ts";
+import { double, nameOfKind, truth, type Value, vector } from "./value.ts";
+import type { SampleVariable } from "./variables.ts";
+
+/** A pool at one moment, as a formula sees it. */
+export interface PoolState {
+  readonly now: Date;
+  readonly targetDedicatedNodes: number;
+  readonly targetLowPriorityNodes: number;
+  /** What is known better than by the last sample. */
+  readonly current: Partial<Readonly<Record<SampleVariable, number>>>;
+  readonly history: SampleHistory;
+  /** From 0 to 1. */
+  readonly random: () => number;
+}
+
+/** What one statement did. */
+export interface StatementTrace {
+  readonly statement: Statement;
+  /** As text; absent when the statement failed. */
+  readonly value?: string;
+  readonly uses: readonly SampleUse[];
+}
+
+/** One run of a formula. With an error nothing is to be applied: the targets are those it began with. */
+export interface Evaluation {
+  readonly targets: Targets;
+  readonly results: string;
+  readonly error?: FormulaError;
+  readonly trace: readonly StatementTrace[];
+}
+
+/** A formula has no loops, but vectors can double with each statement: every element counts as a step. */
+const maximumSteps = 1_000_000;
+
+/** Runs a formula from top to bottom; it always ends, and what goes wrong becomes the evaluation's error. */
+export function evaluate(formula: Formula, pool: PoolState): Evaluation {
+  const run = new Run(pool);
+  try {
+    for (const statement of formula.statements) {
+      run.statement(statement);
+      if (run.isStopped) break;
+    }
+    const targets = run.memory.targets(failAt(formula.statements.at(-1)?.at ?? { line: 1, column: 1 }));
+    return { targets, results: [...resultsOf(targets), ...run.memory.ownResults()].join(";"), trace: run.trace };
+  } catch (error) {
+    if (!(error instanceof FormulaError)) throw error;
+    const { targetDedicatedNodes, targetLowPriorityNodes } = pool;
+    const targets = { targetDedicatedNodes, targetLowPriorityNodes, nodeDeallocationOption: "requeue" } as const;
+    return { targets, results: resultsOf(targets).join(";"), error, trace: run.trace };
+  }
+}
+
+function resultsOf(targets: Targets): string[] {
+  return [
+    `$TargetDedicatedNodes=${targets.targetDedicatedNodes}`,
+    `$TargetLowPriorityNodes=${targets.targetLowPriorityNodes}`,
+    `$NodeDeallocationOption=${targets.nodeDeallocationOption}`,
+  ];
+}
+
+function failAt(at: Position): Fail {
+  return (reason) => {
+    throw new FormulaError("AutoScalingFormulaEvaluationError", at, reason);
+  };
+}
+
+class Run {
+  readonly memory: Memory;
+  readonly trace: StatementTrace[] = [];
+  isStopped = false;
+  readonly #pool: PoolState;
+  readonly #now: bigint;
+  #uses: SampleUse[] = [];
+  #steps = 0;
+
+  constructor(pool: PoolState) {
+    this.#pool = pool;
+    this.#now = BigInt(pool.now.getTime()) * ticksPerMillisecond;
+    this.memory = new Memory(pool.targetDedicatedNodes, pool.targetLowPriorityNodes);
+  }
+
+  statement(statement: Statement): void {
+    const { name, expression, at } = statement;
+    const uses: SampleUse[] = [];
+    this.#uses = uses;
+    try {
+      const value = this.#plain(expression);
+      if (name !== undefined) this.memory.assign(name, value, failAt(at));
+      this.trace.push({ statement, value: valueText(value), uses });
+    } catch (error) {
+      this.trace.push({ statement, uses });
+      throw error;
+    }
+  }
+
+  #spend(steps: number, at: Position): void {
+    this.#steps += steps;
+    if (this.#steps > maximumSteps) failAt(at)(`The formula takes more than ${maximumSteps} steps`);
+  }
+
+  #value(expression: Expression): Value {
+    const { at } = expression;
+    this.#spend(1, at);
+    switch (expression.kind) {
+      case "number":
+        return double(expression.value);
+      case "string":
+        return { kind: "string", text: expression.text };
+      case "name":
+        return this.memory.read(expression.name, failAt(at));
+      case "unary":
+        return this.#unary(expression.operator, this.#plain(expression.operand), at);
+      case "chain":
+        return expression.rest.reduce((left, link) => this.#link(left, link), this.#plain(expression.first));
+      case "conditional":
+        return this.#value(
+          this.#isTrue(this.#plain(expression.condition), at) ? expression.whenTrue : expression.whenFalse,
+        );
+      case "call":
+        return this.#call(expression.name, expression.args, at);
+      case "method":
+        return this.#method(expression);
+      case "member":
+        return this.#member(expression.name, this.#plain(expression.receiver), at);
+    }
+  }
+
+  /** The value with a sample object replaced by the double it stands for. */
+  #plain(expression: Expression): Value {
+    const value = this.#value(expression);
+    if (value.kind !== "samples") return value;
+    const { variable } = value;
+    const current = this.#pool.current[variable];
+    if (current !== undefined) return double(current);
+    const samples = this.#pool.history.samplesOf(variable).slice(-1);
+    this.#uses.push({ variable, method: "", samples });
+    return double(samples[0]?.value ?? 0);
+  }
+
+  #isTrue(value: Value, at: Position): boolean {
+    if (value.kind !== "double") return failAt(at)(`A condition must be a double, not ${nameOfKind(value)}`);
+    return value.value !== 0;
+  }
+
+  #unary(operator: "-" | "!", operand: Value, at: Position): Value {
+    if (operand.kind === "double") return operator === "-" ? double(-operand.value) : truth(operand.value === 0);
+    if (operand.kind === "interval" && operator === "-")
+      return { kind: "interval", ticks: checkInterval(-operand.ticks, failAt(at)) };
+    return failAt(at)(`There is no ${operator} for ${nameOfKind(operand)}`);
+  }
+
+  #link(left: Value, { operator, operand, at }: Link): Value {
+    if (operator === "||" || operator === "&&") {
+      if (this.#isTrue(left, at) === (operator === "||")) return truth(operator === "||");
+      return truth(this.#isTrue(this.#plain(operand), at));
+    }
+    const right = this.#plain(operand);
+    this.#spend(sizeOf(left) + sizeOf(right), at);
+    return applyOperator(left, operator, right, failAt(at));
+  }
+
+  #member(name: string, receiver: Value, at: Position): Value {
+    const read = timestampMembers.get(name);
+    if (receiver.kind !== "timestamp" || !read) return failAt(at)(`There is no ${name} of ${nameOfKind(receiver)}`);
+    return double(read(new Date(toMilliseconds(receiver.ticks))));
+  }
+
+  #method({ receiver, name, args, at }: Extract<Expression, { kind: "method" }>): Value {
+    const fail = failAt(at);
+    const on = this.#value(receiver);
+    const method = methods.get(name);
+    if (on.kind !== "samples" || !method) return fail(`${name} is a method of the service's variables only`);
+    const { variable } = on;
+    const { value, use } = method.call({
+      variable,
+      history: this.#pool.history,
+      now: this.#now,
+      args: args.map((argument) => this.#plain(argument)),
+      fail,
+      insufficient: (reason) => {
+        throw new FormulaError("InsufficientSampleData", at, reason);
+      },
+    });
+    this.#spend(sizeOf(value), at);
+    this.#uses.push({ variable, method: name, ...use });
+    return value;
+  }
+
+  #call(name: string, args: readonly Expression[], at: Position): Value {
+    const fail = failAt(at);
+    const called = functions.get(name) ?? fail(`There is no function ${name}`);
+    const values = args.map((argument) => this.#plain(argument));
+    switch (called.takes) {
+      case "list":
+        return double(called.of(this.#flat(name, values, at), fail));
+      case "each": {
+        const [only] = values;
+        if (values.length === 1 && only?.kind === "double") return double(called.of(only.value));
+        return vector(this.#flat(name, values, at).map(called.of));
+      }
+      case "element":
+        return this.#element(called, name, values, at);
+      case "own":
+        return this.#own(called.does, values[0], fail);
+    }
+  }
+
+  #element(
+    called: Extract<FormulaFunction, { takes: "element" }>,
+    name: string,
+    [of, parameter]: readonly Value[],
+    at: Position,
+  ): Value {
+    if (of?.kind !== "vector" || parameter?.kind !== "double") return failAt(at)(`${name} takes a vector and a double`);
+    this.#spend(of.values.length, at);
+    return double(called.of(of.values, parameter.value, failAt(at)));
+  }
+
+  #flat(name: string, values: readonly Value[], at: Position): readonly number[] {
+    const flat: number[] = [];
+    for (const value of values) {
+      this.#spend(sizeOf(value), at);
+      if (value.kind === "double") flat.push(value.value);
+      else if (value.kind === "vector") for (const each of value.values) flat.push(each);
+      else failAt(at)(`${name} takes doubles and vectors, not ${nameOfKind(value)}`);
+    }
+    return flat;
+  }
+
+  #own(does: "rand" | "time" | "stop" | "vec", argument: Value | undefined, fail: Fail): Value {
+    switch (does) {
+      case "rand":
+        return double(this.#pool.random());
+      case "stop":
+        this.isStopped = true;
+        return { kind: "nothing" };
+      case "vec":
+        return argument?.kind === "double" ? vector([argument.value]) : fail("vec takes a double");
+      case "time": {
+        if (argument === undefined) return { kind: "timestamp", ticks: this.#now };
+        if (argument.kind !== "string") return fail("time takes a string");
+        const ticks = argument.text === "" ? this.#now : parseInstant(argument.text);
+        return ticks === undefined ? fail(`"${argument.text}" is no date and time`) : { kind: "timestamp", ticks };
+      }
+    }
+  }
+}
+
+const sizeOf = (value: Value) => (value.kind === "vector" ? value.values.length : 1);
