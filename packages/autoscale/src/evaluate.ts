@@ -4,7 +4,6 @@ import { type FormulaFunction, functions } from "./functions.ts";
 import { Memory, type Targets } from "./memory.ts";
 import { applyOperator } from "./operators.ts";
 import { methods, type SampleHistory, type SampleUse } from "./samples.ts";
-import { valueText } from "./text.ts";
 import { checkInterval, parseInstant, ticksPerMillisecond, timestampMembers, toMilliseconds } from "./time.ts";
 import { double, nameOfKind, truth, type Value, vector } from "./value.ts";
 import type { SampleVariable } from "./variables.ts";
@@ -24,8 +23,8 @@ export interface PoolState {
 /** What one statement did. */
 export interface StatementTrace {
   readonly statement: Statement;
-  /** As text; absent when the statement failed. */
-  readonly value?: string;
+  /** Absent when the statement failed. */
+  readonly value?: Value;
   readonly uses: readonly SampleUse[];
 }
 
@@ -38,7 +37,7 @@ export interface Evaluation {
 }
 
 /** A formula has no loops, but vectors can double with each statement: every element counts as a step. */
-const maximumSteps = 1_000_000;
+const maximumSteps = 200_000;
 
 /** Runs a formula from top to bottom; it always ends, and what goes wrong becomes the evaluation's error. */
 export function evaluate(formula: Formula, pool: PoolState): Evaluation {
@@ -93,8 +92,9 @@ class Run {
     this.#uses = uses;
     try {
       const value = this.#plain(expression);
+      this.#spend(sizeOf(value), at);
       if (name !== undefined) this.memory.assign(name, value, failAt(at));
-      this.trace.push({ statement, value: valueText(value), uses });
+      this.trace.push({ statement, value, uses });
     } catch (error) {
       this.trace.push({ statement, uses });
       throw error;
