@@ -43,6 +43,15 @@ const run = fc.record({
   packages: fc.array(
     fc.record({ applicationId: text, version: odd(text), isDefaultVersion: odd(fc.boolean()), url: text }),
   ),
+  certificates: maybe(
+    fc.array(
+      fc.record({
+        fileName: fc.constantFrom("sha1-ab.pfx", "../x", ".x", "a/b", ""),
+        data: odd(text),
+        password: maybe(text),
+      }),
+    ),
+  ),
   downloads,
   commonDownloads: maybe(downloads),
   uploads: fc.array(

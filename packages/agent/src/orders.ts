@@ -22,6 +22,8 @@ const isInteger = (value: unknown): value is number => Number.isInteger(value);
 const isYesNo = (value: unknown): value is boolean => typeof value === "boolean";
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const isUuid = (value: unknown): value is string => isText(value) && uuid.test(value);
+/** Of a file in a directory of its own: nothing that leads elsewhere. */
+const isFileName = (value: unknown): value is string => isText(value) && /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(value);
 
 const optional =
   <Value>(guard: Guard<Value>): Guard<Value | undefined> =>
@@ -91,6 +93,12 @@ const isPackage = shape<RunOrder["packages"][number]>({
   url: isText,
 });
 
+const isCertificate = shape<NonNullable<RunOrder["certificates"]>[number]>({
+  fileName: isFileName,
+  data: isText,
+  password: optional(isText),
+});
+
 const isUser = either(
   shape<Extract<User, { kind: "auto" }>>({
     kind: oneOf("auto"),
@@ -113,6 +121,7 @@ const isRunOrder = shape<RunOrder>({
   sharedDirectory: optional(isText),
   user: isUser,
   packages: listOf(isPackage),
+  certificates: optional(listOf(isCertificate)),
   downloads: listOf(isDownload),
   commonDownloads: optional(listOf(isDownload)),
   uploads: listOf(isUpload),

@@ -65,6 +65,16 @@ export const OrderedPackage = Type.Object({
 });
 export type OrderedPackage = Static<typeof OrderedPackage>;
 
+/** A certificate that a run finds in `AZ_BATCH_CERTIFICATES_DIR`. */
+export const OrderedCertificate = Type.Object({
+  /** Such as `sha1-<thumbprint>.pfx`; a password goes into a second file, `.pw` at the end. */
+  fileName: Type.String({ pattern: "^[A-Za-z0-9][A-Za-z0-9.-]*$" }),
+  /** Base64. */
+  data: Type.String(),
+  password: Type.Optional(Type.String()),
+});
+export type OrderedCertificate = Static<typeof OrderedCertificate>;
+
 /** As whom a run runs, on a node that can change users; elsewhere it runs as the agent's own user. */
 export const RunUser = Type.Union([
   Type.Object({
@@ -99,6 +109,7 @@ export const RunOrder = Type.Object({
   sharedDirectory: Type.Optional(Type.String()),
   user: RunUser,
   packages: Type.Array(OrderedPackage),
+  certificates: Type.Optional(Type.Array(OrderedCertificate)),
   downloads: Type.Array(OrderedDownload),
   /** Downloaded into the shared directory before the command. */
   commonDownloads: Type.Optional(Type.Array(OrderedDownload)),

@@ -1,8 +1,10 @@
-import { operations } from "@kyanite/contract";
+import { operations, type RunOrder } from "@kyanite/contract";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { Settings } from "./config.ts";
 import { parseCapacities } from "./domain/capacity.ts";
+import { orderedCertificate, visibleThumbprints } from "./domain/certificate.ts";
+import type { Run } from "./domain/run.ts";
 import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
@@ -18,6 +20,7 @@ import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
 import { ensureAccount, readAccount } from "./store/accounts.ts";
+import { readCertificatesOfRun } from "./store/certificates.ts";
 import {
   type Database,
   type DatabaseAddress,
@@ -67,7 +70,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       const urls = new Map(
         await Promise.all(names.map(async (name) => [name, await parts.containerUrl(name)] as const)),
       );
-      return runOrder(run, { accountUrl: listening.httpUrl, containerUrl: (name) => urls.get(name) ?? "" });
+      const order = runOrder(run, { accountUrl: listening.httpUrl, containerUrl: (name) => urls.get(name) ?? "" });
+      return { ...order, ...(await certificatesOf(database, run)) };
     },
   });
   const nodeFiles = new NodeFiles((nodePk, order) => links.send(nodePk, order), clock);
@@ -126,4 +130,14 @@ async function readiness(database: Database): Promise<Page> {
   } catch {
     return plain(503, "the database is away");
   }
+}
+
+/** The certificates that a run finds in its directory. */
+async function certificatesOf(database: Database, run: Run): Promise<Pick<RunOrder, "certificates">> {
+  const thumbprints = visibleThumbprints(
+    run.certificateReferences ?? [],
+    run.kind === "startTask" ? "startTask" : "task",
+  );
+  if (thumbprints.length === 0) return {};
+  return { certificates: (await readCertificatesOfRun(database, run, thumbprints)).map(orderedCertificate) };
 }

@@ -1,6 +1,7 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync } from "node:fs";
+import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
+import type { OrderedCertificate } from "@kyanite/contract";
 import { isDiskFullError, serverFailure } from "../failure.ts";
 import { leadsOut } from "../paths.ts";
 import { removeTree } from "../remove-tree.ts";
@@ -17,6 +18,7 @@ export async function prepareDirectories({ order, paths, user }: RunContext): Pr
     if (await leadsOut(paths.root, dirname(paths.task))) throw new Error("the directory leads out of the node's root");
     if (!order.keepsDirectory && lstatSync(paths.task, { throwIfNoEntry: false })) await removeTree(paths.task);
     for (const directory of [paths.task, paths.working, paths.certificates]) await ensureDirectory(directory, user);
+    for (const certificate of order.certificates ?? []) writeCertificate(paths.certificates, certificate, user);
     if (paths.shared !== undefined) await ensureDirectory(paths.shared, user);
   } catch (cause) {
     if (isDiskFullError(cause)) throw cause;
@@ -34,4 +36,20 @@ async function ensureDirectory(directory: string, user: TaskUser | undefined): P
   }
   chmodSync(directory, 0o770);
   if (user) chownSync(directory, user.uid, user.gid);
+}
+
+/** Only the run's own user may read it. */
+function writeCertificate(
+  directory: string,
+  { fileName, data, password }: OrderedCertificate,
+  user: TaskUser | undefined,
+): void {
+  const write = (name: string, content: string | Buffer) => {
+    const path = join(directory, name);
+    rmSync(path, { force: true });
+    writeFileSync(path, content, { mode: 0o400, flag: "wx" });
+    if (user) chownSync(path, user.uid, user.gid);
+  };
+  write(fileName, Buffer.from(data, "base64"));
+  if (password !== undefined) write(`${fileName}.pw`, password);
 }

@@ -1,4 +1,10 @@
-import type { CertificateFormat, CertificateState, DeleteCertificateError } from "@kyanite/contract";
+import type {
+  CertificateFormat,
+  CertificateReference,
+  CertificateState,
+  DeleteCertificateError,
+  OrderedCertificate,
+} from "@kyanite/contract";
 
 /** A certificate of an account, as pools refer to it. */
 export interface Certificate {
@@ -58,4 +64,20 @@ export function inUse(poolIds: readonly string[]): DeleteCertificateError {
     message: "The certificate is in use by pools",
     values: poolIds.map((value) => ({ name: "PoolId", value })),
   };
+}
+
+/** Thumbprints of the certificates that a run of this kind sees; a reference without a visibility is for everybody. */
+export function visibleThumbprints(
+  references: readonly CertificateReference[],
+  kind: "startTask" | "task",
+): readonly string[] {
+  const needed = kind === "startTask" ? "starttask" : "task";
+  return references
+    .filter(({ visibility }) => visibility === undefined || visibility.includes(needed))
+    .map(({ thumbprint }) => normalizeThumbprint(thumbprint));
+}
+
+/** A certificate as it lies in a run's directory on Linux. */
+export function orderedCertificate({ thumbprint, format, data, password }: Certificate): OrderedCertificate {
+  return { fileName: `sha1-${thumbprint}.${format}`, data, ...(password === null ? {} : { password }) };
 }

@@ -1,4 +1,4 @@
-import type { StartTask } from "@kyanite/contract";
+import type { CertificateReference, StartTask } from "@kyanite/contract";
 import type { JobSpec } from "./job.ts";
 import type { TaskSpec } from "./task.ts";
 
@@ -8,6 +8,8 @@ interface RunPlace {
   readonly poolId: string;
   readonly nodeId: string;
   readonly isDedicated: boolean;
+  /** Of the pool. */
+  readonly certificateReferences: readonly CertificateReference[] | null;
 }
 
 /** A run of a task with what its order is made of. */

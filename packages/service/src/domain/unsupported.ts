@@ -53,7 +53,6 @@ const pool: readonly Unsupported[] = [
   ...under("virtualMachineConfiguration", machine),
   { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
   { path: "applicationPackageReferences", reason: packages },
-  { path: "certificateReferences", reason: "Certificates on nodes are not supported" },
   { path: "enableAutoScale", reason: "Autoscale is not supported yet" },
   { path: "mountConfiguration", reason: "Mounting of file systems is not supported yet" },
   { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },

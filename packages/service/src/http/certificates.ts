@@ -7,6 +7,7 @@ import {
   lockExistingCertificate,
   removeCertificate,
 } from "../lifecycle/certificate.ts";
+import { readCertificate as readCertificateFile } from "../lifecycle/certificate-file.ts";
 import { listCertificates, readCertificate } from "../store/certificates.ts";
 import { transaction } from "../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
@@ -15,7 +16,10 @@ import { pageOf } from "./lists.ts";
 export const certificateHandlers = ({ database }: HandlerContext) =>
   ({
     Certificate_Add: async ({ account, body, baseUrl, now }) => {
-      const { thumbprint, etag } = await transaction(database, (sql) => addCertificate(sql, account, body, now));
+      const certificate = await readCertificateFile(body);
+      const { thumbprint, etag } = await transaction(database, (sql) =>
+        addCertificate(sql, account, { body, certificate, now }),
+      );
       return { entity: { etag, lastModified: now }, location: certificateUrl(baseUrl, thumbprint) };
     },
 

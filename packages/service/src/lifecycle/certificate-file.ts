@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { duplexPair } from "node:stream";
-import { createSecureContext, type SecureContext, TLSSocket } from "node:tls";
+import { connect, createSecureContext, type SecureContext, TLSSocket } from "node:tls";
 import { type CertificateAddParameter, invalidProperty } from "@kyanite/contract";
 
 /**
@@ -36,12 +36,12 @@ async function readPfx(pfx: Buffer, passphrase: string): Promise<X509Certificate
 async function presentedCertificate(secureContext: SecureContext): Promise<X509Certificate> {
   const [near, far] = duplexPair();
   const server = new TLSSocket(near, { isServer: true, secureContext });
-  const client = new TLSSocket(far, { rejectUnauthorized: false });
+  const client = connect({ socket: far, rejectUnauthorized: false });
   try {
     return await new Promise((resolve, reject) => {
       server.once("error", reject);
       client.once("error", reject);
-      client.once("secure", () => {
+      client.once("secureConnect", () => {
         const certificate = client.getPeerX509Certificate();
         if (certificate) resolve(certificate);
         else reject(new Error("it has no certificate"));

@@ -1,3 +1,4 @@
+import type { X509Certificate } from "node:crypto";
 import {
   BatchError,
   type CertificateAddParameter,
@@ -15,16 +16,13 @@ import {
   saveCertificate,
 } from "../store/certificates.ts";
 import type { Sql } from "../store/database.ts";
-import { readCertificate } from "./certificate-file.ts";
 
-/** Adds a certificate, whose thumbprint must be the one that the client says. */
+/** Adds a certificate that was read from the body, and whose thumbprint must be the one that the client says. */
 export async function addCertificate(
   sql: Sql,
   account: Account,
-  body: CertificateAddParameter,
-  now: Date,
+  { body, certificate, now }: { body: CertificateAddParameter; certificate: X509Certificate; now: Date },
 ): Promise<{ thumbprint: string; etag: string }> {
-  const certificate = await readCertificate(body);
   const thumbprint = certificate.fingerprint.replaceAll(":", "").toLowerCase();
   if (normalizeThumbprint(body.thumbprint) !== thumbprint)
     throw invalidProperty("thumbprint", body.thumbprint, `The thumbprint of the data is ${thumbprint}`);

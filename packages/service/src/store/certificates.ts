@@ -107,3 +107,15 @@ export async function saveCertificate(sql: Sql, certificate: Certificate): Promi
 export async function deleteCertificate(sql: Sql, pk: number): Promise<void> {
   await sql`delete from certificate where pk = ${pk}`;
 }
+
+/** Those of these certificates that the account of a run has. */
+export async function readCertificatesOfRun(
+  sql: Sql,
+  run: { readonly accountName: string },
+  thumbprints: readonly string[],
+): Promise<Certificate[]> {
+  return sql<Certificate[]>`
+    select c.* from certificate c join account a on a.pk = c.account_pk
+    where a.name = ${run.accountName} and c.thumbprint = any(${[...thumbprints]}::text[])
+    order by c.thumbprint`;
+}

@@ -20,7 +20,7 @@ export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Prom
 export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
   const tasks = await sql<TaskRun[]>`
     select 'task' as kind, t.run_id, a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated,
-      j.id as job_id, j.spec as job_spec, t.id as task_id, t.spec as task_spec, t.retry_count
+      p.spec -> 'certificateReferences' as certificate_references, j.id as job_id, j.spec as job_spec, t.id as task_id, t.spec as task_spec, t.retry_count
     from task t
     join job j on j.pk = t.job_pk
     join node n on n.pk = t.node_pk
@@ -29,7 +29,7 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     where t.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running'`;
   const startTasks = await sql<StartTaskRun[]>`
     select 'startTask' as kind, n.start_run_id as run_id, a.name as account_name, p.id as pool_id, n.id as node_id,
-      n.is_dedicated, n.start_task
+      n.is_dedicated, p.spec -> 'certificateReferences' as certificate_references, n.start_task
     from node n
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
