@@ -15,7 +15,7 @@ import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "
 import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
 import { openRetention } from "./retention.ts";
-import { executeRun, type RunMeans } from "./run.ts";
+import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
 import { createSharedDownloads } from "./shared-downloads.ts";
 import { openPackageStore } from "./steps/application-packages.ts";
 import { userResolver } from "./user.ts";
@@ -50,7 +50,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     log,
     remove: (directory) => removeBelow(root, directory),
   });
-  const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch">> => {
+  const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch" | "onCoordinated">> => {
     const downloads = await createSharedDownloads(join(root, "volatile", "downloads"), clock);
     const packages = await openPackageStore(join(root, "applications"), downloads);
     return { root, resolveUser, clock, log, downloads, packages, settings: config };
@@ -61,7 +61,10 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   let bootTime = clock.now();
   let lastRestartId: string | undefined;
   let sampleSeconds = 60;
-  const running = new Map<string, { readonly controller: AbortController; readonly done: Promise<void> }>();
+  const running = new Map<
+    string,
+    { readonly controller: AbortController; readonly proceed: AbortController; readonly done: Promise<void> }
+  >();
 
   const apply = (event: NodeEvent) => {
     const step = nextStep(state, event);
@@ -77,7 +80,9 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const perform = async (action: NodeAction): Promise<void> => {
     switch (action.type) {
       case "start":
-        return start(action.order);
+        return start(action.order, action.after);
+      case "proceed":
+        return running.get(action.runId)?.proceed.abort();
       case "stop":
         return running.get(action.runId)?.controller.abort();
       case "report":
@@ -110,16 +115,19 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     }
   };
 
-  const start = (order: RunOrder) => {
+  const start = (order: RunOrder, after: readonly string[]) => {
     const controller = new AbortController();
-    const done = runToReport(order, controller.signal).finally(() => running.delete(order.runId));
-    running.set(order.runId, { controller, done });
+    const proceed = new AbortController();
+    const signals = { cancelled: controller.signal, proceed: proceed.signal };
+    const done = runToReport(order, after, signals).finally(() => running.delete(order.runId));
+    running.set(order.runId, { controller, proceed, done });
     return done;
   };
 
-  const runToReport = async (order: RunOrder, signal: AbortSignal) => {
+  const runToReport = async (order: RunOrder, after: readonly string[], signals: RunSignals) => {
     const { runId, directory } = order;
-    const exit = await execute(order, signal);
+    if (after.length > 0) await whenEnded(after);
+    const exit = await execute(order, signals);
     const now = clock.now();
     if (stopping.signal.aborted) return journal.forget(runId);
     if (order.retentionSeconds !== undefined) {
@@ -130,14 +138,15 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   };
 
   /** What goes wrong in our own book-keeping, such as on a full disk, is the run's end too: nobody waits in vain. */
-  const execute = async (order: RunOrder, signal: AbortSignal): Promise<RunExit> => {
+  const execute = async (order: RunOrder, signals: RunSignals): Promise<RunExit> => {
     const { runId, directory } = order;
     try {
       journal.keepRunning(runId);
       await retention.set(directory, undefined);
       log.info("run started", { runId, jobId: order.jobId, taskId: order.taskId });
       const onLaunch: RunMeans["onLaunch"] = (leader) => journal.keepRunning(runId, leader);
-      return await executeRun(order, { ...means, onLaunch }, signal);
+      const onCoordinated = () => apply({ type: "coordinated", runId });
+      return await executeRun(order, { ...means, onLaunch, onCoordinated }, signals);
     } catch (cause) {
       log.error("run not begun", { runId, cause });
       return { kind: "failed", failure: failureOf(cause) };

@@ -148,3 +148,18 @@ test("whatever is held and finished is reported after a reconnect, and forgotten
     }),
   );
 });
+
+test("a run waits for those that are still ending in its directory", () => {
+  const second: NodeEvent = { type: "order", order: { type: "run", order: aRun("b", "workitems/j/job-1/a") }, now };
+  expect(follow(run("a"), cancel("a"), second).actions[0]).toMatchObject({ type: "start", after: ["a"] });
+  expect(follow(run("a"), cancel("a"), ended("a"), second).actions[0]).toMatchObject({ type: "start", after: [] });
+});
+
+test("an instance that is coordinated says so again after each reconnect, until it ends", () => {
+  const report = { type: "report", report: { type: "coordinated", runId: "a" } };
+  const coordinated: NodeEvent = { type: "coordinated", runId: "a" };
+  expect(follow(run("a"), coordinated).actions).toEqual([report]);
+  expect(follow(run("a"), coordinated, { type: "linked" }).actions).toContainEqual(report);
+  expect(follow(run("a"), coordinated, ended("a"), { type: "linked" }).actions).not.toContainEqual(report);
+  expect(follow(run("a"), cancel("a"), coordinated).actions).toEqual([]);
+});

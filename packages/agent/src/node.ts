@@ -4,7 +4,13 @@ type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
 /** A run that this node holds. `ending` is running too, but was told to end; a `dropped` one ends without a report. */
 export type HeldRun =
-  | { readonly phase: "running" | "ending" | "dropped"; readonly directory: string; readonly startTime: string }
+  | {
+      readonly phase: "running" | "ending" | "dropped";
+      readonly directory: string;
+      readonly startTime: string;
+      /** Whether the coordination command of an instance has succeeded. */
+      readonly isCoordinated?: true;
+    }
   | { readonly phase: "finished"; readonly report: FinishedReport };
 
 /** What the agent knows of its runs. `acknowledged` are the latest that are over and done with, oldest first. */
@@ -19,10 +25,13 @@ export type NodeEvent =
   | { readonly type: "order"; readonly order: ServiceOrder; readonly now: Date }
   /** The link is open and the service has answered. */
   | { readonly type: "linked" }
+  | { readonly type: "coordinated"; readonly runId: string }
   | { readonly type: "ended"; readonly runId: string; readonly exit: RunExit; readonly now: Date };
 
 export type NodeAction =
-  | { readonly type: "start"; readonly order: RunOrder }
+  /** Once those runs have ended, which were there before and have the same directory. */
+  | { readonly type: "start"; readonly order: RunOrder; readonly after: readonly string[] }
+  | { readonly type: "proceed"; readonly runId: string }
   | { readonly type: "stop"; readonly runId: string }
   | { readonly type: "report"; readonly report: AgentReport }
   /** Keeps the report on disk, then reports it. */
@@ -62,6 +71,8 @@ export function nextStep(state: NodeState, event: NodeEvent): Step {
       return afterOrder(state, event.order, event.now);
     case "linked":
       return { state, actions: [...state.runs].flatMap(([runId, run]) => repeatedReport(runId, run)) };
+    case "coordinated":
+      return coordinated(state, event.runId);
     case "ended":
       return afterEnd(state, event);
   }
@@ -73,6 +84,8 @@ function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
       return nextStep(state, { type: "linked" });
     case "run":
       return startRun(state, order.order, now);
+    case "proceed":
+      return { state, actions: [{ type: "proceed", runId: order.runId }] };
     case "cancel":
       return cancelRun(state, order.runId, now);
     case "acknowledge":
@@ -103,9 +116,9 @@ function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, {
 
 function repeatedReport(runId: string, run: HeldRun): readonly NodeAction[] {
   if (run.phase === "finished") return [{ type: "report", report: run.report }];
-  return run.phase === "dropped"
-    ? []
-    : [{ type: "report", report: { type: "started", runId, startTime: run.startTime } }];
+  if (run.phase === "dropped") return [];
+  const started = { type: "report", report: { type: "started", runId, startTime: run.startTime } } as const;
+  return run.isCoordinated ? [started, { type: "report", report: { type: "coordinated", runId } }] : [started];
 }
 
 /** A run is executed once, however often it is ordered. */
@@ -116,9 +129,18 @@ function startRun(state: NodeState, order: RunOrder, now: Date): Step {
   return {
     state: withRun(state, runId, { phase: "running", directory, startTime }),
     actions: [
-      { type: "start", order },
+      { type: "start", order, after: runsIn(state, directory) },
       { type: "report", report: { type: "started", runId, startTime } },
     ],
+  };
+}
+
+function coordinated(state: NodeState, runId: string): Step {
+  const run = state.runs.get(runId);
+  if (run?.phase !== "running") return { state, actions: [] };
+  return {
+    state: withRun(state, runId, { ...run, isCoordinated: true }),
+    actions: [{ type: "report", report: { type: "coordinated", runId } }],
   };
 }
 

@@ -29,6 +29,7 @@ const run = fc.record({
   sharedDirectory: odd(maybe(text)),
   keepsDirectory: odd(fc.boolean()),
   commandLine: odd(text),
+  coordinationCommandLine: odd(maybe(text)),
   environment: odd(fc.dictionary(text, odd(text))),
   user: odd(
     fc.oneof(
@@ -74,7 +75,7 @@ const request = fc.oneof(
 const order = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant("run"), order: run }) },
   fc.record({ type: fc.constant("welcome"), heartbeatSeconds: odd(fc.nat()), sampleSeconds: odd(fc.nat()) }),
-  fc.record({ type: fc.constant("cancel"), runId: odd(text) }),
+  fc.record({ type: fc.constantFrom("cancel", "proceed"), runId: odd(text) }),
   fc.record({ type: fc.constant("acknowledge"), runIds: odd(fc.array(odd(text))) }),
   fc.record({ type: fc.constant("removeDirectory"), directory: odd(text) }),
   fc.record({ type: fc.constant("files"), requestId: uuid, request: odd(request) }),

@@ -116,6 +116,7 @@ const isRunOrder = shape<RunOrder>({
   directory: isText,
   keepsDirectory: isYesNo,
   commandLine: isText,
+  coordinationCommandLine: optional(isText),
   environment: isTexts,
   preparationDirectory: optional(isText),
   sharedDirectory: optional(isText),
@@ -148,6 +149,7 @@ const isRequest = either(
 const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = {
   welcome: shape<Order<"welcome">>({ type: oneOf("welcome"), heartbeatSeconds: isNumber, sampleSeconds: isNumber }),
   run: shape<Order<"run">>({ type: oneOf("run"), order: isRunOrder }),
+  proceed: shape<Order<"proceed">>({ type: oneOf("proceed"), runId: isText }),
   cancel: shape<Order<"cancel">>({ type: oneOf("cancel"), runId: isText }),
   acknowledge: shape<Order<"acknowledge">>({ type: oneOf("acknowledge"), runIds: listOf(isText) }),
   removeDirectory: shape<Order<"removeDirectory">>({ type: oneOf("removeDirectory"), directory: isText }),

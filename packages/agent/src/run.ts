@@ -5,6 +5,7 @@ import { runPaths } from "./paths.ts";
 import { freeDiskBytes } from "./sample.ts";
 import { installPackages } from "./steps/application-packages.ts";
 import { type CommandEnd, runCommand } from "./steps/command.ts";
+import { backgroundOf, runCoordinationCommand } from "./steps/coordination.ts";
 import { uploadOutputFiles } from "./steps/output-files.ts";
 import { downloadResourceFiles } from "./steps/resource-files.ts";
 import type { RunContext } from "./steps/step.ts";
@@ -12,18 +13,28 @@ import { prepareDirectories } from "./steps/working-directory.ts";
 import type { ResolveUser } from "./user.ts";
 
 /** What the runs of a node have in common. */
-export interface RunMeans extends Omit<RunContext, "order" | "paths" | "user" | "signal"> {
+export interface RunMeans extends Omit<RunContext, "order" | "paths" | "user" | keyof RunSignals | "signal"> {
   readonly root: string;
   readonly resolveUser: ResolveUser;
 }
 
+export interface RunSignals {
+  readonly cancelled: AbortSignal;
+  /** Aborts when the command of an instance may start. */
+  readonly proceed: AbortSignal;
+}
+
 /** Executes a run from its directories to its uploads. Never rejects: whatever happens is an exit. */
-export async function executeRun(order: RunOrder, means: RunMeans, cancelled: AbortSignal): Promise<RunExit> {
+export async function executeRun(
+  order: RunOrder,
+  means: RunMeans,
+  { cancelled, proceed }: RunSignals,
+): Promise<RunExit> {
   await using limit = wallClock(order.maxWallClockSeconds, means.clock);
   const stopped = (): "cancelled" | "wallClock" => (cancelled.aborted ? "cancelled" : "wallClock");
   const signal = AbortSignal.any([cancelled, limit.signal]);
   try {
-    const run = await contextOf(order, means, signal);
+    const run = await contextOf(order, means, { signal, proceed });
     const end = await runToItsEnd(run);
     limit.stop();
     const exit = await foldEnd(run, end, stopped());
@@ -40,11 +51,15 @@ export async function executeRun(order: RunOrder, means: RunMeans, cancelled: Ab
   }
 }
 
-async function contextOf(order: RunOrder, means: RunMeans, signal: AbortSignal): Promise<RunContext> {
+async function contextOf(
+  order: RunOrder,
+  means: RunMeans,
+  signals: Pick<RunContext, "signal" | "proceed">,
+): Promise<RunContext> {
   const paths = runPaths(means.root, order);
   if (paths === undefined)
     throw serverFailure("ResourceDirectoryCreateFailed", "The task directory leaves the compute node's root");
-  return { ...means, order, paths, user: await means.resolveUser(order.user), signal };
+  return { ...means, order, paths, user: await means.resolveUser(order.user), ...signals };
 }
 
 async function runToItsEnd(run: RunContext): Promise<CommandEnd> {
@@ -55,7 +70,14 @@ async function runToItsEnd(run: RunContext): Promise<CommandEnd> {
   await step(prepareDirectories);
   const packages = await step(installPackages);
   await step(downloadResourceFiles);
-  return step(() => runCommand(run, packages));
+  if (run.order.coordinationCommandLine === undefined) return step(() => runCommand(run, packages));
+  await using background = backgroundOf(run);
+  const coordination = await step(() => runCoordinationCommand(run, packages));
+  if (coordination.exitCode !== 0 || coordination.wasStopped) return coordination;
+  run.onCoordinated();
+  await background.untilAllAreCoordinated();
+  // Awaited here, so that the background outlives the command.
+  return await step(() => runCommand(run, packages));
 }
 
 async function foldEnd(run: RunContext, end: CommandEnd, reason: "cancelled" | "wallClock"): Promise<RunExit> {

@@ -100,7 +100,14 @@ export const RunOrder = Type.Object({
   }),
   /** On a retry the working directory is kept as the last run left it. */
   keepsDirectory: Type.Boolean(),
+  /** Empty for a subtask, which has only a coordination command. */
   commandLine: Type.String(),
+  /**
+   * For an instance of a multi-instance task: runs before the command and in the same directory. What it leaves in the
+   * background lives as long as the run. When it has succeeded the agent reports `coordinated` and waits: the primary
+   * for `proceed`, a subtask for `cancel`.
+   */
+  coordinationCommandLine: Type.Optional(Type.String()),
   /** Job and task settings, and every `AZ_BATCH_*` variable that does not depend on where the node's root is. */
   environment: Type.Record(Type.String(), Type.String()),
   /** Directory of the job's preparation task, when the job has one. */
@@ -173,6 +180,8 @@ export const AgentReport = Type.Union([
   }),
   Type.Object({ type: Type.Literal("heartbeat"), sample: Type.Optional(NodeSample) }),
   Type.Object({ type: Type.Literal("started"), runId: Type.String(), startTime: Instant }),
+  /** The coordination command of an instance has succeeded; repeated after each reconnect while the run lasts. */
+  Type.Object({ type: Type.Literal("coordinated"), runId: Type.String() }),
   Type.Object({
     type: Type.Literal("finished"),
     runId: Type.String(),
@@ -193,6 +202,8 @@ export const ServiceOrder = Type.Union([
     sampleSeconds: Type.Number(),
   }),
   Type.Object({ type: Type.Literal("run"), order: RunOrder }),
+  /** All instances of the run's task are coordinated: its command may start. A repeat is harmless. */
+  Type.Object({ type: Type.Literal("proceed"), runId: Type.String() }),
   /** Ends a run and everything it started; it is reported as `ended`, `cancelled`. */
   Type.Object({ type: Type.Literal("cancel"), runId: Type.String() }),
   /** These finished runs are recorded: the agent may forget them. */

@@ -19,21 +19,29 @@ export interface CommandEnd {
 /** Runs the command to its end; afterwards nothing that it started is left. */
 export async function runCommand(run: RunContext, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
-  const command = await launch(run, environment);
+  const command = await launch(run, { commandLine: run.order.commandLine, output: "", environment });
   const wasStopped = await endOf(command, run);
   const exitCode = await command.exit;
   if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
   return { exitCode, wasStopped, environment };
 }
 
-function environmentOf({ order, paths, settings, user }: RunContext, packages: readonly InstalledPackage[]) {
+export interface Launch {
+  readonly commandLine: string;
+  /** What the names of its output files begin with. */
+  readonly output: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export function environmentOf({ order, paths, settings, user }: RunContext, packages: readonly InstalledPackage[]) {
   const userName = user?.name ?? userInfo().username;
   return runEnvironment(order, { ...settings, paths, packages, userName });
 }
 
-async function launch(run: RunContext, environment: Readonly<Record<string, string>>) {
+/** Starts a command of the run in its working directory. */
+export async function launch(run: RunContext, { commandLine, output, environment }: Launch): Promise<StartedCommand> {
   const { order, paths, user, clock } = run;
-  const [name, ...args] = splitCommandLine(order.commandLine);
+  const [name, ...args] = splitCommandLine(commandLine);
   if (!name) throw programNotFound("The command line is empty");
   const program = findProgram(name, paths.working, environment.PATH ?? "");
   run.signal.throwIfAborted();
@@ -45,8 +53,8 @@ async function launch(run: RunContext, environment: Readonly<Record<string, stri
         args,
         environment,
         directory: paths.working,
-        stdout: join(paths.task, "stdout.txt"),
-        stderr: join(paths.task, "stderr.txt"),
+        stdout: join(paths.task, `${output}stdout.txt`),
+        stderr: join(paths.task, `${output}stderr.txt`),
         user,
         onLaunch: run.onLaunch,
       },
@@ -59,7 +67,7 @@ async function launch(run: RunContext, environment: Readonly<Record<string, stri
 }
 
 /** Waits for the command, or stops it; says which. */
-async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
+export async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
   const exited = new AbortController();
   const ended = command.exit.then(() => exited.abort("exited"));
   const either = AbortSignal.any([signal, exited.signal]);

@@ -16,6 +16,10 @@ export interface RunContext {
   readonly downloads: SharedDownloads;
   readonly packages: PackageStore;
   readonly settings: RunSettings;
+  /** Aborts when all instances of a multi-instance task are coordinated, so that its command may start. */
+  readonly proceed: AbortSignal;
+  /** Called when the coordination command of an instance has succeeded. */
+  onCoordinated(): void;
   /** Called when the command's process exists, before anything is awaited. */
   onLaunch(leader: ProcessRecord): void;
 }

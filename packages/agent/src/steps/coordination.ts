@@ -1,0 +1,44 @@
+import { processesWithVariable, signalProcess, waitUntil } from "@kyanite/runtime";
+import { runMarker } from "../environment.ts";
+import type { InstalledPackage } from "./application-packages.ts";
+import { type CommandEnd, endOf, environmentOf, launch } from "./command.ts";
+import type { RunContext } from "./step.ts";
+
+/**
+ * Runs the coordination command of an instance to its end. What it has put into the background goes on. A subtask has
+ * no other command, so the output has the usual names there; the primary's own command needs those for itself.
+ */
+export async function runCoordinationCommand(
+  run: RunContext,
+  packages: readonly InstalledPackage[],
+): Promise<CommandEnd> {
+  const environment = environmentOf(run, packages);
+  const output = run.order.kind === "subtask" ? "" : "coordination-";
+  const command = await launch(run, { commandLine: run.order.coordinationCommandLine ?? "", output, environment });
+  const wasStopped = await endOf(command, run);
+  return { exitCode: await command.exit, wasStopped, environment };
+}
+
+/** What the coordination command has left running, which ends with the run. */
+export function backgroundOf(run: RunContext) {
+  const { signal, proceed, clock, settings } = run;
+  // The command's process group may be another's by now: only the marker is proof.
+  const signalAll = (name: NodeJS.Signals) => {
+    const left = processesWithVariable(runMarker, run.order.runId);
+    for (const process of left) signalProcess(process, name);
+    return left.length;
+  };
+  const isGone = () => processesWithVariable(runMarker, run.order.runId).length === 0;
+  return {
+    /** Resolves as well when the run is to end. */
+    async untilAllAreCoordinated(): Promise<void> {
+      const either = AbortSignal.any([signal, proceed]);
+      if (!either.aborted) await new Promise((done) => either.addEventListener("abort", done, { once: true }));
+    },
+    async [Symbol.asyncDispose](): Promise<void> {
+      if (signalAll("SIGTERM") === 0) return;
+      if (await waitUntil(isGone, { clock, timeoutMilliseconds: 1_000 * settings.killGraceSeconds })) return;
+      await waitUntil(() => signalAll("SIGKILL") === 0, { clock, timeoutMilliseconds: 5_000 });
+    },
+  };
+}
