@@ -21,6 +21,7 @@ function buildProgram(): Command {
       process.stdout.write(await env(command.args));
     },
   );
+  addIdentityCommands(program);
   program
     .command("version")
     .description("print the version")
@@ -28,6 +29,32 @@ function buildProgram(): Command {
       process.stdout.write(`${readVersion()}\n`);
     });
   return program;
+}
+
+/** Programs that sign in with an id and a secret, instead of the account's key. */
+function addIdentityCommands(program: Command): void {
+  const identity = program.command("identity").description("service principals, with which programs sign in");
+  const add = (usage: string, description: string) =>
+    identity
+      .command(usage)
+      .description(`${description}; the server's flags say which server`)
+      .allowUnknownOption()
+      .allowExcessArguments();
+  add("add <name>", "make one and print its id and secret")
+    .option("--role <role>", "reader, submitter, operator or owner", "owner")
+    .option("--account <name>", "the only account it may use (default: all)")
+    .action(async (name: string, options: { role: string; account?: string }, command: Command) => {
+      const { addIdentity } = await import("./commands/identity.ts");
+      process.stdout.write(await addIdentity(name, options, command.args.slice(1)));
+    });
+  add("remove <name>", "let it sign in no more").action(async (name: string, _options, command: Command) => {
+    const { removeIdentity } = await import("./commands/identity.ts");
+    await removeIdentity(name, command.args.slice(1));
+  });
+  add("list", "print name, role, account and id of each").action(async (_options, command: Command) => {
+    const { listIdentities } = await import("./commands/identity.ts");
+    process.stdout.write(await listIdentities(command.args));
+  });
 }
 
 /** A command that takes the server's flags: the configuration reads them, and describes them in the help. */

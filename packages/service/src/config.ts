@@ -13,6 +13,7 @@ import {
 } from "@kyanite/runtime";
 import { ConnectionStringError, parseConnectionString } from "@kyanite/storage/account";
 import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYaml } from "./config-sources.ts";
+import { roles } from "./domain/caller.ts";
 import { parseCapacities } from "./domain/capacity.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
@@ -64,6 +65,17 @@ export const serverSettings = {
     pattern: /^(?:[A-Za-z0-9+/]{4}){5,}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,
     rule: "at least 16 bytes in base64",
   }),
+  identityIssuers: text("", "OpenID Connect issuers whose tokens are accepted, separated by blanks", {
+    placeholder: "URLS",
+    pattern: /^(https?:\/\/\S+( +https?:\/\/\S+)*)?$/,
+    rule: "URLs that begin with https://, separated by blanks",
+  }),
+  identityRoleClaim: text("roles", "claim of a token that names its roles", {
+    placeholder: "NAME",
+    pattern: /^[A-Za-z0-9_.:/-]{1,100}$/,
+    rule: "the name of a claim",
+  }),
+  identityDefaultRole: choice("none", "role of a token whose claim names none", ["none", ...roles]),
   logLevel: choice("info", "least level that is logged", ["debug", "info", "warn", "error", "silent"]),
 } as const;
 

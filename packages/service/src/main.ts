@@ -5,6 +5,7 @@ import { localProcess, type Provider } from "@kyanite/providers";
 import { createLog, type Log, listenForShutdown, systemClock } from "@kyanite/runtime";
 import { parseConnectionString, type StorageAccount, signUrl, startEmbeddedStorage } from "@kyanite/storage";
 import type { Config } from "./config.ts";
+import { isRole } from "./domain/caller.ts";
 import { after } from "./domain/time.ts";
 import { readServerCertificate, serverNames } from "./host/certificate-authority.ts";
 import { keepAccountKey, openDataDirectory } from "./host/data-directory.ts";
@@ -51,6 +52,11 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
     listen: { host: config.host, httpPort: config.httpPort, httpsPort: config.httpsPort, tls },
     account: { name: config.account, key: accountKey },
     settings: config.settings,
+    identity: {
+      issuers: config.identityIssuers.split(" ").filter(Boolean),
+      roleClaim: config.identityRoleClaim,
+      defaultRole: isRole(config.identityDefaultRole) ? config.identityDefaultRole : undefined,
+    },
     containerUrl: (container) =>
       signUrl(storage, { container, permissions: "rl", expiresOn: after(clock.now(), storageUrlSeconds) }),
     createProvider: ({ httpUrl }) => createLocalProvider(config, httpUrl, log),

@@ -11,6 +11,10 @@ import { AgentLinks } from "./http/agent-links.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { NodeFiles } from "./http/node-files.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
+import { signInPages } from "./http/sign-in.ts";
+import { openLocalIssuer } from "./identity/local-issuer.ts";
+import { type RemoteIssuerSettings, remoteIssuers } from "./identity/remote-issuers.ts";
+import { verifyToken } from "./identity/tokens.ts";
 import { changeNodes } from "./loops/change-nodes.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
@@ -36,6 +40,8 @@ export interface ServiceParts {
   /** Made when it is missing; its first key becomes this one. */
   readonly account: { readonly name: string; readonly key: string };
   readonly settings: Settings;
+  /** Whose bearer tokens are accepted besides our own. */
+  readonly identity: RemoteIssuerSettings;
   /** A URL, with rights to read and list, of a container in the account's own storage. */
   readonly containerUrl: (containerName: string) => Promise<string>;
   /** Made when the service listens, because agents must know where. */
@@ -76,13 +82,18 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   });
   const nodeFiles = new NodeFiles((nodePk, order) => links.send(nodePk, order), clock);
   const agents = new AgentEndpoint({ database, links, nodeFiles, log });
+  const localIssuer = await openLocalIssuer(database, clock.now());
+  const issuers = [localIssuer, ...remoteIssuers(parts.identity)];
   const server = createHttpServer({
     operations,
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
     findAccount: (name) => readAccount(database, name),
+    grantsOfToken: (token, now) => verifyToken(token, "data", { issuers, now }),
+    defaultAccountName: parts.account.name,
     isDatabaseAway,
     agents,
     pages: { "/livez": async () => plain(200, "ok"), "/readyz": () => readiness(database) },
+    extensions: [signInPages({ issuer: localIssuer, now: () => clock.now() })],
     clock,
     log,
   });

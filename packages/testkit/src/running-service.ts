@@ -4,13 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localProcess, type Provider } from "@kyanite/providers";
 import { type Clock, createLog, systemClock } from "@kyanite/runtime";
-import { defaultSettings, type Service, type Settings, startService } from "@kyanite/service";
+import { defaultSettings, type Service, type ServiceParts, type Settings, startService } from "@kyanite/service";
 import { parseConnectionString, type StorageAccount, signUrl } from "@kyanite/storage";
 import { inject } from "vitest";
 import { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";
 
 export interface RunningServiceOptions {
   readonly settings?: Partial<Settings>;
+  readonly identity?: Partial<ServiceParts["identity"]>;
   readonly clock?: Clock;
   /** Real local nodes unless given. */
   readonly provider?: Provider;
@@ -43,6 +44,7 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
     listen: { host: "127.0.0.1", httpPort: 0 },
     account,
     settings: { ...defaultSettings(), ...options.settings },
+    identity: { issuers: [], roleClaim: "roles", defaultRole: undefined, ...options.identity },
     containerUrl: (container) => signUrl(storage, { container, permissions: "rl", expiresOn: new Date("2100-01-01") }),
     createProvider: async ({ httpUrl }) =>
       options.provider ??

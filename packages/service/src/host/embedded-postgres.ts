@@ -61,9 +61,7 @@ export interface EmbeddedPostgresOptions {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const places = postgresPlaces(options.dataDirectory);
-  const password = await keepSecret(join(options.dataDirectory, "postgres-password"), () =>
-    randomBytes(24).toString("base64url"),
-  );
+  const password = await keepSecret(passwordFile(options.dataDirectory), () => randomBytes(24).toString("base64url"));
   const adopted = await adoptServer(places, password, options);
   const server = adopted ?? (await startServer(places, password, options));
   const isAdopted = adopted !== undefined;
@@ -72,6 +70,17 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   const { connection } = server;
   return { pid, connection, url: connectionUrl(connection), isAdopted, stop: () => stopServer(server.record, options) };
 }
+
+/** How to reach the bundled PostgreSQL of a server that runs in this data directory; undefined when none does. */
+export async function readRunningPostgres(dataDirectory: string): Promise<EmbeddedPostgres["connection"] | undefined> {
+  const places = postgresPlaces(dataDirectory);
+  const password = (await readTextIfExists(passwordFile(dataDirectory)))?.trim();
+  const postmaster = (await findRunning(places)) && (await readPostmaster(places));
+  if (password === undefined || !postmaster?.isReady) return undefined;
+  return { ...postmaster.address, database, user: databaseOwner, password };
+}
+
+const passwordFile = (dataDirectory: string) => join(dataDirectory, "postgres-password");
 
 interface RunningServer {
   readonly record: ProcessRecord;

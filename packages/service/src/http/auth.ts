@@ -1,17 +1,23 @@
 import { BatchError } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
+import { type Caller, type Grant, roleOn } from "../domain/caller.ts";
 import { isSignedWith, type SignedRequest } from "./shared-key.ts";
 
 export interface AuthenticateOptions {
   readonly findAccount: (name: string) => Promise<Account | undefined>;
-  /** Checks a bearer token; without it no token is accepted. */
-  readonly findAccountOfToken?: (token: string, accountName: string | undefined) => Promise<Account | undefined>;
+  /**
+   * What a bearer token permits.
+   * @throws BatchError when the token is not valid
+   */
+  readonly grantsOfToken: (token: string, now: Date) => Promise<readonly Grant[]>;
+  /** The account that is meant when a token comes without the name of one. */
+  readonly defaultAccountName: string;
 }
 
 const maxSkewMilliseconds = 15 * 60 * 1000;
 
 /**
- * Finds the account that a request is made with.
+ * Finds out who makes a request, and on which account.
  * @param named the account that the URL names, by its host or prefix, if it names one
  * @throws BatchError MissingRequiredHeader, InvalidAuthenticationInfo, AuthenticationFailed
  */
@@ -20,16 +26,16 @@ export async function authenticate(
   named: string | undefined,
   now: Date,
   options: AuthenticateOptions,
-): Promise<Account> {
+): Promise<Caller> {
   const authorization = request.headers.authorization;
   if (typeof authorization !== "string" || authorization === "")
     throw new BatchError("MissingRequiredHeader", { HeaderName: "Authorization" });
   const [scheme = "", credential = ""] = authorization.split(/ +(.*)/s);
   switch (scheme.toLowerCase()) {
     case "sharedkey":
-      return bySharedKey(request, credential, { named, now, findAccount: options.findAccount });
+      return { account: await bySharedKey(request, credential, { named, now, ...options }), role: "owner" };
     case "bearer":
-      return byToken(credential, named, options);
+      return byToken(credential, { named, now, ...options });
     default:
       throw new BatchError("InvalidAuthenticationInfo", {
         HeaderName: "Authorization",
@@ -38,14 +44,15 @@ export async function authenticate(
   }
 }
 
-async function byToken(
-  token: string,
-  named: string | undefined,
-  { findAccountOfToken }: AuthenticateOptions,
-): Promise<Account> {
-  const account = await findAccountOfToken?.(token, named);
-  if (!account) throw failed("The token is not valid here");
-  return account;
+type BearerOptions = AuthenticateOptions & { readonly named: string | undefined; readonly now: Date };
+
+async function byToken(token: string, options: BearerOptions): Promise<Caller> {
+  const grants = await options.grantsOfToken(token, options.now);
+  const name = options.named ?? options.defaultAccountName;
+  const role = roleOn(name, grants);
+  const account = role && (await options.findAccount(name));
+  if (!account || !role) throw failed("The token gives no role on this account");
+  return { account, role };
 }
 
 interface SharedKeyOptions {

@@ -11,6 +11,7 @@ import {
   writeDocument,
 } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
+import { permits } from "../domain/caller.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import { NotModified, parseConditions } from "./conditions.ts";
 import { errorBody, errorSet } from "./errors.ts";
@@ -29,9 +30,13 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
   readonly requestId: string;
+  readonly remoteAddress: string;
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal;
 }
+
+/** Answers what is not of the data plane; undefined when the request is none of its own. */
+export type Extension = (request: HttpRequest) => Promise<HttpAnswer | undefined>;
 
 export interface HttpAnswer {
   readonly status: number;
@@ -46,6 +51,8 @@ type AnyHandler = (call: never) => Promise<Reply<unknown>>;
 export interface ServeOptions extends AuthenticateOptions {
   readonly operations: Readonly<Record<string, Operation>>;
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
+  /** Asked in order before the data plane is. */
+  readonly extensions: readonly Extension[];
   /** Whether an error means that the database cannot be reached now. */
   readonly isDatabaseAway: (cause: unknown) => boolean;
   readonly clock: Clock;
@@ -65,6 +72,10 @@ export function createServe(options: ServeOptions): Serve {
   return async (request) => {
     const place = placeOf(request);
     try {
+      for (const extension of options.extensions) {
+        const answered = await extension(request);
+        if (answered) return answered;
+      }
       return await answerCall(request, place, route, options);
     } catch (cause) {
       return answerError(cause, request, place, options);
@@ -101,7 +112,9 @@ async function answerCall(
   const version = versionOf(place.search);
   const found = route(request.method, place.path, version);
   const now = options.clock.now();
-  const account = await authenticate(request, place.accountName, now, options);
+  const { account, role } = await authenticate(request, place.accountName, now, options);
+  if (!permits(role, found.name, found.operation.method))
+    throw new BatchError("InsufficientAccountPermissions", { Reason: `The credential's role is ${role}` });
   const handler = options.handlers[found.name];
   if (!handler) throw new BatchError("NotImplemented", { Reason: `${found.name} is not supported by this server yet` });
   const query = readQuery(place.search, found.operation, version);

@@ -8,7 +8,7 @@ import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { AgentEndpoint } from "./agent-endpoint.ts";
 import { allowedOrigin, corsHeaders } from "./cors.ts";
 import { errorBody } from "./errors.ts";
-import { createServe, type HttpAnswer, type Serve, type ServeOptions } from "./serve.ts";
+import { createServe, type HttpAnswer, type HttpRequest, type Serve, type ServeOptions } from "./serve.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -112,16 +112,17 @@ async function answer(request: FastifyRequest, reply: FastifyReply, serve: Serve
   if (request.method === "OPTIONS" && origin !== undefined) return reply.code(204).headers(corsHeaders(origin)).send();
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
-  const answered = await serve({
+  const asked: HttpRequest = {
     method: request.method,
     origin: originOf(request.raw),
     target: request.raw.url ?? "/",
     headers: request.headers,
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     requestId: randomUUID(),
+    remoteAddress: request.raw.socket.remoteAddress ?? "",
     signal: gone.signal,
-  });
-  return send(reply, answered, origin === undefined ? {} : corsHeaders(origin));
+  };
+  return send(reply, await serve(asked), origin === undefined ? {} : corsHeaders(origin));
 }
 
 function send(

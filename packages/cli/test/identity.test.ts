@@ -1,0 +1,60 @@
+import { execFile } from "node:child_process";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { get } from "node:https";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { ClientSecretCredential } from "@azure/identity";
+import { type ServerProcess, startServerProcess } from "@kyanite/testkit";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+const program = fileURLToPath(new URL("../bin/kyanite.mjs", import.meta.url));
+const run = promisify(execFile);
+let directory: string;
+let server: ServerProcess;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kyanite-identity-"));
+  await chmod(directory, 0o711);
+  server = await startServerProcess(["--data-dir", join(directory, "data"), "--http-port", "0", "--https-port", "0"]);
+});
+afterAll(async () => {
+  await server?.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+const identity = (...args: string[]) =>
+  run(process.execPath, [program, "identity", ...args, "--data-dir", join(directory, "data")]);
+
+test("a service principal signs in over HTTPS with Azure's own library, and its token opens the account", async () => {
+  const { stdout } = await identity("add", "ci", "--role", "reader");
+  const printed = (name: string) => new RegExp(`^${name}=(.+)$`, "m").exec(stdout)?.[1] ?? "";
+  const ca = await readFile(server.endpoints.caCertificate, "utf8");
+  const credential = new ClientSecretCredential(
+    printed("AZURE_TENANT_ID"),
+    printed("AZURE_CLIENT_ID"),
+    printed("AZURE_CLIENT_SECRET"),
+    { authorityHost: server.endpoints.batchHttpsUrl, disableInstanceDiscovery: true, tlsOptions: { ca } },
+  );
+  const { token } = await credential.getToken("https://batch.core.windows.net//.default");
+  const url = `${server.endpoints.batchHttpsUrl}/pools?api-version=2024-07-01.20.0`;
+  const status = await new Promise((resolve, reject) => {
+    get(url, { ca, headers: { authorization: `Bearer ${token}` } }, ({ statusCode }) => resolve(statusCode)).on(
+      "error",
+      reject,
+    );
+  });
+  expect(status).toBe(200);
+});
+
+test("service principals are listed without their secrets, and removed", async () => {
+  const { stdout } = await identity("add", "other", "--account", "local");
+  const secret = /AZURE_CLIENT_SECRET=(\S+)/.exec(stdout)?.[1] ?? "";
+  const listed = (await identity("list")).stdout;
+  expect(listed).toMatch(/^other\towner\tlocal\t[0-9a-f-]{36}$/m);
+  expect(listed).not.toContain(secret);
+  await identity("remove", "other");
+  expect((await identity("list")).stdout).not.toContain("other");
+  await expect(identity("remove", "other")).rejects.toThrow(/there is no service principal other/);
+});

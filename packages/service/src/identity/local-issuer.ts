@@ -1,0 +1,128 @@
+import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
+import { createLocalJWKSet, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
+import type { Grant } from "../domain/caller.ts";
+import type { Database, Sql } from "../store/database.ts";
+import {
+  insertServicePrincipal,
+  keepIssuerKey,
+  readServicePrincipal,
+  type ServicePrincipal,
+} from "../store/identities.ts";
+import { isOurs } from "./audiences.ts";
+import type { TrustedIssuer } from "./tokens.ts";
+
+const algorithm = "RS256";
+const tokenSeconds = 3_600;
+/** The tenant under which an authority is taken for one of one's own premises, which Azure's clients do not look up. */
+export const localTenant = "adfs";
+
+/** An issuer of tokens for development: service principals sign in with an id and a secret. */
+export interface LocalIssuer extends TrustedIssuer {
+  /** Public keys, as a JSON Web Key Set. */
+  readonly jwks: { readonly keys: readonly JWK[] };
+  /** @throws TokenRefused */
+  issue(request: TokenRequest, now: Date): Promise<IssuedToken>;
+}
+
+export interface TokenRequest {
+  /** Where the client reached us, with scheme and host; part of the issuer's name. */
+  readonly origin: string;
+  readonly grantType: string;
+  readonly clientId: string;
+  readonly secret: string;
+  /** A resource, or a resource with `/.default` behind it. */
+  readonly resource: string;
+}
+
+export interface IssuedToken {
+  readonly accessToken: string;
+  readonly expiresInSeconds: number;
+}
+
+/** An error of RFC 6749, section 5.2. */
+export class TokenRefused extends Error {
+  readonly code: "invalid_client" | "invalid_request" | "invalid_scope" | "unsupported_grant_type";
+
+  constructor(code: TokenRefused["code"], message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export async function openLocalIssuer(database: Database, now: Date): Promise<LocalIssuer> {
+  const { kid, privateKey } = await keepIssuerKey(database, await newKey(), now);
+  const signingKey = await importJWK(privateKey, algorithm);
+  const { kty, n, e } = privateKey;
+  const jwks = { keys: [{ kty: String(kty), n: String(n), e: String(e), kid, alg: algorithm, use: "sig" }] };
+  return {
+    jwks,
+    issues: (issuer) => /^https?:\/\/[^/]+\/adfs$/.test(issuer),
+    keys: createLocalJWKSet(jwks),
+    // Asked anew each time, so that a principal that was removed is out at once.
+    grantsOf: async ({ sub }) => grantsOf(await readServicePrincipal(database, sub ?? "")),
+    issue: async (request, now) => {
+      const principal = await signIn(database, request);
+      const accessToken = await new SignJWT({ appid: principal.clientId, tid: localTenant })
+        .setProtectedHeader({ alg: algorithm, kid, typ: "JWT" })
+        .setIssuer(`${request.origin}/${localTenant}`)
+        .setSubject(principal.clientId)
+        .setAudience(audienceOf(request.resource))
+        .setIssuedAt(now)
+        .setNotBefore(now)
+        .setExpirationTime(new Date(now.getTime() + tokenSeconds * 1000))
+        .setJti(randomUUID())
+        .sign(signingKey);
+      return { accessToken, expiresInSeconds: tokenSeconds };
+    },
+  };
+}
+
+async function newKey() {
+  const { privateKey } = await generateKeyPair(algorithm, { extractable: true });
+  return { kid: randomBytes(12).toString("base64url"), privateKey: { ...(await exportJWK(privateKey)) } };
+}
+
+function grantsOf(principal: ServicePrincipal | undefined): Grant[] {
+  if (!principal) return [];
+  const { role, accountName } = principal;
+  return [{ role, ...(accountName === null ? {} : { accountName }) }];
+}
+
+async function signIn(sql: Sql, { grantType, clientId, secret }: TokenRequest): Promise<ServicePrincipal> {
+  if (grantType !== "client_credentials")
+    throw new TokenRefused("unsupported_grant_type", "Only client_credentials is supported here");
+  const principal = await readServicePrincipal(sql, clientId);
+  if (!principal || !timingSafeEqual(hashOf(secret), principal.secretHash))
+    throw new TokenRefused("invalid_client", "There is no service principal with this id and secret");
+  return principal;
+}
+
+/** Of `https://batch.core.windows.net//.default` the resource is `https://batch.core.windows.net/`. */
+function audienceOf(resource: string): string {
+  const audience = resource.replace(/\/\.default$/, "");
+  if (!isOurs(audience))
+    throw new TokenRefused("invalid_scope", `There is no resource ${JSON.stringify(resource)} here`);
+  return audience;
+}
+
+const hashOf = (secret: string) => createHash("sha256").update(secret).digest();
+
+/**
+ * Makes a service principal and the secret that only its user will know.
+ * @returns undefined when there is one of that name
+ */
+export async function addServicePrincipal(
+  sql: Sql,
+  principal: Pick<ServicePrincipal, "name" | "role" | "accountName">,
+  now: Date,
+): Promise<{ clientId: string; secret: string } | undefined> {
+  const secret = randomBytes(32).toString("base64url");
+  const clientId = randomUUID();
+  const isNew = await insertServicePrincipal(sql, {
+    ...principal,
+    clientId,
+    creationTime: now,
+    secretHash: hashOf(secret),
+  });
+  return isNew ? { clientId, secret } : undefined;
+}

@@ -1,0 +1,27 @@
+import type { Config } from "../config.ts";
+import { readRunningPostgres } from "../host/embedded-postgres.ts";
+import { type Database, openDatabase } from "../store/database.ts";
+
+export type { Role } from "../domain/caller.ts";
+export { isRole, roles } from "../domain/caller.ts";
+export { deleteServicePrincipal, listServicePrincipals, type ServicePrincipal } from "../store/identities.ts";
+export { addServicePrincipal, localTenant } from "./local-issuer.ts";
+
+/**
+ * Runs `work` on the database of the server that this configuration describes.
+ * @throws when the bundled database is meant and does not run
+ */
+export async function withServersDatabase<T>(
+  { databaseUrl, dataDir }: Pick<Config, "databaseUrl" | "dataDir">,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const address = databaseUrl === undefined ? await readRunningPostgres(dataDir) : { url: databaseUrl };
+  if (!address)
+    throw new Error(`no server is running in ${dataDir}: start one with "kyanite start", or name another --data-dir`);
+  const database = openDatabase({ ...address, maxConnections: 1 });
+  try {
+    return await work(database);
+  } finally {
+    await database.end({ timeout: 5 });
+  }
+}
