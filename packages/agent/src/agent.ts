@@ -16,6 +16,7 @@ import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
 import { openRetention } from "./retention.ts";
 import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
+import { serviceAddress } from "./service-address.ts";
 import { createSharedDownloads } from "./shared-downloads.ts";
 import { openPackageStore } from "./steps/application-packages.ts";
 import { userResolver } from "./user.ts";
@@ -36,7 +37,8 @@ export interface Agent {
 
 /** Starts the agent of one compute node: takes orders from the service until it is stopped. */
 export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans): Promise<Agent> {
-  const { root, serviceUrl } = config;
+  const { root } = config;
+  const address = serviceAddress(config);
   const ownDirectory = dirname(root);
   const headers = { authorization: `Bearer ${config.token}`, "x-kyanite-node": config.nodeId };
   const stopping = new AbortController();
@@ -98,7 +100,11 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         return removeBelow(root, action.directory);
       case "answerFiles": {
         const reply = await answerFiles(root, action.request);
-        return postFilesReply(action.requestId, reply, { serviceUrl, headers, signal: stopping.signal });
+        return postFilesReply(action.requestId, reply, {
+          serviceUrl: address.known(),
+          headers,
+          signal: stopping.signal,
+        });
       }
       case "restart":
         await whenEnded(action.after);
@@ -178,7 +184,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
 
   const beat = await createHeartbeat({ ...config, clock, send: (report) => link.send(report) });
   const link = openLink({
-    serviceUrl,
+    serviceUrl: () => address.find(),
     headers,
     clock,
     log,

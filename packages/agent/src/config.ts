@@ -6,6 +6,8 @@ import { choice, integer, type LogLevel, readSettings, type Setting, type Settin
 export interface AgentConfig {
   /** Such as `http://127.0.0.1:10080`. */
   readonly serviceUrl: string;
+  /** Holds the service's present address, which may have changed since; looked at before each connection. */
+  readonly serviceUrlFile: string | undefined;
   readonly nodeId: string;
   readonly token: string;
   /** `AZ_BATCH_NODE_ROOT_DIR`: absolute. What the agent keeps for itself lies beside it. */
@@ -32,6 +34,10 @@ const settings = {
     pattern: /^https?:\/\/[^\s?#]+$/,
     rule: "an http or https address",
   }),
+  SERVICE_URL_FILE: text(undefined, "file with the present address of the service", {
+    pattern: noControl,
+    rule: "a path",
+  }),
   NODE_ID: text(undefined, "id of this node", { pattern: noControl, rule: "a text without control characters" }),
   TOKEN_FILE: text(undefined, "file with the node's token, mode 0600", { pattern: noControl, rule: "a path" }),
   ROOT: text(undefined, "root directory of the node", { pattern: noControl, rule: "a path" }),
@@ -55,6 +61,7 @@ export async function readConfig(environment: NodeJS.ProcessEnv = process.env): 
   };
   const config = {
     serviceUrl: required("SERVICE_URL").replace(/\/+$/, ""),
+    serviceUrlFile: given.SERVICE_URL_FILE,
     nodeId: required("NODE_ID"),
     token: await readToken(required("TOKEN_FILE"), problems),
     root: resolve(required("ROOT")),

@@ -4,7 +4,8 @@ import { WebSocket } from "ws";
 import { parseOrder } from "./orders.ts";
 
 export interface LinkOptions {
-  readonly serviceUrl: string;
+  /** Asked before each connection. */
+  serviceUrl(): Promise<string>;
   readonly headers: Readonly<Record<string, string>>;
   readonly clock: Clock;
   readonly log: Log;
@@ -55,7 +56,9 @@ const goneStatuses = [401, 403, 410];
 
 /** One connection, from opening to end. */
 async function connectOnce(options: LinkOptions, onOpen: (socket: WebSocket) => void): Promise<"removed" | "lost"> {
-  const { serviceUrl, headers, log, signal } = options;
+  const { headers, log, signal } = options;
+  const serviceUrl = await options.serviceUrl();
+  if (signal.aborted) return "lost";
   const socket = new WebSocket(`${serviceUrl.replace(/^http/, "ws")}/agent/link`, {
     headers,
     perMessageDeflate: false,

@@ -163,6 +163,7 @@ export async function startNode({ isOpen = false, ...given }: Partial<AgentConfi
   const service = await startFakeService();
   const config: AgentConfig = {
     serviceUrl: service.url,
+    serviceUrlFile: undefined,
     nodeId: "tvm-1",
     token: "secret-token",
     root: join(directory, "tasks"),

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
-import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processRecord, systemClock, waitUntil } from "@kyanite/runtime";
 import { expect, test } from "vitest";
 import { startAgentProcess } from "./agent-process.ts";
-import { aRun, shell, startNode } from "./fake-service.ts";
+import { aRun, shell, startFakeService, startNode } from "./fake-service.ts";
 
 const happens = (condition: () => boolean | Promise<boolean>) =>
   waitUntil(condition, { clock: systemClock, timeoutMilliseconds: 15_000 });
@@ -180,3 +181,15 @@ async function pidIn(file: string): Promise<number> {
   });
   return pid;
 }
+
+test("an agent finds a service that has moved", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "kyanite-address-"));
+  const serviceUrlFile = join(directory, "url");
+  await using other = await startFakeService();
+  await using node = await startNode({ serviceUrlFile });
+  await writeFile(serviceUrlFile, `${other.url}\n`);
+  await node.service[Symbol.asyncDispose]();
+  expect(await other.hello()).toMatchObject({ nodeId: "tvm-1" });
+  expect(await other.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  await rm(directory, { recursive: true });
+});

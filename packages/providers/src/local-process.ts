@@ -53,6 +53,8 @@ const stopsAtOnce = 64;
 export async function localProcess(options: LocalProcessOptions): Promise<Provider> {
   await mkdir(options.directory, { recursive: true });
   await chmod(options.directory, 0o711);
+  // Agents that an earlier service has started find this one by it.
+  await writeFileAtomically(serviceUrlFile(options), options.serviceUrl);
   const trash = await newTrash(options.directory, options.log);
   const stopped = { now: false };
   const starting = limitTo(options.startsAtOnce);
@@ -83,6 +85,9 @@ export async function localProcess(options: LocalProcessOptions): Promise<Provid
 async function refuse({ nodeId }: NodeRequest, reason: string): Promise<CreateOutcome> {
   return { kind: "failed", nodeId, reason };
 }
+
+/** Cannot be the name of a node. */
+const serviceUrlFile = ({ directory }: LocalProcessOptions) => join(directory, ".service-url");
 
 const nodeIdPattern = /^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$/;
 
@@ -127,6 +132,7 @@ async function startAgent(
     env: {
       ...options.environment,
       KYANITE_AGENT_SERVICE_URL: options.serviceUrl,
+      KYANITE_AGENT_SERVICE_URL_FILE: serviceUrlFile(options),
       KYANITE_AGENT_NODE_ID: nodeId,
       KYANITE_AGENT_TOKEN_FILE: places.tokenFile,
       KYANITE_AGENT_ROOT: places.root,

@@ -123,6 +123,6 @@ describe("local-process", () => {
     await mkdir(join(directory, "a/root/locked"), { recursive: true, mode: 0o500 });
     await provider.remove(["a"]);
     await provider.stop();
-    expect(await readdir(directory)).toEqual([]);
+    expect(await readdir(directory)).toEqual([".service-url"]);
   });
 });

@@ -2,7 +2,9 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
 import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 let service: RunningService;
 let client: BatchServiceClient;
@@ -14,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => service[Symbol.asyncDispose]());
 
 const sh = (script: string) => `/bin/sh -c '${script}'`;
-const settled = 60;
+const patience = 60;
 
 /** A pool of its own with idle nodes, and a job on it. */
 async function poolWithNodes(id: string, more: object = {}): Promise<readonly string[]> {
@@ -23,7 +25,7 @@ async function poolWithNodes(id: string, more: object = {}): Promise<readonly st
   const nodes = await until(
     () => client.computeNode.list(id),
     (all) => all.length > 0 && all.every(({ state }) => state === "idle"),
-    settled,
+    patience,
   );
   return nodes.map((node) => node.id ?? "");
 }
@@ -32,14 +34,14 @@ const nodeIs = (poolId: string, nodeId: string, state: string) =>
   until(
     () => client.computeNode.get(poolId, nodeId),
     (node) => node.state === state,
-    settled,
+    patience,
   );
 
 const taskIs = (jobId: string, taskId: string, state: string) =>
   until(
     () => client.task.get(jobId, taskId),
     (task) => task.state === state,
-    settled,
+    patience,
   );
 
 const codeOf = (call: Promise<unknown>) =>
@@ -119,7 +121,7 @@ test("with retaineddata a node waits until the files of its tasks need no longer
   const after = await until(
     () => client.computeNode.get("reboot-retained", node),
     ({ lastBootTime }) => lastBootTime?.getTime() !== before.lastBootTime?.getTime(),
-    settled,
+    patience,
   );
   const keptUntil = (executionInfo?.endTime?.getTime() ?? Number.NaN) + 3000;
   expect(after.lastBootTime?.getTime()).toBeGreaterThanOrEqual(keptUntil);
@@ -142,7 +144,7 @@ describe("reimage", () => {
     const after = await until(
       () => client.computeNode.get("reimage", node),
       ({ state, lastBootTime }) => state === "idle" && lastBootTime?.getTime() !== before.lastBootTime?.getTime(),
-      settled,
+      patience,
     );
     expect(after.allocationTime).toEqual(before.allocationTime);
     expect(await readdir(join(service.nodesDirectory, node, "root/shared"))).toEqual(["up"]);
@@ -163,7 +165,7 @@ describe("deallocate and start", () => {
     const released = await until(
       () => send(client, "GET", `/pools/release/nodes/${node}`),
       ({ body }) => JSON.stringify(body).includes('"deallocated"'),
-      settled,
+      patience,
     );
     expect(released.body).toMatchObject({ schedulingState: "disabled" });
     expect((await client.task.get("release", "t")).executionInfo).toMatchObject({ failureInfo: { code: "TaskEnded" } });
@@ -196,7 +198,7 @@ describe("scheduling", () => {
     const booted = await until(
       () => client.computeNode.get("closed", node),
       ({ state }) => state === "offline",
-      settled,
+      patience,
     );
     expect(booted.schedulingState).toBe("disabled");
     await client.computeNode.enableScheduling("closed", node);
@@ -235,7 +237,7 @@ test("an action on a node that is not there is refused, and so is one on a node 
   const [node] = await until(
     () => client.computeNode.list("slow"),
     (all) => all[0]?.state === "waitingforstarttask",
-    settled,
+    patience,
   );
   const id = node?.id ?? "";
   expect(await codeOf(client.computeNode.reboot("slow", id))).toBe("NodeBeingStarted");

@@ -15,6 +15,8 @@ export interface RunningServiceOptions {
   readonly clock?: Clock;
   /** Real local nodes unless given. */
   readonly provider?: Provider;
+  /** More settings of local agents, such as `KYANITE_AGENT_KILL_GRACE_SECONDS`. */
+  readonly agentEnvironment?: Readonly<Record<string, string>>;
 }
 
 /** A service of a test's own, in this process, on a database of its own; gone when it is disposed. */
@@ -26,6 +28,8 @@ export interface RunningService extends AsyncDisposable, TemporaryDatabase {
   readonly storage: StorageAccount;
   /** Where the local nodes have their directories. */
   readonly nodesDirectory: string;
+  /** Stops the service but not its nodes, and starts another in its place, on another port. */
+  restart(whileAway?: () => Promise<void>): Promise<void>;
 }
 
 const account = { name: "test", key: Buffer.alloc(64, "kyanite").toString("base64") };
@@ -39,35 +43,47 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
   const clock = options.clock ?? systemClock;
   const log = createLog("error");
   const storage = parseConnectionString(inject("storageConnectionString"));
-  const service = await startService({
-    address: temporary.address,
-    listen: { host: "127.0.0.1", httpPort: 0 },
-    account,
-    settings: { ...defaultSettings(), ...options.settings },
-    identity: { issuers: [], roleClaim: "roles", defaultRole: undefined, ...options.identity },
-    containerUrl: (container) => signUrl(storage, { container, permissions: "rl", expiresOn: new Date("2100-01-01") }),
-    createProvider: async ({ httpUrl }) =>
-      options.provider ??
-      localProcess({
-        directory: nodesDirectory,
-        agentCommand: [process.execPath, agentProgram],
-        serviceUrl: httpUrl,
-        agentLogLevel: "info",
-        environment: { PATH: process.env.PATH },
-        startsAtOnce: 4,
-        clock: systemClock,
-        log,
-      }),
-    clock,
-    log,
-  });
+  const start = () =>
+    startService({
+      address: temporary.address,
+      listen: { host: "127.0.0.1", httpPort: 0 },
+      account,
+      settings: { ...defaultSettings(), ...options.settings },
+      identity: { issuers: [], roleClaim: "roles", defaultRole: undefined, ...options.identity },
+      containerUrl: (container) =>
+        signUrl(storage, { container, permissions: "rl", expiresOn: new Date("2100-01-01") }),
+      createProvider: async ({ httpUrl }) =>
+        options.provider ??
+        localProcess({
+          directory: nodesDirectory,
+          agentCommand: [process.execPath, agentProgram],
+          serviceUrl: httpUrl,
+          agentLogLevel: "info",
+          environment: { PATH: process.env.PATH, ...options.agentEnvironment },
+          startsAtOnce: 4,
+          clock: systemClock,
+          log,
+        }),
+      clock,
+      log,
+    });
+  let service = await start();
   return {
     ...temporary,
-    service,
-    url: service.listening.httpUrl,
+    get service() {
+      return service;
+    },
+    get url() {
+      return service.listening.httpUrl;
+    },
     account,
     storage,
     nodesDirectory,
+    async restart(whileAway = async () => {}) {
+      await service.stop();
+      await whileAway();
+      service = await start();
+    },
     async [Symbol.asyncDispose]() {
       await service.stop();
       await service.provider.stop();
