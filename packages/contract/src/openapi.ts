@@ -2,7 +2,7 @@ import type { TSchema } from "typebox";
 import { type ErrorCode, errorCodes } from "./errors.ts";
 import { describeSchema } from "./openapi-schema.ts";
 import { errorsOf, type Operation, queryIn } from "./operation.ts";
-import { operations } from "./operations.ts";
+import { allOperations } from "./operations.ts";
 import { BatchErrorBody } from "./task-models.ts";
 import { type ApiVersion, isKnownIn, isOlder } from "./versions.ts";
 
@@ -11,7 +11,7 @@ export function openApiDocument(serverUrl: string, version: ApiVersion): object 
   const models = new Map<string, object>();
   const describe = (schema: TSchema) => describeSchema(schema, version, models);
   const paths: Record<string, Record<string, object>> = {};
-  const entries: [string, Operation][] = Object.entries(operations);
+  const entries: [string, Operation][] = Object.entries(allOperations);
   for (const [name, operation] of entries.filter(([, operation]) => isKnownIn(version, operation)))
     paths[operation.path] = {
       ...paths[operation.path],

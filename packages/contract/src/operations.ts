@@ -4,6 +4,7 @@ import { certificateOperations } from "./certificates.ts";
 import { fileOperations } from "./files.ts";
 import { jobScheduleOperations } from "./job-schedules.ts";
 import { jobOperations } from "./jobs.ts";
+import { localOperations } from "./local-operations.ts";
 import { nodeOperations } from "./nodes.ts";
 import { poolOperations } from "./pools.ts";
 import { taskOperations } from "./tasks.ts";
@@ -20,5 +21,8 @@ export const operations = {
   ...fileOperations,
   ...certificateOperations,
 } as const;
+
+/** The data plane and what this server adds to it. */
+export const allOperations = { ...operations, ...localOperations } as const;
 
 export type OperationName = keyof typeof operations;

@@ -1,4 +1,4 @@
-import { operations, type RunOrder } from "@kyanite/contract";
+import { allOperations, type RunOrder } from "@kyanite/contract";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { Settings } from "./config.ts";
@@ -85,7 +85,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const localIssuer = await openLocalIssuer(database, clock.now());
   const issuers = [localIssuer, ...remoteIssuers(parts.identity)];
   const server = createHttpServer({
-    operations,
+    operations: allOperations,
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
     findAccount: (name) => readAccount(database, name),
     grantsOfToken: (token, now) => verifyToken(token, "data", { issuers, now }),

@@ -102,7 +102,7 @@ export const nodeTransitions = {
     awaitStartTask: "waitingforstarttask",
     startTaskFailed: "starttaskfailed",
   },
-  leavingpool: { leave: "leavingpool", stay: "idle" },
+  leavingpool: { leave: "leavingpool", stay: "idle", silent: "leavingpool" },
   preempted: { recreate: "creating", leave: "leavingpool" },
   upgradingos: { ...fromAnywhere, boot: "starting" },
   deallocating: { deallocated: "deallocated", leave: "leavingpool" },

@@ -29,10 +29,10 @@ export function resizeStep(pool: Pool, nodes: readonly Node[], room: Room, now: 
   const dedicated = kindOf(pool, nodes, true);
   const lowPriority = kindOf(pool, nodes, false);
   if (pool.resizeDeadline !== null && pool.resizeDeadline <= now) return timeOut([dedicated, lowPriority]);
-  const most = smallest([...room.dedicated, ...room.shared]);
+  const most = smallest([...room.shared, ...room.dedicated]);
   const dedicatedGrowth = Math.min(dedicated.missing, most.nodes);
   const left = room.shared.map((limit) => ({ ...limit, nodes: limit.nodes - dedicatedGrowth }));
-  const mostLowPriority = smallest([...room.lowPriority, ...left]);
+  const mostLowPriority = smallest([...left, ...room.lowPriority]);
   const grow = { dedicated: dedicatedGrowth, lowPriority: Math.min(lowPriority.missing, mostLowPriority.nodes) };
   const shrink = [dedicated, lowPriority].flatMap(({ staying, surplus }) => leavingFirst(staying).slice(0, surplus));
   if (grow.dedicated + grow.lowPriority + shrink.length > 0) return { ...nothing, grow, shrink };

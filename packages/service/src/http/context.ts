@@ -1,4 +1,4 @@
-import type { operations } from "@kyanite/contract";
+import type { allOperations } from "@kyanite/contract";
 import type { Database } from "../store/database.ts";
 import type { Handlers } from "./handler.ts";
 import type { NodeFiles } from "./node-files.ts";
@@ -16,4 +16,4 @@ export interface Quotas {
   readonly activeJobAndJobScheduleQuota: number;
 }
 
-export type OperationHandlers = Handlers<typeof operations>;
+export type OperationHandlers = Handlers<typeof allOperations>;

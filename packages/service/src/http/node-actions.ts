@@ -1,5 +1,6 @@
 import { BatchError, isOlder, reimageOfMachinesSince } from "@kyanite/contract";
 import { disableScheduling, enableScheduling, requestAction, startNode } from "../lifecycle/node-actions.ts";
+import { preemptNode } from "../lifecycle/preemption.ts";
 import { transaction } from "../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { readExistingNode } from "./nodes.ts";
@@ -34,6 +35,12 @@ export const nodeActionHandlers = ({ database }: HandlerContext) =>
     ComputeNode_Start: async ({ account, params, now }) => {
       const { node } = await readExistingNode(database, account, params);
       await transaction(database, (sql) => startNode(sql, node.pk, now));
+      return {};
+    },
+
+    ComputeNode_Preempt: async ({ account, params, now }) => {
+      const { node } = await readExistingNode(database, account, params);
+      await transaction(database, (sql) => preemptNode(sql, node.pk, now));
       return {};
     },
 

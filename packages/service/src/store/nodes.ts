@@ -242,10 +242,13 @@ export async function touchNodes(sql: Sql, pks: readonly number[], now: Date): P
   await sql`update node set last_seen = ${now} where pk = any(${[...pks]}::bigint[])`;
 }
 
-/** Nodes that ought to be connected and have not been heard of since an instant. */
+/** Nodes that ought to be connected, leaving ones with tasks among them, and have not been heard of since an instant. */
 export async function nodesSilentSince(sql: Sql, instant: Date): Promise<Node[]> {
   return sql<Node[]>`
-    select * from node where last_seen < ${instant} and state = any(${[...connectedStates]}) order by pk limit 1000`;
+    select * from node
+    where last_seen < ${instant}
+      and (state = any(${[...connectedStates]}) or state = 'leavingpool' and running_tasks > 0)
+    order by pk limit 1000`;
 }
 
 /** The nodes a provider should be running, and those it should not. */
@@ -284,6 +287,7 @@ export async function recreatePreempted(sql: Sql, pks: readonly number[], since:
   const recreated = await sql`
     update node set
       state = 'creating', state_transition_time = ${now}, start_failures = 0, start_failure = null, errors = null,
+      pending_action = null, restart_id = null, setup_id = null, retains_data = false, retained_until = null,
       last_boot_time = null, last_seen = null, start_run_id = null, start_task_info = null
     where pk = any(${[...pks]}::bigint[]) and state = any(${nodeStatesBefore("recreate")})
       and state_transition_time <= ${since}`;
