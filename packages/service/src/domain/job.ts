@@ -98,3 +98,13 @@ export function moveJob(job: Job, event: JobEvent, now: Date): Job | undefined {
     : { previousState: job.state, previousStateTransitionTime: job.stateTransitionTime };
   return { ...job, ...previous, state, stateTransitionTime: now };
 }
+
+/** What a job shows while it waits for its nodes to confirm that it has ended. */
+export function awaitingNodes(nodes: number): JobSchedulingError {
+  return {
+    category: "ServerError",
+    code: "JobTerminationAwaitingNodeProcessing",
+    message: "The job is waiting for compute nodes to end its tasks",
+    details: [{ name: "Number of nodes awaiting processing", value: String(nodes) }],
+  };
+}

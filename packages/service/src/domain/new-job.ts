@@ -1,6 +1,7 @@
 import { invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
 import type { Account } from "./account.ts";
 import { type Job, type JobSpec, nextCompletionCheck } from "./job.ts";
+import { checkJobTasks, withJobTaskDefaults } from "./job-tasks.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
 
@@ -10,8 +11,7 @@ import { checkSupported } from "./unsupported.ts";
  */
 export function newJob(body: JobAddParameter, account: Account, now: Date): Omit<Job, "pk" | "etag"> {
   const poolId = poolOf(body.poolInfo);
-  if (body.jobReleaseTask && !body.jobPreparationTask)
-    throw invalidProperty("jobReleaseTask", undefined, "A job release task needs a job preparation task");
+  checkJobTasks(body);
   checkSupported("job", body);
   const spec = withDefaults(body);
   return {
@@ -57,13 +57,14 @@ export function wallClockEnd(spec: JobSpec, creationTime: Date): Date | null {
 }
 
 function withDefaults(body: JobAddParameter): JobSpec {
+  const constraints = jobConstraints(body.constraints);
   return {
-    ...body,
+    ...withJobTaskDefaults(body, constraints),
     priority: body.priority ?? 0,
     maxParallelTasks: body.maxParallelTasks ?? -1,
     allowTaskPreemption: body.allowTaskPreemption ?? false,
     usesTaskDependencies: body.usesTaskDependencies ?? false,
-    constraints: jobConstraints(body.constraints),
+    constraints,
     onAllTasksComplete: body.onAllTasksComplete ?? "noaction",
     onTaskFailure: body.onTaskFailure ?? "noaction",
   };

@@ -1,13 +1,9 @@
-import {
-  BatchError,
-  invalidProperty,
-  parseDuration,
-  type TaskAddParameter,
-  unlimitedDuration,
-} from "@kyanite/contract";
+import { BatchError, invalidProperty, type TaskAddParameter } from "@kyanite/contract";
 import type { Job } from "./job.ts";
+import { checkIdIsFree, defaultUserIdentity } from "./job-tasks.ts";
 import { checkOutputFiles, checkResourceFiles } from "./resource-files.ts";
 import type { TaskSpec } from "./task.ts";
+import { taskConstraints } from "./task-constraints.ts";
 import { checkSupported } from "./unsupported.ts";
 
 /** A task about to be inserted: its body with defaults, and what follows from it. */
@@ -33,7 +29,7 @@ const maxDependencyRangeIds = 1_000_000;
  */
 export function newTask(body: TaskAddParameter, job: Job): NewTask {
   const spec = withDefaults(body, job);
-  checkIdIsFree(spec.id, job);
+  checkIdIsFree(spec.id, job.spec);
   checkCommandLine(spec);
   checkResourceFiles(spec.resourceFiles, "resourceFiles");
   checkOutputFiles(spec.outputFiles, "outputFiles");
@@ -55,29 +51,12 @@ function withDefaults(body: TaskAddParameter, job: Job): TaskSpec {
   return {
     ...body,
     requiredSlots: body.requiredSlots ?? 1,
-    userIdentity: body.userIdentity ?? { autoUser: { scope: "pool", elevationLevel: "nonadmin" } },
+    userIdentity: body.userIdentity ?? defaultUserIdentity,
     constraints: taskConstraints({
       maxTaskRetryCount: job.spec.constraints?.maxTaskRetryCount ?? 0,
       ...body.constraints,
     }),
   };
-}
-
-/** A task's constraints as clients see them: no wall clock, seven days of retention and no retries unless given. */
-export function taskConstraints(constraints: TaskSpec["constraints"]): NonNullable<TaskSpec["constraints"]> {
-  return {
-    maxWallClockTime: constraints?.maxWallClockTime ?? unlimitedDuration,
-    retentionTime: constraints?.retentionTime ?? "P7D",
-    maxTaskRetryCount: constraints?.maxTaskRetryCount ?? 0,
-  };
-}
-
-function checkIdIsFree(id: string, job: Job): void {
-  const isSame = (other: string) => other.toLowerCase() === id.toLowerCase();
-  if (job.spec.jobPreparationTask && isSame(job.spec.jobPreparationTask.id ?? "jobpreparation"))
-    throw new BatchError("TaskIdSameAsJobPreparationTask");
-  if (job.spec.jobReleaseTask && isSame(job.spec.jobReleaseTask.id ?? "jobrelease"))
-    throw new BatchError("TaskIdSameAsJobReleaseTask");
 }
 
 function checkCommandLine({ commandLine, containerSettings }: TaskSpec): void {
@@ -140,10 +119,4 @@ function mergeRanges(ranges: readonly { start: number; end: number }[]): { start
 function asInteger(id: string): number | null {
   if (!/^-?\d{1,15}$/.test(id)) return null;
   return Number(id);
-}
-
-/** The wall clock of one run in seconds, or undefined when there is no limit. */
-export function limitSeconds(duration: string | undefined): number | undefined {
-  if (duration === undefined || duration === unlimitedDuration) return undefined;
-  return parseDuration(duration);
 }

@@ -1,4 +1,4 @@
-import { limitSeconds } from "./new-task.ts";
+import { limitSeconds } from "./task-constraints.ts";
 import { after } from "./time.ts";
 
 /** The last end of a task on a node among those with this retention time, a duration. */

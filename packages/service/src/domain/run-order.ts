@@ -1,4 +1,5 @@
 import type {
+  JobReleaseTask,
   OrderedDownload,
   OrderedUpload,
   OutputFile,
@@ -7,9 +8,10 @@ import type {
   RunUser,
   UserIdentity,
 } from "@kyanite/contract";
-import { jobDirectory, startTaskDirectory, taskDirectory } from "./directories.ts";
-import { limitSeconds } from "./new-task.ts";
-import type { Run, StartTaskRun, TaskRun } from "./run.ts";
+import { startTaskDirectory, taskDirectory } from "./directories.ts";
+import { defaultReleaseWallClock, preparationId, releaseId } from "./job-tasks.ts";
+import type { JobRun, Run, StartTaskRun, TaskRun } from "./run.ts";
+import { defaultRetention, limitSeconds } from "./task-constraints.ts";
 
 /** What a run's order needs to know of the service it runs on. */
 export interface OrderContext {
@@ -21,18 +23,39 @@ export interface OrderContext {
 
 /** The order for a run: everything the agent needs, with no question left to ask. */
 export function runOrder(run: Run, context: OrderContext): RunOrder {
-  return run.kind === "task" ? taskOrder(run, context) : startTaskOrder(run, context);
+  switch (run.kind) {
+    case "task":
+      return taskOrder(run, context);
+    case "startTask":
+      return startTaskOrder(run, context);
+    case "jobPreparation":
+      return preparationOrder(run, context);
+    case "jobRelease":
+      return releaseOrder(run, context);
+  }
 }
 
 /** The containers of the account's own storage that a run's files come from. */
 export function autoStorageContainers(run: Run): string[] {
-  const files = (run.kind === "task" ? run.taskSpec.resourceFiles : run.startTask.resourceFiles) ?? [];
+  const files = resourceFilesOf(run) ?? [];
   return [...new Set(files.flatMap(({ autoStorageContainerName }) => autoStorageContainerName ?? []))];
+}
+
+function resourceFilesOf(run: Run): readonly ResourceFile[] | undefined {
+  switch (run.kind) {
+    case "task":
+      return run.taskSpec.resourceFiles;
+    case "startTask":
+      return run.startTask.resourceFiles;
+    case "jobPreparation":
+      return run.jobSpec.jobPreparationTask?.resourceFiles;
+    case "jobRelease":
+      return run.jobSpec.jobReleaseTask?.resourceFiles;
+  }
 }
 
 function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
   const { taskSpec: task, jobSpec: job } = run;
-  const preparation = job.jobPreparationTask;
   const wallClock = limitSeconds(task.constraints?.maxWallClockTime);
   const retention = limitSeconds(task.constraints?.retentionTime);
   return {
@@ -50,9 +73,7 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
       AZ_BATCH_JOB_ID: run.jobId,
       AZ_BATCH_TASK_ID: run.taskId,
     },
-    ...(preparation
-      ? { preparationDirectory: `${jobDirectory(run.jobId)}/${preparation.id ?? "jobpreparation"}` }
-      : {}),
+    ...(job.jobPreparationTask ? { preparationDirectory: preparationDirectory(run) } : {}),
     user: userOf(task.userIdentity),
     packages: [],
     downloads: (task.resourceFiles ?? []).map((file) => download(file, context)),
@@ -60,6 +81,62 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
     ...(wallClock === undefined ? {} : { maxWallClockSeconds: wallClock }),
     ...(retention === undefined ? {} : { retentionSeconds: retention }),
   };
+}
+
+function preparationOrder(run: JobRun, context: OrderContext): RunOrder {
+  const task = run.jobSpec.jobPreparationTask;
+  const wallClock = limitSeconds(task?.constraints?.maxWallClockTime);
+  const retention = limitSeconds(task?.constraints?.retentionTime ?? defaultRetention);
+  return {
+    ...jobRunOrder(run, { commandLine: "", ...task, id: preparationId(run.jobSpec) }, context),
+    keepsDirectory: run.retryCount > 0,
+    ...(wallClock === undefined ? {} : { maxWallClockSeconds: wallClock }),
+    ...(retention === undefined ? {} : { retentionSeconds: retention }),
+  };
+}
+
+function releaseOrder(run: JobRun, context: OrderContext): RunOrder {
+  const task = run.jobSpec.jobReleaseTask;
+  const wallClock = limitSeconds(task?.maxWallClockTime ?? defaultReleaseWallClock);
+  const retention = limitSeconds(task?.retentionTime ?? defaultRetention);
+  return {
+    ...jobRunOrder(run, { commandLine: "", ...task, id: releaseId(run.jobSpec) }, context),
+    preparationDirectory: preparationDirectory(run),
+    ...(wallClock === undefined ? {} : { maxWallClockSeconds: wallClock }),
+    ...(retention === undefined ? {} : { retentionSeconds: retention }),
+  };
+}
+
+/** What the orders of preparation and release tasks have in common. */
+function jobRunOrder(
+  run: JobRun,
+  task: Pick<JobReleaseTask, "commandLine" | "environmentSettings" | "userIdentity" | "resourceFiles"> & { id: string },
+  context: OrderContext,
+): RunOrder {
+  return {
+    runId: run.runId,
+    kind: run.kind,
+    jobId: run.jobId,
+    taskId: task.id,
+    directory: taskDirectory(run.jobId, task.id),
+    keepsDirectory: false,
+    commandLine: task.commandLine,
+    environment: {
+      ...settings(run.jobSpec.commonEnvironmentSettings),
+      ...settings(task.environmentSettings),
+      ...placeVariables(run, context),
+      AZ_BATCH_JOB_ID: run.jobId,
+      AZ_BATCH_TASK_ID: task.id,
+    },
+    user: userOf(task.userIdentity),
+    packages: [],
+    downloads: (task.resourceFiles ?? []).map((file) => download(file, context)),
+    uploads: [],
+  };
+}
+
+function preparationDirectory({ jobId, jobSpec }: Pick<JobRun, "jobId" | "jobSpec">): string {
+  return taskDirectory(jobId, preparationId(jobSpec));
 }
 
 function startTaskOrder(run: StartTaskRun, context: OrderContext): RunOrder {

@@ -27,4 +27,12 @@ export interface StartTaskRun extends RunPlace {
   readonly startTask: StartTask;
 }
 
-export type Run = TaskRun | StartTaskRun;
+/** A run of a job's preparation or release task on a node. */
+export interface JobRun extends RunPlace {
+  readonly kind: "jobPreparation" | "jobRelease";
+  readonly jobId: string;
+  readonly jobSpec: JobSpec;
+  readonly retryCount: number;
+}
+
+export type Run = TaskRun | StartTaskRun | JobRun;

@@ -25,12 +25,17 @@ const run: readonly Unsupported[] = [
   { path: "userIdentity.username", reason: "Named user accounts are not supported yet; use autoUser" },
 ];
 
-const task: readonly Unsupported[] = [
+/** What neither an ordinary task nor a job manager does. */
+const withoutInstances: readonly Unsupported[] = [
   ...run,
-  { path: "multiInstanceSettings", reason: "Multi-instance tasks are not supported yet" },
   { path: "applicationPackageReferences", reason: packages },
   { path: "authenticationTokenSettings.access", reason: "Authentication tokens of tasks are not supported yet" },
   { path: "outputFiles[].destination.container.identityReference", reason: identities },
+];
+
+const task: readonly Unsupported[] = [
+  ...withoutInstances,
+  { path: "multiInstanceSettings", reason: "Multi-instance tasks are not supported yet" },
 ];
 
 const machine: readonly Unsupported[] = [
@@ -68,9 +73,9 @@ const pool: readonly Unsupported[] = [
 
 const job: readonly Unsupported[] = [
   { path: "allowTaskPreemption", reason: "Preemption of tasks is not supported yet" },
-  { path: "jobManagerTask", reason: "Job manager tasks are not supported yet" },
-  { path: "jobPreparationTask", reason: "Job preparation tasks are not supported yet" },
-  { path: "jobReleaseTask", reason: "Job release tasks are not supported yet" },
+  ...under("jobManagerTask", withoutInstances),
+  ...under("jobPreparationTask", run),
+  ...under("jobReleaseTask", run),
   { path: "networkConfiguration", reason: network },
   { path: "poolInfo.autoPoolSpecification", reason: "Auto pools are not supported yet" },
 ];

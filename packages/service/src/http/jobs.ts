@@ -1,32 +1,28 @@
-import { BatchError, type CloudJob } from "@kyanite/contract";
+import { BatchError, type CloudJob, type JobPreparationAndReleaseTaskExecutionInformation } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
+import { taskDirectory } from "../domain/directories.ts";
 import { checkJobAction, type Job } from "../domain/job.ts";
+import { preparationId, releaseId } from "../domain/job-tasks.ts";
 import { newJob } from "../domain/new-job.ts";
+import type { Preparation } from "../domain/preparation.ts";
 import { isoTime } from "../domain/time.ts";
 import { patchedJob, replacedJob } from "../domain/update-job.ts";
 import { beginDeleteJob, disableJob, enableJob, lockExistingJob, terminateJob, updateJob } from "../lifecycle/job.ts";
+import { addJob } from "../lifecycle/new-job.ts";
 import { type Sql, transaction } from "../store/database.ts";
-import { countOpenJobs, insertJob, listJobs, readJob } from "../store/jobs.ts";
+import { listJobs, readJob } from "../store/jobs.ts";
+import { listPreparations } from "../store/preparations.ts";
 import { readTaskCounts } from "../store/tasks.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { pageOf } from "./lists.ts";
+import { poolUrl } from "./pools.ts";
 
 export const jobHandlers = ({ database, quotas }: HandlerContext) =>
   ({
     Job_Add: async ({ account, body, baseUrl, now }) => {
       const job = newJob(body, account, now);
-      const inserted = await transaction(database, async (sql) => {
-        if ((await countOpenJobs(sql, account)) >= quotas.activeJobAndJobScheduleQuota)
-          throw new BatchError("ActiveJobAndScheduleQuotaReached", {
-            Reason: `The account may have ${quotas.activeJobAndJobScheduleQuota} active jobs and job schedules (setting activeJobAndJobScheduleQuota)`,
-          });
-        const added = await insertJob(sql, job);
-        if (!added) {
-          const existing = await readJob(sql, account, job.id);
-          throw new BatchError(existing?.state === "deleting" ? "JobBeingDeleted" : "JobExists");
-        }
-        return added;
-      });
+      const quota = quotas.activeJobAndJobScheduleQuota;
+      const inserted = await transaction(database, (sql) => addJob(sql, account, job, quota));
       return { entity: { ...inserted, lastModified: now }, location: jobUrl(baseUrl, job.id) };
     },
 
@@ -105,6 +101,20 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
       return { entity: { ...entity, lastModified: now } };
     },
 
+    Job_ListPreparationAndReleaseTaskStatus: async ({ account, params, list, baseUrl }) => {
+      const job = await readExistingJob(database, account, params.jobId);
+      if (!job.spec.jobPreparationTask) throw new BatchError("JobPreparationTaskNotSpecified");
+      const preparations = await listPreparations(database, job, { ...list, limit: list.limit + 1 });
+      return {
+        body: pageOf(
+          preparations,
+          list.limit,
+          ({ nodeId }) => nodeId,
+          (preparation) => preparationStatus(preparation, job, baseUrl),
+        ),
+      };
+    },
+
     Job_GetTaskCounts: async ({ account, params }) => {
       const job = await readExistingJob(database, account, params.jobId);
       const counts = await readTaskCounts(database, job);
@@ -128,6 +138,25 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
       };
     },
   }) satisfies OperationHandlers;
+
+function preparationStatus(
+  { poolId, nodeId, preparationInfo, releaseInfo }: Preparation,
+  job: Job,
+  baseUrl: string,
+): JobPreparationAndReleaseTaskExecutionInformation {
+  const nodeUrl = `${poolUrl(baseUrl, poolId)}/nodes/${nodeId}`;
+  const directories = (taskId: string) => {
+    const taskRootDirectory = taskDirectory(job.id, taskId);
+    return { taskRootDirectory, taskRootDirectoryUrl: `${nodeUrl}/files/${taskRootDirectory}` };
+  };
+  return {
+    poolId,
+    nodeId,
+    nodeUrl,
+    jobPreparationTaskExecutionInfo: { ...preparationInfo, ...directories(preparationId(job.spec)) },
+    ...(releaseInfo ? { jobReleaseTaskExecutionInfo: { ...releaseInfo, ...directories(releaseId(job.spec)) } } : {}),
+  };
+}
 
 export async function readExistingJob(sql: Sql, account: Account, id: string): Promise<Job> {
   const job = await readJob(sql, account, id);

@@ -80,19 +80,20 @@ export async function updateJob(sql: Sql, job: Job): Promise<{ etag: string }> {
   return saved;
 }
 
-/** What a task's exit asks of its job. */
+/** What the end of a task asks of its job, and the reason that the job shows when it is terminated. */
 export interface JobAction {
   readonly job: Job;
   readonly jobAction: "none" | "disable" | "terminate";
+  readonly reason: string;
 }
 
-/** Carries out what the exit conditions of completed tasks ask of their jobs. */
+/** Carries out what completed tasks ask of their jobs. */
 export async function performJobActions(sql: Sql, actions: readonly JobAction[], now: Date): Promise<void> {
-  for (const { job, jobAction } of actions) {
+  for (const { job, jobAction, reason } of actions) {
     if (jobAction === "none") continue;
     const locked = await lockJobByPk(sql, job.pk);
     if (!locked || !isOpen(locked)) continue;
-    if (jobAction === "terminate") await terminateJob(sql, locked, { by: "service", reason: "TaskFailed" }, now);
+    if (jobAction === "terminate") await terminateJob(sql, locked, { by: "service", reason }, now);
     else if (locked.state === "active") await disableJob(sql, locked, "requeue", "service", now);
   }
 }

@@ -2,12 +2,14 @@ import { randomUUID } from "node:crypto";
 import type { AgentReport, Failure } from "@kyanite/contract";
 import { afterBoot, afterReturn, isRestarted } from "../domain/boot.ts";
 import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node.ts";
+import type { NodeInterruption } from "../domain/preparation.ts";
 import { afterNodeLoss, type Task } from "../domain/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPoolByPk } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
+import { interruptPreparations } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 export type Hello = Extract<AgentReport, { type: "hello" }>;
@@ -35,6 +37,7 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
   const met = { ...node, lastSeen: now, ipAddress: hello.ipAddress, agentVersion: hello.agentVersion };
   if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, now));
   await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
+  await interruptPreparations(sql, [nodePk], interruptionOf(node, hello), now);
   const pool = await readPoolByPk(sql, node.poolPk);
   const booted = { ...met, runningTasks: 0, lastBootTime: bootTime };
   if (pool && isRestarted(node, hello.restartId))
@@ -42,6 +45,12 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
   else await saveNode(sql, booted);
   await notify(sql, "schedule");
   await notify(sql, "pools");
+}
+
+/** A machine that was made anew or erased has never seen a job; one that was merely restarted has kept its files. */
+function interruptionOf(node: Node, hello: Hello): NodeInterruption {
+  const isErased = node.state === "reimaging" && isRestarted(node, hello.restartId);
+  return isErased || node.state === "creating" ? "reimaged" : "rebooted";
 }
 
 /** Gives up nodes that have been silent since an instant: their tasks go back to the queue, and no retry is spent. */
@@ -56,6 +65,7 @@ async function loseNode(sql: Sql, nodePk: number, since: Date, now: Date): Promi
   if (!locked || locked.node.lastSeen === null || locked.node.lastSeen >= since) return;
   if (nextNodeState(locked.node.state, "silent") === undefined) return;
   await takeFromNodes(sql, locked.tasks, (task) => afterNodeLoss(task, now), now);
+  await interruptPreparations(sql, [nodePk], "lost", now);
   await saveNode(sql, moveNode(locked.node, "silent", now));
   // Should its link still be open, it has to connect again before it may be used again.
   await notifyOrders(sql, [nodePk]);

@@ -1,4 +1,5 @@
 import type { Job } from "../domain/job.ts";
+import { endsWithTask } from "../domain/job-manager.ts";
 import { loadsOf } from "../domain/load.ts";
 import type { ExitOutcome, Task } from "../domain/task.ts";
 import { usageOf } from "../domain/usage.ts";
@@ -8,7 +9,7 @@ import { changeLoad } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { releaseDependents, restartTasks, saveTasks } from "../store/tasks.ts";
 import { addJobUsage } from "../store/usage.ts";
-import { endJobsWhoseTasksAreComplete, performJobActions } from "./job.ts";
+import { endJobsWhoseTasksAreComplete, type JobAction, performJobActions } from "./job.ts";
 
 /** What has become of a task that was locked as `before`. */
 export interface TaskOutcome extends ExitOutcome {
@@ -72,6 +73,12 @@ async function followCompletions(sql: Sql, completed: readonly TaskOutcome[], no
       sql,
       satisfied.map(({ task }) => task),
     );
-  await performJobActions(sql, completed, now);
+  await performJobActions(sql, completed.map(jobActionOf), now);
   await endJobsWhoseTasksAreComplete(sql, [...new Set(completed.map(({ job }) => job.pk))], now);
+}
+
+/** The end of a job manager is its job's; otherwise the exit conditions say what becomes of the job. */
+function jobActionOf({ task, job, jobAction }: TaskOutcome): JobAction {
+  if (endsWithTask(job, task)) return { job, jobAction: "terminate", reason: "JMComplete" };
+  return { job, jobAction, reason: "TaskFailed" };
 }

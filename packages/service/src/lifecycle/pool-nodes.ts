@@ -9,6 +9,7 @@ import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
 import { lockAllocationUse } from "../store/allocation.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
+  deleteNodes,
   insertNodes,
   leavePool,
   readNodesOfPool,
@@ -19,6 +20,7 @@ import {
 import { notify } from "../store/notices.ts";
 import { deletePool, lockPoolByPk, readMovingPools, savePool } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
+import { interruptPreparations } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 /** Brings every pool whose nodes are not what they should be one step further. */
@@ -92,4 +94,13 @@ async function endTasksOfLeavingNodes(sql: Sql, nodePks: readonly number[], opti
 /** Works out until when leaving nodes must keep the files of their tasks, once the last of these has ended. */
 export async function settleRetention(sql: Sql, nodes: readonly Node[], now: Date): Promise<void> {
   for (const { pk } of nodes) await saveRetainedUntil(sql, pk, retainedUntil(await readRetentions(sql, pk), now));
+}
+
+/** Deletes nodes that are gone; jobs wait for them no longer. */
+export async function forgetNodes(database: Database, pks: readonly number[], now: Date): Promise<void> {
+  if (pks.length === 0) return;
+  await transaction(database, async (sql) => {
+    await interruptPreparations(sql, pks, "removed", now);
+    await deleteNodes(sql, pks, now);
+  });
 }

@@ -4,8 +4,10 @@ import { afterExit, type RunEnd, type Task } from "../domain/task.ts";
 import type { Sql } from "../store/database.ts";
 import { lockNodeOfStartRun, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
+import { readPreparationsOfRuns } from "../store/preparations.ts";
 import { lockTasksOfRuns } from "../store/tasks.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
+import { finishPreparationRun } from "./preparation.ts";
 
 /** The end of a run as its agent reports it. */
 export interface FinishedRun extends RunEnd {
@@ -24,7 +26,25 @@ export async function finishRuns(sql: Sql, runs: readonly FinishedRun[], now: Da
   const ends = new Map(runs.map((run) => [run.runId, run]));
   const known = new Set(tasks.map(({ runId }) => runId));
   await finishTasks(sql, tasks, ends, now);
-  for (const run of runs) if (!known.has(run.runId)) await finishStartTask(sql, run, now);
+  const others = runs.filter(({ runId }) => !known.has(runId));
+  if (others.length > 0) await finishOtherRuns(sql, others, now);
+}
+
+/** Ends of preparation, release and start tasks; of a run that nobody knows any more there is nothing to record. */
+async function finishOtherRuns(sql: Sql, runs: readonly FinishedRun[], now: Date): Promise<void> {
+  const preparations = new Map(
+    (
+      await readPreparationsOfRuns(
+        sql,
+        runs.map(({ runId }) => runId),
+      )
+    ).map((preparation) => [preparation.runId, preparation]),
+  );
+  for (const run of runs) {
+    const preparation = preparations.get(run.runId);
+    if (preparation) await finishPreparationRun(sql, preparation, run, now);
+    else await finishStartTask(sql, run, now);
+  }
 }
 
 async function finishTasks(

@@ -1,10 +1,12 @@
-import { type Job, moveJob } from "../domain/job.ts";
+import { awaitingNodes, type Job, moveJob } from "../domain/job.ts";
 import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { deleteJob, lockJobByPk, readMovingJobs, saveJob } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
+import { deletePreparations } from "../store/preparations.ts";
 import { deleteTasks, lockRunningTasks } from "../store/tasks.ts";
 import { keepUsageInAccount } from "../store/usage.ts";
+import { releaseNodes } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 /** How many tasks of a job are ended or deleted in one transaction. */
@@ -43,18 +45,30 @@ async function deleteAllTasks(database: Database, job: Job): Promise<void> {
   }
 }
 
-/** The job's next settled state, when nothing of it runs any more. */
+/** The job's next settled state, when nothing of it runs any more and no node has a release task to end. */
 async function settleJob(sql: Sql, pk: number, now: Date): Promise<void> {
   const job = await lockJobByPk(sql, pk);
   if (!job || (job.state !== "enabling" && (await lockRunningTasks(sql, pk, 1)).length > 0)) return;
-  if (job.state === "deleting") {
-    await keepUsageInAccount(sql, pk);
-    return deleteJob(sql, pk);
+  if (job.state === "terminating" || job.state === "deleting") {
+    const waitingNodes = await releaseNodes(sql, job, now);
+    if (waitingNodes > 0) return noteWaiting(sql, job, waitingNodes);
   }
+  if (job.state === "deleting") return forgetJob(sql, job);
   const settled = settledState(job, now);
   if (!settled) return;
   await saveJob(sql, settled, "service");
   if (settled.state === "active") await notify(sql, "schedule");
+}
+
+async function noteWaiting(sql: Sql, job: Job, nodes: number): Promise<void> {
+  if (job.state === "terminating") await saveJob(sql, { ...job, schedulingError: awaitingNodes(nodes) }, "service");
+}
+
+/** Deletes what is left of a job whose tasks are gone. */
+async function forgetJob(sql: Sql, job: Job): Promise<void> {
+  await keepUsageInAccount(sql, job.pk);
+  await deletePreparations(sql, job.pk);
+  await deleteJob(sql, job.pk);
 }
 
 function settledState(job: Job, now: Date): Job | undefined {
@@ -65,7 +79,7 @@ function settledState(job: Job, now: Date): Job | undefined {
       return moveJob(job, "enabled", now);
     case "terminating": {
       const completed = moveJob(job, "terminated", now);
-      return completed && { ...completed, endTime: now };
+      return completed && { ...completed, endTime: now, schedulingError: null };
     }
     default:
       return undefined;

@@ -2,8 +2,9 @@ import { BatchError, reactivation, type TaskAddParameter, type TaskUpdateParamet
 import { taskDirectory } from "../domain/directories.ts";
 import type { Job } from "../domain/job.ts";
 import { loadsOf } from "../domain/load.ts";
-import { type NewTask, newTask, taskConstraints } from "../domain/new-task.ts";
+import { type NewTask, newTask } from "../domain/new-task.ts";
 import { afterReactivation, afterTaking, afterTermination, checkTaskAction, type Task } from "../domain/task.ts";
+import { taskConstraints } from "../domain/task-constraints.ts";
 import type { Sql } from "../store/database.ts";
 import { changeLoad, insertDirectoryRemoval } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";

@@ -4,9 +4,9 @@ import type { Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
 import { type Node, releasedStates } from "../domain/node.ts";
 import { after } from "../domain/time.ts";
-import { advancePools, settleRetention } from "../lifecycle/pool-nodes.ts";
+import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
-import { deleteNodes, readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/nodes.ts";
+import { readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/nodes.ts";
 import type { Loop } from "./loop.ts";
 
 export interface ResizeOptions {
@@ -63,7 +63,7 @@ async function matchProvider(
   await settleRetention(database, retaining, now);
   await provider.remove(remove);
   const gone = going.map(({ pk }) => pk);
-  await deleteNodes(database, gone, now);
+  await forgetNodes(database, gone, now);
   const preempted = nodes.filter(({ state }) => state === "preempted").map(({ pk }) => pk);
   await recreatePreempted(database, preempted, after(now, -preemptionSeconds), now);
   await startNodes({ database, provider, log }, start.slice(0, startsPerRound));

@@ -53,6 +53,30 @@ describe("plan", () => {
     expect(plan(inPool({ nodes, jobs: [aJob({ tasks })] })).map(({ nodePk }) => nodePk)).toEqual([1, 2]);
   });
 
+  test("a node on which the preparation of a job has failed gets no task of it, but tasks of others", () => {
+    const nodes = [aNode({ nodePk: 1, nodeId: "n1" }), aNode({ nodePk: 2, nodeId: "n2", freeSlots: 1 })];
+    const jobs = [
+      aJob({ jobPk: 1, closedNodePks: [1], tasks: [aTask({ taskPk: 11, affinityNodeId: "n1" })] }),
+      aJob({ jobPk: 2, tasks: [aTask({ taskPk: 21 })] }),
+    ];
+    expect(plan(inPool({ nodes, jobs }))).toEqual([
+      { taskPk: 11, jobPk: 1, nodePk: 2 },
+      { taskPk: 21, jobPk: 2, nodePk: 1 },
+    ]);
+  });
+
+  test("an exclusive task takes a node that is free as a whole, and nothing joins it", () => {
+    const nodes = [aNode({ nodePk: 1, nodeId: "n1", freeSlots: 3 }), aNode({ nodePk: 2, nodeId: "n2" })];
+    const tasks = [aTask({ taskPk: 1, isExclusive: true }), ...[2, 3, 4, 5].map((taskPk) => aTask({ taskPk }))];
+    expect(plan(inPool({ nodes, jobs: [aJob({ tasks })] })).map(({ nodePk }) => nodePk)).toEqual([2, 1, 1, 1]);
+  });
+
+  test("a task that needs a dedicated node waits for one", () => {
+    const tasks = [aTask({ needsDedicated: true })];
+    const nodes = [aNode({ isDedicated: false })];
+    expect(plan(inPool({ nodes, jobs: [aJob({ tasks })] }))).toEqual([]);
+  });
+
   test("a job of higher priority is served first, jobs of equal priority take turns", () => {
     const jobs = [
       aJob({ jobPk: 1, tasks: [11, 12, 13].map((taskPk) => aTask({ taskPk })) }),

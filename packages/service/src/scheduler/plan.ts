@@ -12,17 +12,21 @@ export function plan(snapshot: Snapshot): Placement[] {
 function planPool(pool: PoolSnapshot): Placement[] {
   const nodes = new FreeNodes(pool.nodes, pool.fillType);
   const headroom = new Map(pool.jobs.map((job) => [job.jobPk, job.headroom ?? Number.POSITIVE_INFINITY]));
+  const closed = new Map(pool.jobs.map((job) => [job.jobPk, new Set(job.closedNodePks)]));
   const placements: Placement[] = [];
   for (const task of inOrder(pool.jobs)) {
     if (nodes.isFull) break;
     const left = headroom.get(task.jobPk) ?? 0;
-    const nodePk = left > 0 ? nodes.take(task) : undefined;
+    const nodePk = left > 0 ? nodes.take(task, closed.get(task.jobPk) ?? none) : undefined;
     if (nodePk === undefined) continue;
     headroom.set(task.jobPk, left - 1);
-    placements.push({ taskPk: task.taskPk, jobPk: task.jobPk, nodePk });
+    const exclusive = task.isExclusive ? { isExclusive: true } : {};
+    placements.push({ taskPk: task.taskPk, jobPk: task.jobPk, nodePk, ...exclusive });
   }
   return placements;
 }
+
+const none: ReadonlySet<number> = new Set();
 
 interface FreeNode extends NodeSnapshot {
   free: number;
@@ -47,28 +51,32 @@ class FreeNodes {
     return this.#freeSlots === 0;
   }
 
-  /** Takes the task's slots on the best node; undefined when it fits nowhere. */
-  take(task: OrderedTask): number | undefined {
-    const node = this.#wished(task) ?? this.#best(task.requiredSlots);
+  /**
+   * Takes the task's slots on the best node; undefined when it fits nowhere.
+   * @param closed nodes that take no task of its job
+   */
+  take(task: OrderedTask, closed: ReadonlySet<number>): number | undefined {
+    const node = this.#wished(task, closed) ?? this.#best(task, closed);
     if (!node) return undefined;
+    const slots = task.isExclusive ? node.slots : task.requiredSlots;
     this.#remove(node);
-    node.free -= task.requiredSlots;
-    this.#freeSlots -= task.requiredSlots;
+    node.free -= slots;
+    this.#freeSlots -= slots;
     this.#put(node);
     return node.nodePk;
   }
 
-  #wished(task: OrderedTask): FreeNode | undefined {
+  #wished(task: OrderedTask, closed: ReadonlySet<number>): FreeNode | undefined {
     const node = task.affinityNodeId === undefined ? undefined : this.#byId.get(task.affinityNodeId);
-    return node && node.free >= task.requiredSlots ? node : undefined;
+    return node && node.free >= task.requiredSlots && suits(node, task, closed) ? node : undefined;
   }
 
   /** `pack` takes the fullest node that has room, `spread` the emptiest. */
-  #best(requiredSlots: number): FreeNode | undefined {
+  #best(task: OrderedTask, closed: ReadonlySet<number>): FreeNode | undefined {
     const most = this.#buckets.length - 1;
-    for (let step = 0; step <= most - requiredSlots; step++) {
-      const free = this.#fillType === "pack" ? requiredSlots + step : most - step;
-      const node = this.#buckets[free]?.at(-1);
+    for (let step = 0; step <= most - task.requiredSlots; step++) {
+      const free = this.#fillType === "pack" ? task.requiredSlots + step : most - step;
+      const node = this.#buckets[free]?.findLast((each) => suits(each, task, closed));
       if (node) return node;
     }
     return undefined;
@@ -84,4 +92,11 @@ class FreeNodes {
     const bucket = this.#buckets[node.free];
     bucket?.splice(bucket.lastIndexOf(node), 1);
   }
+}
+
+/** Whether a node with enough slots may run the task. */
+function suits(node: FreeNode, task: OrderedTask, closed: ReadonlySet<number>): boolean {
+  if (closed.has(node.nodePk)) return false;
+  if (task.needsDedicated && node.isDedicated === false) return false;
+  return !task.isExclusive || node.free === node.slots;
 }

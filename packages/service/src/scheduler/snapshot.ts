@@ -16,6 +16,7 @@ export interface NodeSnapshot {
   readonly nodeId: string;
   readonly slots: number;
   readonly freeSlots: number;
+  readonly isDedicated?: boolean;
 }
 
 export interface JobSnapshot {
@@ -23,6 +24,8 @@ export interface JobSnapshot {
   readonly priority: number;
   /** How many more of its tasks may run now; unlimited when absent. */
   readonly headroom?: number;
+  /** Nodes on which this job's preparation has failed. */
+  readonly closedNodePks?: readonly number[];
   /** In the order in which they are served. */
   readonly tasks: readonly WaitingTask[];
 }
@@ -32,10 +35,15 @@ export interface WaitingTask {
   readonly requiredSlots: number;
   /** The node this task would like best. */
   readonly affinityNodeId?: string;
+  /** Whether it takes a whole node. */
+  readonly isExclusive?: boolean;
+  /** Whether it may run on dedicated nodes only. */
+  readonly needsDedicated?: boolean;
 }
 
 export interface Placement {
   readonly taskPk: number;
   readonly jobPk: number;
   readonly nodePk: number;
+  readonly isExclusive?: boolean;
 }

@@ -138,11 +138,20 @@ export async function deleteJob(sql: Sql, pk: number): Promise<void> {
   await sql`delete from job where pk = ${pk}`;
 }
 
-/** Which of these jobs are active; they stay so until the transaction ends. */
-export async function lockJobsForPlacement(sql: Sql, pks: readonly number[]): Promise<number[]> {
-  const rows = await sql<{ pk: number }[]>`
-    select pk from job where pk = any(${[...pks]}::bigint[]) and state = 'active' order by pk for share`;
-  return rows.map(({ pk }) => pk);
+/** A job of which tasks can be placed. */
+export interface PlaceableJob {
+  readonly pk: number;
+  readonly preparesNodes: boolean;
+  /** Whether tasks wait until their node is prepared. */
+  readonly waitsForSuccess: boolean;
+}
+
+/** Those of these jobs that are active; they stay so until the transaction ends. */
+export async function lockJobsForPlacement(sql: Sql, pks: readonly number[]): Promise<PlaceableJob[]> {
+  return sql<PlaceableJob[]>`
+    select pk, spec ? 'jobPreparationTask' as prepares_nodes,
+      coalesce((spec -> 'jobPreparationTask' ->> 'waitForSuccess')::boolean, true) as waits_for_success
+    from job where pk = any(${[...pks]}::bigint[]) and state = 'active' order by pk for share`;
 }
 
 /** Which of these jobs end when their tasks are complete, and whose tasks are. */

@@ -1,4 +1,4 @@
-import type { Run, StartTaskRun, TaskRun } from "../domain/run.ts";
+import type { JobRun, Run, StartTaskRun, TaskRun } from "../domain/run.ts";
 import type { Sql } from "./database.ts";
 
 /** Which runs a node should have. */
@@ -13,7 +13,9 @@ export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Prom
     select node_pk, run_id from task
     where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running') and run_id is not null
     union all
-    select pk, start_run_id from node where pk = any(${[...nodePks]}::bigint[]) and start_run_id is not null`;
+    select pk, start_run_id from node where pk = any(${[...nodePks]}::bigint[]) and start_run_id is not null
+    union all
+    select node_pk, run_id from preparation where node_pk = any(${[...nodePks]}::bigint[]) and run_id is not null`;
 }
 
 /** The runs with these ids that are still wanted. */
@@ -34,5 +36,15 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
     where n.start_run_id = any(${[...runIds]}::uuid[]) and n.start_task is not null`;
-  return [...tasks, ...startTasks];
+  const jobRuns = await sql<JobRun[]>`
+    select case c.state when 'preparing' then 'jobPreparation' else 'jobRelease' end as kind, c.run_id,
+      a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated, j.id as job_id, j.spec as job_spec,
+      (c.preparation_info ->> 'retryCount')::int as retry_count
+    from preparation c
+    join job j on j.pk = c.job_pk
+    join node n on n.pk = c.node_pk
+    join pool p on p.pk = n.pool_pk
+    join account a on a.pk = p.account_pk
+    where c.run_id = any(${[...runIds]}::uuid[])`;
+  return [...tasks, ...startTasks, ...jobRuns];
 }

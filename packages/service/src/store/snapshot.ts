@@ -1,4 +1,5 @@
-import type { JobSnapshot, NodeSnapshot, PoolSnapshot, Snapshot } from "../scheduler/snapshot.ts";
+import { jobManagerRank } from "../domain/job-manager.ts";
+import type { JobSnapshot, NodeSnapshot, PoolSnapshot, Snapshot, WaitingTask } from "../scheduler/snapshot.ts";
 import type { Sql } from "./database.ts";
 
 /** How much of the world one round of scheduling looks at; what is left over is there in the next round. */
@@ -40,6 +41,9 @@ interface WaitingRow {
   readonly taskPk: number;
   readonly requiredSlots: number;
   readonly affinityId: string | null;
+  readonly closedNodePks: readonly number[] | null;
+  readonly isExclusive: boolean;
+  readonly needsDedicated: boolean;
 }
 
 async function readWaiting(
@@ -48,12 +52,18 @@ async function readWaiting(
   limits: { jobs: number; tasks: number; largestRoom: number },
 ): Promise<JobSnapshot[]> {
   const rows = await sql<WaitingRow[]>`
-    select j.pk as job_pk, j.priority, j.headroom, t.pk as task_pk, t.required_slots, t.affinity_id
+    select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, t.pk as task_pk, t.required_slots, t.affinity_id,
+      t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
+      t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
     from pool p
     cross join lateral (
       select j.pk, j.priority, case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
         select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
-      ))::int end as headroom
+      ))::int end as headroom,
+      j.spec -> 'jobManagerTask' as manager,
+      case when j.spec ? 'jobPreparationTask' then array(
+        select c.node_pk from preparation c where c.job_pk = j.pk and c.state = 'failed'
+      ) end as closed_node_pks
       from job j
       where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
         and exists (select from task t where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0)
@@ -61,14 +71,15 @@ async function readWaiting(
       limit ${limits.jobs}
     ) j
     cross join lateral (
-      select t.pk, t.required_slots, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id
+      select t.pk, t.required_slots, t.queue_rank, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
+        t.queue_rank = ${jobManagerRank} as is_manager
       from task t
       where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
       order by t.queue_rank, t.pk
       limit ${limits.tasks}
     ) t
     where p.pk = ${poolPk} and j.headroom is distinct from 0
-    order by j.priority desc, j.pk`;
+    order by j.priority desc, j.pk, t.queue_rank, t.pk`;
   const jobs = new Map<number, WaitingRow[]>();
   for (const row of rows) {
     const known = jobs.get(row.jobPk);
@@ -86,13 +97,20 @@ function jobSnapshot(rows: readonly WaitingRow[]): JobSnapshot[] {
       jobPk: first.jobPk,
       priority: first.priority,
       ...(first.headroom === null ? {} : { headroom: first.headroom }),
-      tasks: rows.map(({ taskPk, requiredSlots, affinityId }) => ({
-        taskPk,
-        requiredSlots,
-        ...(affinityId === null ? {} : { affinityNodeId: nodeIdOfAffinity(affinityId) }),
-      })),
+      ...(first.closedNodePks?.length ? { closedNodePks: first.closedNodePks } : {}),
+      tasks: rows.map(waitingTask),
     },
   ];
+}
+
+function waitingTask({ taskPk, requiredSlots, affinityId, isExclusive, needsDedicated }: WaitingRow): WaitingTask {
+  return {
+    taskPk,
+    requiredSlots,
+    ...(affinityId === null ? {} : { affinityNodeId: nodeIdOfAffinity(affinityId) }),
+    ...(isExclusive ? { isExclusive } : {}),
+    ...(needsDedicated ? { needsDedicated } : {}),
+  };
 }
 
 /** `TVM:<nodeId>` is what nodes and tasks show as their affinity id. */
@@ -102,7 +120,7 @@ function nodeIdOfAffinity(affinityId: string): string {
 
 async function readRoom(sql: Sql, poolPk: number, fillType: "pack" | "spread", limit: number): Promise<NodeSnapshot[]> {
   return sql<NodeSnapshot[]>`
-    select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots
+    select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots, is_dedicated
     from node
     where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled'
       and pending_action is null and used_slots < slots

@@ -230,30 +230,64 @@ export async function touchTask(sql: Sql, task: Task, spec: TaskAddParameter, no
 export interface PlacedTask {
   readonly taskPk: number;
   readonly nodePk: number;
+  /** Whether it has to wait until the node is prepared for its job. */
+  readonly isPreparing: boolean;
+  /** Whether it takes all slots of the node. */
+  readonly isExclusive: boolean;
+}
+
+/** What a node gets of a job's tasks. */
+export interface PlacedLoad extends NodeLoad {
+  readonly jobPk: number;
 }
 
 /**
  * Starts tasks on nodes in one statement, and leaves out those that are no longer waiting. The caller holds the nodes
  * and jobs.
- * @returns slots and number of tasks placed on each node
  */
-export async function startTasks(sql: Sql, placements: readonly PlacedTask[], now: Date): Promise<NodeLoad[]> {
-  const rows = placements.map(({ taskPk, nodePk }) => ({ task_pk: taskPk, node_pk: nodePk }));
-  return sql<NodeLoad[]>`
+export async function startTasks(sql: Sql, placements: readonly PlacedTask[], now: Date): Promise<PlacedLoad[]> {
+  const rows = placements.map(({ taskPk, nodePk, isPreparing, isExclusive }) => ({
+    task_pk: taskPk,
+    node_pk: nodePk,
+    is_preparing: isPreparing,
+    is_exclusive: isExclusive,
+  }));
+  return sql<PlacedLoad[]>`
     with started as (
       update task t set
-        state = 'running', state_transition_time = ${now}, previous_state = t.state,
-        previous_state_transition_time = t.state_transition_time, start_time = ${now}, node_pk = n.pk,
-        run_id = gen_random_uuid(), node_info = jsonb_build_object('poolId', p.id, 'nodeId', n.id)
-      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (task_pk bigint, node_pk bigint)
+        state = case when g.is_preparing then 'preparing' else 'running' end,
+        state_transition_time = ${now}, previous_state = t.state,
+        previous_state_transition_time = t.state_transition_time,
+        start_time = case when not g.is_preparing then ${now}::timestamptz end,
+        run_id = case when not g.is_preparing then gen_random_uuid() end,
+        held_slots = case when g.is_exclusive then n.slots end,
+        node_pk = n.pk, node_info = jsonb_build_object('poolId', p.id, 'nodeId', n.id)
+      from jsonb_to_recordset(${asJson(rows)}::text::jsonb)
+        as g (task_pk bigint, node_pk bigint, is_preparing boolean, is_exclusive boolean)
       join node n on n.pk = g.node_pk
       join pool p on p.pk = n.pool_pk
-      where t.pk = g.task_pk and t.state = any(${taskStatesBefore("start").filter((state) => state === "active")})
-        and t.waiting_for = 0
-      returning t.node_pk, t.pk, t.required_slots
+      where t.pk = g.task_pk and t.state = any(${taskStatesBefore("prepare")}) and t.waiting_for = 0
+      returning t.job_pk, t.node_pk, t.pk, coalesce(t.held_slots, t.required_slots) as slots
     )
-    select node_pk, sum(required_slots)::int as slots, count(*)::int as tasks, array_agg(pk) as recent
-    from started group by node_pk`;
+    select job_pk, node_pk, sum(slots)::int as slots, count(*)::int as tasks, array_agg(pk) as recent
+    from started group by job_pk, node_pk`;
+}
+
+/** The tasks of a job that wait on a node until it is prepared, in the order in which everybody locks tasks. */
+export async function lockTasksToStart(sql: Sql, place: { jobPk: number; nodePk: number }): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task
+    where node_pk = ${place.nodePk} and job_pk = ${place.jobPk} and state = 'preparing'
+    order by pk for no key update`;
+}
+
+/** Starts the tasks of a job that waited on a node until it was prepared. */
+export async function startPreparedTasks(sql: Sql, place: { jobPk: number; nodePk: number }, now: Date): Promise<void> {
+  await sql`
+    update task t set
+      state = 'running', state_transition_time = ${now}, previous_state = t.state,
+      previous_state_transition_time = t.state_transition_time, start_time = ${now}, run_id = gen_random_uuid()
+    where node_pk = ${place.nodePk} and job_pk = ${place.jobPk} and state = 'preparing'`;
 }
 
 /** Gives tasks that stay on their node a new run there, after an exit that is tried again. */
