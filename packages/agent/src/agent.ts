@@ -5,7 +5,6 @@ import type { AgentReport, RunExit, RunOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { AgentConfig } from "./config.ts";
 import { failureOf } from "./failure.ts";
-import { answerFiles } from "./files.ts";
 import { postFilesReply } from "./files-answer.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { type FinishedReport, openJournal } from "./journal.ts";
@@ -14,6 +13,7 @@ import { openLink } from "./link.ts";
 import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
 import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
+import { answerRequest } from "./requests.ts";
 import { openRetention } from "./retention.ts";
 import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
 import { serviceAddress } from "./service-address.ts";
@@ -77,6 +77,14 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const own = (work: Promise<void>) => {
     work.catch((cause: unknown) => stopping.signal.aborted || log.error("not done", { cause }));
   };
+  const requestMeans = {
+    places: { root, logFile: config.logFile },
+    sshPort: config.sshPort,
+    clock,
+    log,
+    signal: stopping.signal,
+    own,
+  };
   const whenEnded = (runIds: readonly string[]) => Promise.all(runIds.map((runId) => running.get(runId)?.done));
 
   const perform = async (action: NodeAction): Promise<void> => {
@@ -99,7 +107,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         await retention.set(action.directory, undefined);
         return removeBelow(root, action.directory);
       case "answerFiles": {
-        const reply = await answerFiles(root, action.request);
+        const reply = await answerRequest(action.request, { ...requestMeans, address: ownAddress() });
         return postFilesReply(action.requestId, reply, {
           serviceUrl: address.known(),
           headers,

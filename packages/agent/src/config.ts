@@ -21,6 +21,8 @@ export interface AgentConfig {
   readonly killGraceSeconds: number;
   /** Free space of the root's disk below which it counts as full. */
   readonly reservedDiskBytes: number;
+  /** Where an SSH server of this machine would listen. */
+  readonly sshPort: number;
   /** The agent's own settings that commands get as well; nothing else of its environment reaches them. */
   readonly commandPath: string;
   readonly commandLanguage: string;
@@ -46,6 +48,7 @@ const settings = {
   USERS: choice("auto", "whether commands run as their user identity says", ["auto", "off"]),
   KILL_GRACE_SECONDS: integer(5, "time between SIGTERM and SIGKILL", { least: 0, most: 30 }),
   RESERVED_DISK_BYTES: integer(1_000_000, "free space below which the disk is full", { least: 0, most: 1e14 }),
+  SSH_PORT: integer(22, "port of the machine's SSH server, if it has one", { least: 1, most: 65_535 }),
 } as const satisfies Readonly<Record<string, Setting<unknown>>>;
 
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -70,6 +73,7 @@ export async function readConfig(environment: NodeJS.ProcessEnv = process.env): 
     users: given.USERS,
     killGraceSeconds: given.KILL_GRACE_SECONDS,
     reservedDiskBytes: given.RESERVED_DISK_BYTES,
+    sshPort: given.SSH_PORT,
     commandPath: environment.PATH || defaultPath,
     commandLanguage: environment.LANG || "C.UTF-8",
   };

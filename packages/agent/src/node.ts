@@ -1,4 +1,4 @@
-import type { AgentReport, FilesRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
 
 type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
@@ -39,7 +39,7 @@ export type NodeAction =
   | { readonly type: "forget"; readonly runId: string }
   /** Once those runs have ended. */
   | { readonly type: "removeDirectory"; readonly directory: string; readonly after: readonly string[] }
-  | { readonly type: "answerFiles"; readonly requestId: string; readonly request: FilesRequest }
+  | { readonly type: "answerFiles"; readonly requestId: string; readonly request: NodeRequest }
   /** Once those runs have ended. */
   | {
       readonly type: "restart";

@@ -13,6 +13,7 @@ const odd = <Value>(value: fc.Arbitrary<Value>) =>
     { weight: 1, arbitrary: fc.constantFrom(null, 1.5, [], {}, "x", undefined) },
   );
 const uuid = odd(fc.uuid());
+const instant = odd(fc.constantFrom("2026-01-01T00:00:00.000Z", "2026-01-01T00:00:00Z"));
 const downloads = fc.array(
   odd(
     fc.oneof(
@@ -71,6 +72,11 @@ const request = fc.oneof(
   fc.record({ operation: fc.constant("stat"), path: odd(text) }),
   fc.record({ operation: fc.constant("read"), path: text, start: odd(maybe(fc.nat())), end: odd(maybe(fc.nat())) }),
   fc.record({ operation: fc.constant("delete"), path: text, recursive: odd(fc.boolean()) }),
+  fc.record(
+    { operation: fc.constant("uploadLogs"), containerUrl: text, directory: text, startTime: instant, endTime: instant },
+    { requiredKeys: ["operation", "containerUrl", "directory", "startTime"] },
+  ),
+  fc.record({ operation: fc.constant("findLogin") }),
 );
 const order = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant("run"), order: run }) },

@@ -19,6 +19,8 @@ type Guards<Shape> = { readonly [Name in keyof Required<Shape>]: Guard<Shape[Nam
 const isText = (value: unknown): value is string => typeof value === "string";
 const isNumber = (value: unknown): value is number => typeof value === "number" && Number.isFinite(value);
 const isInteger = (value: unknown): value is number => Number.isInteger(value);
+const isInstant = (value: unknown): value is string =>
+  isText(value) && /^\d{4}-\d\d-\d\dT/.test(value) && !Number.isNaN(Date.parse(value));
 const isYesNo = (value: unknown): value is boolean => typeof value === "boolean";
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const isUuid = (value: unknown): value is string => isText(value) && uuid.test(value);
@@ -132,17 +134,33 @@ const isRunOrder = shape<RunOrder>({
 
 const isRequest = either(
   either(
-    shape<Extract<Request, { operation: "list" }>>({ operation: oneOf("list"), path: isText, recursive: isYesNo }),
-    shape<Extract<Request, { operation: "delete" }>>({ operation: oneOf("delete"), path: isText, recursive: isYesNo }),
+    shape<Extract<Request, { operation: "uploadLogs" }>>({
+      operation: oneOf("uploadLogs"),
+      containerUrl: isText,
+      directory: isText,
+      startTime: isInstant,
+      endTime: optional(isInstant),
+    }),
+    shape<Extract<Request, { operation: "findLogin" }>>({ operation: oneOf("findLogin") }),
   ),
   either(
-    shape<Extract<Request, { operation: "stat" }>>({ operation: oneOf("stat"), path: isText }),
-    shape<Extract<Request, { operation: "read" }>>({
-      operation: oneOf("read"),
-      path: isText,
-      start: optional(isInteger),
-      end: optional(isInteger),
-    }),
+    either(
+      shape<Extract<Request, { operation: "list" }>>({ operation: oneOf("list"), path: isText, recursive: isYesNo }),
+      shape<Extract<Request, { operation: "delete" }>>({
+        operation: oneOf("delete"),
+        path: isText,
+        recursive: isYesNo,
+      }),
+    ),
+    either(
+      shape<Extract<Request, { operation: "stat" }>>({ operation: oneOf("stat"), path: isText }),
+      shape<Extract<Request, { operation: "read" }>>({
+        operation: oneOf("read"),
+        path: isText,
+        start: optional(isInteger),
+        end: optional(isInteger),
+      }),
+    ),
   ),
 );
 

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AgentReport, FilesRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
 import { AgentReport as AgentReportSchema, FilesAnswer, ServiceOrder as ServiceOrderSchema } from "@kyanite/contract";
 import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
@@ -103,7 +103,7 @@ export async function startFakeService() {
       ),
     started: (runId: string) =>
       until(() => reports.find((report) => report.type === "started" && report.runId === runId), "start"),
-    async files(request: FilesRequest): Promise<FilesResult> {
+    async files(request: NodeRequest): Promise<FilesResult> {
       const requestId = randomUUID();
       order({ type: "files", requestId, request });
       return until(() => files.get(requestId), "files");
@@ -172,6 +172,7 @@ export async function startNode({ isOpen = false, ...given }: Partial<AgentConfi
     users: "off",
     killGraceSeconds: 1,
     reservedDiskBytes: 0,
+    sshPort: 22,
     commandPath: process.env.PATH ?? "",
     commandLanguage: "C.UTF-8",
     ...given,

@@ -224,6 +224,16 @@ export const ServiceOrder = Type.Union([
         end: Type.Optional(Type.Integer()),
       }),
       Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
+      /** Uploads, in the background, the logs that were written between two instants. */
+      Type.Object({
+        operation: Type.Literal("uploadLogs"),
+        containerUrl: Type.String({ description: "With a SAS that allows writing." }),
+        directory: Type.String({ description: "Begins the blobs' names." }),
+        startTime: Instant,
+        endTime: Type.Optional(Instant),
+      }),
+      /** Asks where a person can log in. */
+      Type.Object({ operation: Type.Literal("findLogin") }),
     ]),
   }),
   /**
@@ -234,7 +244,9 @@ export const ServiceOrder = Type.Union([
   Type.Object({ type: Type.Literal("restart"), restartId: Type.String({ format: "uuid" }), erase: Type.Boolean() }),
 ]);
 export type ServiceOrder = Static<typeof ServiceOrder>;
-export type FilesRequest = Extract<ServiceOrder, { type: "files" }>["request"];
+/** What is asked of a node and answered at once: its files, and a few things more. */
+export type NodeRequest = Extract<ServiceOrder, { type: "files" }>["request"];
+export type FilesRequest = Exclude<NodeRequest, { operation: "uploadLogs" | "findLogin" }>;
 
 /** One file or directory, as an agent describes it. `name` is relative to the node's root, with `/`. */
 export const NodeFile = Type.Object({
@@ -248,9 +260,19 @@ export const NodeFile = Type.Object({
 });
 export type NodeFile = Static<typeof NodeFile>;
 
+/** Answer to `uploadLogs`: how many files will be uploaded. */
+export const LogsAnswer = Type.Object({ files: Type.Integer() });
+export type LogsAnswer = Static<typeof LogsAnswer>;
+
+/** Answer to `findLogin`: where an SSH server has just answered; empty when none has. */
+export const LoginAnswer = Type.Object({
+  login: Type.Optional(Type.Object({ address: Type.String(), port: Type.Integer() })),
+});
+export type LoginAnswer = Static<typeof LoginAnswer>;
+
 /**
  * The agent's answer to a `files` order, as JSON in the header `kyanite-files` (base64url) of its POST. For `read` the POST's body is
- * the bytes; for `list` the body is a JSON array of {@link NodeFile}.
+ * the bytes; for `list` the body is a JSON array of {@link NodeFile}, for `uploadLogs` a {@link LogsAnswer}, for `findLogin` a {@link LoginAnswer}.
  */
 export const FilesAnswer = Type.Union([
   Type.Object({ outcome: Type.Literal("ok"), file: Type.Optional(NodeFile) }),

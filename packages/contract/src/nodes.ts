@@ -143,7 +143,7 @@ export const nodeOperations = {
     shape: "element",
     set: "Microsoft.Azure.Batch.Protocol.Entities.RemoteLoginSettings",
     dataServiceId: true,
-    errors: [...missing, "OperationNotValidOnNode"],
+    errors: [...missing, ...busy],
   }),
   ComputeNode_GetRemoteDesktop: operation({
     summary: "Gets a remote-desktop file for a node of the old cloud-service kind",

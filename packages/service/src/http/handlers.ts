@@ -4,6 +4,8 @@ import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { fileHandlers } from "./files.ts";
 import { jobHandlers } from "./jobs.ts";
 import { nodeActionHandlers } from "./node-actions.ts";
+import { nodeExtensionHandlers } from "./node-extensions.ts";
+import { nodeLogHandlers } from "./node-logs.ts";
 import { nodeHandlers } from "./nodes.ts";
 import { poolHandlers } from "./pools.ts";
 import { taskHandlers } from "./tasks.ts";
@@ -15,6 +17,8 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...poolHandlers(context),
   ...nodeHandlers(context),
   ...nodeActionHandlers(context),
+  ...nodeExtensionHandlers(context),
+  ...nodeLogHandlers(context),
   ...jobHandlers(context),
   ...taskHandlers(context),
   ...fileHandlers(context),

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Readable } from "node:stream";
-import { BatchError, type FilesAnswer, type FilesRequest, type ServiceOrder } from "@kyanite/contract";
+import { BatchError, type FilesAnswer, type NodeRequest, type ServiceOrder } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 
 /** What an agent answered; the body is still on its way and has to be consumed or destroyed. */
@@ -32,7 +32,7 @@ export class NodeFiles {
    * Asks a node; resolves as soon as its answer begins.
    * @throws BatchError TaskFilesUnavailable when the node is not connected or does not answer, and the error the agent found
    */
-  async request(nodePk: number, request: FilesRequest, signal: AbortSignal): Promise<NodeFilesReply> {
+  async request(nodePk: number, request: NodeRequest, signal: AbortSignal): Promise<NodeFilesReply> {
     const requestId = randomUUID();
     const reply = new Promise<NodeFilesReply>((resolve, reject) => this.#pending.set(requestId, { resolve, reject }));
     try {

@@ -1,0 +1,35 @@
+import { Readable } from "node:stream";
+import type { LoginAnswer, LogsAnswer, NodeRequest } from "@kyanite/contract";
+import { answerFiles, type FilesReply } from "./files.ts";
+import { type LogPlaces, logFiles, type UploadMeans, uploadLogs } from "./logs.ts";
+import { findSshServer } from "./ssh-server.ts";
+
+export interface RequestMeans extends UploadMeans {
+  readonly places: LogPlaces;
+  readonly address: string;
+  readonly sshPort: number;
+  /** Takes over what goes on after the answer. */
+  own(work: Promise<void>): void;
+}
+
+/** Answers what the service asks of the node. */
+export async function answerRequest(request: NodeRequest, means: RequestMeans): Promise<FilesReply> {
+  switch (request.operation) {
+    case "uploadLogs": {
+      const files = await logFiles(means.places, request);
+      means.own(uploadLogs(files, request, means));
+      return jsonReply({ files: files.length } satisfies LogsAnswer);
+    }
+    case "findLogin": {
+      const { address, sshPort: port } = means;
+      return jsonReply(((await findSshServer(port)) ? { login: { address, port } } : {}) satisfies LoginAnswer);
+    }
+    default:
+      return answerFiles(means.places.root, request);
+  }
+}
+
+function jsonReply(value: object): FilesReply {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { answer: { outcome: "ok" }, body: Readable.from([bytes]), contentLength: bytes.length };
+}
