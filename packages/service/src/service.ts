@@ -14,6 +14,7 @@ import { createHttpServer, type Listening, type ListenOptions, type Page } from 
 import { signInPages } from "./http/sign-in.ts";
 import { openLocalIssuer } from "./identity/local-issuer.ts";
 import { type RemoteIssuerSettings, remoteIssuers } from "./identity/remote-issuers.ts";
+import { openTaskTokens } from "./identity/task-tokens.ts";
 import { verifyToken } from "./identity/tokens.ts";
 import { changeNodes } from "./loops/change-nodes.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
@@ -33,6 +34,7 @@ import {
   openDatabase,
   waitForDatabase,
 } from "./store/database.ts";
+import { readHolderOfToken } from "./store/secrets.ts";
 
 export interface ServiceParts {
   readonly address: DatabaseAddress;
@@ -65,6 +67,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   await migrate(database, clock.now());
   await ensureAccount(database, parts.account.name, parts.account.key, clock.now());
 
+  const tokens = await openTaskTokens(database);
   const links = new AgentLinks({
     database,
     clock,
@@ -76,7 +79,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       const urls = new Map(
         await Promise.all(names.map(async (name) => [name, await parts.containerUrl(name)] as const)),
       );
-      const order = runOrder(run, { accountUrl: listening.httpUrl, containerUrl: (name) => urls.get(name) ?? "" });
+      const order = runOrder(run, {
+        accountUrl: listening.httpUrl,
+        containerUrl: (name) => urls.get(name) ?? "",
+        taskToken: (holder) => tokens.sign(holder),
+      });
       return { ...order, ...(await certificatesOf(database, run)) };
     },
   });
@@ -89,6 +96,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
     findAccount: (name) => readAccount(database, name),
     grantsOfToken: (token, now) => verifyToken(token, "data", { issuers, now }),
+    taskOfToken: async (token) => {
+      const holder = tokens.read(token);
+      return holder && readHolderOfToken(database, holder);
+    },
     defaultAccountName: parts.account.name,
     isDatabaseAway,
     agents,

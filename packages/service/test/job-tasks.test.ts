@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -235,5 +235,125 @@ describe("a job preparation task", () => {
     expect(await client.job.listPreparationAndReleaseTaskStatus("other").catch(({ code }) => code)).toBe(
       "JobPreparationTaskNotSpecified",
     );
+  });
+});
+
+describe("a job manager task", () => {
+  /** Answers of the service to a task that calls it with its token. */
+  const caller = `
+    const { AZ_BATCH_ACCOUNT_URL: url, AZ_BATCH_AUTHENTICATION_TOKEN: token, AZ_BATCH_JOB_ID: job } = process.env;
+    const call = async (method, path, body) => {
+      const headers = { authorization: "Bearer " + token, "content-type": "application/json; odata=minimalmetadata" };
+      const response = await fetch(url + path + "?api-version=2022-10-01.16.0", {
+        method, headers, ...(body ? { body: JSON.stringify(body) } : {}),
+      });
+      return { status: response.status, ...JSON.parse((await response.text()) || "{}") };
+    };
+    const seen = [
+      (await call("POST", "/jobs/" + job + "/tasks", { id: "child", commandLine: "true" })).status,
+      (await call("GET", "/pools/pool")).code,
+      (await call("GET", "/jobs/manager-other")).code,
+      (await call("GET", "/jobs")).code,
+    ];
+    while ((await call("GET", "/jobs/" + job + "/tasks/child")).state !== "completed")
+      await new Promise((done) => setTimeout(done, 50));
+    console.log(JSON.stringify({ seen, token }));
+  `;
+
+  test("runs first, drives its job with a token for that job only, and its end is the job's", async () => {
+    await writeFile(join(traces, "caller.mjs"), caller);
+    await client.job.add({ id: "manager-other", poolInfo });
+    await client.job.add({
+      id: "managed",
+      poolInfo,
+      constraints: { maxTaskRetryCount: 3 },
+      jobManagerTask: {
+        id: "Manager",
+        commandLine: `${process.execPath} ${join(traces, "caller.mjs")}`,
+        authenticationTokenSettings: { access: ["job"] },
+      },
+    });
+    const { jobManagerTask } = await client.job.get("managed");
+    expect(jobManagerTask).toMatchObject({
+      killJobOnCompletion: true,
+      runExclusive: true,
+      allowLowPriorityNode: true,
+      requiredSlots: 1,
+      constraints: { maxTaskRetryCount: 3 },
+    });
+    const job = await ended("managed");
+    expect(job.executionInfo?.terminateReason).toBe("JMComplete");
+    expect((await client.task.list("managed")).map(({ id, state }) => [id, state])).toEqual([
+      ["child", "completed"],
+      ["Manager", "completed"],
+    ]);
+    const { seen, token } = JSON.parse(await stdout("managed", "Manager"));
+    expect(seen).toEqual([
+      201,
+      "InsufficientAccountPermissions",
+      "InsufficientAccountPermissions",
+      "InsufficientAccountPermissions",
+    ]);
+    const late = await fetch(`${service.url}/jobs/managed?api-version=2022-10-01.16.0`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(late.status).toBe(403);
+  });
+
+  test("has its node to itself while it runs, unless it shares", async () => {
+    for (const runExclusive of [true, false]) {
+      const id = `exclusive-${runExclusive}`;
+      await client.job.add({
+        id,
+        poolInfo,
+        jobManagerTask: { id: "m", commandLine: sh(`until [ -e ${traces}/${id} ]; do sleep 0.05; done`), runExclusive },
+      });
+      const manager = await until(
+        () => client.task.get(id, "m"),
+        ({ state }) => state === "running",
+      );
+      await client.task.addCollection(
+        id,
+        ["a", "b", "c"].map((name) => ({
+          id: name,
+          commandLine: "sleep 0.2",
+          affinityInfo: { affinityId: manager.nodeInfo?.affinityId ?? "" },
+        })),
+      );
+      const others = await Promise.all(["a", "b", "c"].map((name) => completed(id, name)));
+      const withManager = others.filter(({ nodeInfo }) => nodeInfo?.nodeId === manager.nodeInfo?.nodeId);
+      expect(withManager.length > 0).toBe(!runExclusive);
+      expect((await client.job.getTaskCounts(id)).taskSlotCounts).toMatchObject({ running: 1, completed: 3 });
+      await writeFile(join(traces, id), "");
+      await ended(id);
+    }
+  });
+
+  test("that fails is tried again as the job says; the job goes on when it may", async () => {
+    await client.job.add({
+      id: "outlives",
+      poolInfo,
+      constraints: { maxTaskRetryCount: 2 },
+      onAllTasksComplete: "terminatejob",
+      jobManagerTask: { id: "m", commandLine: sh("exit 3"), killJobOnCompletion: false },
+    });
+    await client.task.add("outlives", { id: "t", commandLine: "sleep 0.5" });
+    expect((await completed("outlives", "m")).executionInfo).toMatchObject({ exitCode: 3, retryCount: 2 });
+    expect((await ended("outlives")).executionInfo?.terminateReason).toBe("AllTasksCompleted");
+    expect((await client.task.get("outlives", "t")).executionInfo?.result).toBe("success");
+  });
+
+  test("that must not run on a low-priority node waits for a dedicated one", async () => {
+    await client.pool.add(aPool("low", { targetDedicatedNodes: 0, targetLowPriorityNodes: 1 }));
+    await client.job.add({
+      id: "choosy",
+      poolInfo: { poolId: "low" },
+      jobManagerTask: { id: "m", commandLine: "true", allowLowPriorityNode: false, killJobOnCompletion: false },
+    });
+    await client.task.add("choosy", { id: "t", commandLine: "true" });
+    await completed("choosy", "t");
+    expect((await client.task.get("choosy", "m")).state).toBe("active");
+    await client.pool.resize("low", { targetDedicatedNodes: 1, targetLowPriorityNodes: 1 });
+    await completed("choosy", "m");
   });
 });

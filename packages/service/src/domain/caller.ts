@@ -10,6 +10,8 @@ export const isRole = (text: string): text is Role => roles.some((role) => role 
 export interface Caller {
   readonly account: Account;
   readonly role: Role;
+  /** The only job that the credential is for, when it is a task's. */
+  readonly jobId?: string;
 }
 
 /** A role on one account, or on every account when none is named. */
@@ -49,4 +51,9 @@ export function grantsIn(claim: unknown): Grant[] {
     if (!isRole(role)) return [];
     return [{ role, ...(accountName === undefined ? {} : { accountName }) }];
   });
+}
+
+/** Whether a credential that is for one job covers a request: an operation on that job, its tasks or their files. */
+export function concernsJob(jobId: string, path: string, params: Readonly<Record<string, string>>): boolean {
+  return /^\/jobs\/\{jobId\}(\/|$)/.test(path) && params.jobId?.toLowerCase() === jobId.toLowerCase();
 }

@@ -19,6 +19,8 @@ export interface OrderContext {
   readonly accountUrl: string;
   /** A URL, with rights to read and list, of a container in the account's own storage. */
   readonly containerUrl: (containerName: string) => string;
+  /** The token with which a task may call the service. */
+  readonly taskToken: (run: TaskRun) => string;
 }
 
 /** The order for a run: everything the agent needs, with no question left to ask. */
@@ -72,6 +74,9 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
       ...placeVariables(run, context),
       AZ_BATCH_JOB_ID: run.jobId,
       AZ_BATCH_TASK_ID: run.taskId,
+      ...(task.authenticationTokenSettings?.access?.includes("job")
+        ? { AZ_BATCH_AUTHENTICATION_TOKEN: context.taskToken(run) }
+        : {}),
     },
     ...(job.jobPreparationTask ? { preparationDirectory: preparationDirectory(run) } : {}),
     user: userOf(task.userIdentity),

@@ -15,6 +15,8 @@ interface RunPlace {
 /** A run of a task with what its order is made of. */
 export interface TaskRun extends RunPlace {
   readonly kind: "task";
+  readonly jobPk: number;
+  readonly taskPk: number;
   readonly jobId: string;
   readonly jobSpec: JobSpec;
   readonly taskId: string;

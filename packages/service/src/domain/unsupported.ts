@@ -29,7 +29,6 @@ const run: readonly Unsupported[] = [
 const withoutInstances: readonly Unsupported[] = [
   ...run,
   { path: "applicationPackageReferences", reason: packages },
-  { path: "authenticationTokenSettings.access", reason: "Authentication tokens of tasks are not supported yet" },
   { path: "outputFiles[].destination.container.identityReference", reason: identities },
 ];
 

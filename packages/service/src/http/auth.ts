@@ -10,6 +10,8 @@ export interface AuthenticateOptions {
    * @throws BatchError when the token is not valid
    */
   readonly grantsOfToken: (token: string, now: Date) => Promise<readonly Grant[]>;
+  /** Whose token this is, if it is a running task's: its account and job. */
+  readonly taskOfToken: (token: string) => Promise<{ account: Account; jobId: string } | undefined>;
   /** The account that is meant when a token comes without the name of one. */
   readonly defaultAccountName: string;
 }
@@ -47,6 +49,8 @@ export async function authenticate(
 type BearerOptions = AuthenticateOptions & { readonly named: string | undefined; readonly now: Date };
 
 async function byToken(token: string, options: BearerOptions): Promise<Caller> {
+  const task = await options.taskOfToken(token);
+  if (task && (options.named ?? task.account.name) === task.account.name) return { ...task, role: "submitter" };
   const grants = await options.grantsOfToken(token, options.now);
   const name = options.named ?? options.defaultAccountName;
   const role = roleOn(name, grants);

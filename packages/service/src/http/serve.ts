@@ -11,7 +11,7 @@ import {
   writeDocument,
 } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
-import { permits } from "../domain/caller.ts";
+import { concernsJob, permits } from "../domain/caller.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import { NotModified, parseConditions } from "./conditions.ts";
 import { errorBody, errorSet } from "./errors.ts";
@@ -112,9 +112,11 @@ async function answerCall(
   const version = versionOf(place.search);
   const found = route(request.method, place.path, version);
   const now = options.clock.now();
-  const { account, role } = await authenticate(request, place.accountName, now, options);
+  const { account, role, jobId } = await authenticate(request, place.accountName, now, options);
   if (!permits(role, found.name, found.operation.method))
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The credential's role is ${role}` });
+  if (jobId !== undefined && !concernsJob(jobId, found.operation.path, found.params))
+    throw new BatchError("InsufficientAccountPermissions", { Reason: `The task's token is for job ${jobId} only` });
   const handler = options.handlers[found.name];
   if (!handler) throw new BatchError("NotImplemented", { Reason: `${found.name} is not supported by this server yet` });
   const query = readQuery(place.search, found.operation, version);

@@ -22,7 +22,7 @@ export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Prom
 export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
   const tasks = await sql<TaskRun[]>`
     select 'task' as kind, t.run_id, a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated,
-      p.spec -> 'certificateReferences' as certificate_references, j.id as job_id, j.spec as job_spec, t.id as task_id, t.spec as task_spec, t.retry_count
+      p.spec -> 'certificateReferences' as certificate_references, j.pk as job_pk, j.id as job_id, j.spec as job_spec, t.pk as task_pk, t.id as task_id, t.spec as task_spec, t.retry_count
     from task t
     join job j on j.pk = t.job_pk
     join node n on n.pk = t.node_pk

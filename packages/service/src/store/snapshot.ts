@@ -27,7 +27,8 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
   const snapshots: PoolSnapshot[] = [];
   for (const { poolPk, fillType, freeSlots, largestRoom } of pools) {
     const limit = Math.min(freeSlots, bounds.tasksPerPool);
-    const jobs = await readWaiting(sql, poolPk, { jobs: bounds.jobsPerPool, tasks: limit, largestRoom });
+    // One more for each job, whose manager may not suit any of the nodes.
+    const jobs = await readWaiting(sql, poolPk, { jobs: bounds.jobsPerPool, tasks: limit + 1, largestRoom });
     if (jobs.length > 0)
       snapshots.push({ poolPk, fillType, jobs, nodes: await readRoom(sql, poolPk, fillType, limit) });
   }
@@ -57,16 +58,32 @@ async function readWaiting(
       t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
     from pool p
     cross join lateral (
-      select j.pk, j.priority, case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
-        select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
-      ))::int end as headroom,
-      j.spec -> 'jobManagerTask' as manager,
-      case when j.spec ? 'jobPreparationTask' then array(
-        select c.node_pk from preparation c where c.job_pk = j.pk and c.state = 'failed'
-      ) end as closed_node_pks
+      select j.pk, j.priority, h.headroom, j.spec -> 'jobManagerTask' as manager,
+        case when j.spec ? 'jobPreparationTask' then array(
+          select c.node_pk from preparation c where c.job_pk = j.pk and c.state = 'failed'
+        ) end as closed_node_pks
       from job j
+      cross join lateral (
+        select case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
+          select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
+        ))::int end as headroom
+      ) h
+      -- Jobs that can have no task placed now must not keep others out of the first few.
       where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
-        and exists (select from task t where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0)
+        and h.headroom is distinct from 0
+        and exists (
+          select from task t
+          where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
+            and t.required_slots <= ${limits.largestRoom}
+        )
+        and (not j.spec ? 'jobPreparationTask' or exists (
+          select from node n
+          where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
+            and n.used_slots < n.slots
+            and not exists (
+              select from preparation c where c.job_pk = j.pk and c.node_id = n.id and c.state = 'failed'
+            )
+        ))
       order by j.priority desc, j.pk
       limit ${limits.jobs}
     ) j
@@ -78,7 +95,7 @@ async function readWaiting(
       order by t.queue_rank, t.pk
       limit ${limits.tasks}
     ) t
-    where p.pk = ${poolPk} and j.headroom is distinct from 0
+    where p.pk = ${poolPk}
     order by j.priority desc, j.pk, t.queue_rank, t.pk`;
   const jobs = new Map<number, WaitingRow[]>();
   for (const row of rows) {

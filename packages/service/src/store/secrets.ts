@@ -1,0 +1,23 @@
+import type { Account } from "../domain/account.ts";
+import type { Sql } from "./database.ts";
+
+/** The secret of this name, which is `value` when there was none yet. */
+export async function keepSecret(sql: Sql, name: string, value: Uint8Array): Promise<Uint8Array> {
+  await sql`insert into secret (name, value) values (${name}, ${Buffer.from(value)}) on conflict do nothing`;
+  const [row] = await sql<{ value: Uint8Array }[]>`select value from secret where name = ${name}`;
+  return row?.value ?? value;
+}
+
+/** The account and job of a task that is on a node now; undefined when it is not, or not any more. */
+export async function readHolderOfToken(
+  sql: Sql,
+  { jobPk, taskPk }: { jobPk: number; taskPk: number },
+): Promise<{ account: Account; jobId: string } | undefined> {
+  const [row] = await sql<(Account & { jobId: string })[]>`
+    select a.pk, a.name, a.keys, j.id as job_id
+    from task t join job j on j.pk = t.job_pk join account a on a.pk = j.account_pk
+    where t.pk = ${taskPk} and j.pk = ${jobPk} and t.state in ('preparing', 'running')`;
+  if (!row) return undefined;
+  const { jobId, ...account } = row;
+  return { account, jobId };
+}
