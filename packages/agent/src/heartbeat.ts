@@ -1,7 +1,7 @@
 import type { AgentReport } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import { diskFull } from "./failure.ts";
-import { type Counters, freeDiskBytes, readCounters, sampleBetween } from "./sample.ts";
+import { type Counters, readCounters, readDisk, sampleBetween } from "./sample.ts";
 
 interface HeartbeatOptions {
   readonly root: string;
@@ -25,13 +25,13 @@ export async function createHeartbeat(options: HeartbeatOptions): Promise<Heartb
   let wasFull = false;
   const next = async (sampleSeconds: number): Promise<AgentReport> => {
     const now = clock.now();
-    const free = await freeDiskBytes(root);
-    const isFull = free < reservedDiskBytes;
+    const disk = await readDisk(root);
+    const isFull = disk.diskFreeBytes < reservedDiskBytes;
     if (isFull && !wasFull) send({ type: "nodeError", failure: diskFull().failure });
     wasFull = isFull;
     if (now.getTime() - sampledAt < sampleSeconds * 1000) return { type: "heartbeat" };
     const after = await readCounters();
-    const sample = sampleBetween(before, after, now, free);
+    const sample = sampleBetween(before, after, now, disk);
     before = after;
     sampledAt = now.getTime();
     return { type: "heartbeat", sample };

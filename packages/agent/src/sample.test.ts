@@ -53,12 +53,13 @@ const none: Counters = {
 test("a sample is the difference of two readings, and a counter that went back is still", () => {
   const before = { ...none, cpuTotal: 100, cpuBusy: 10, networkInBytes: 50, diskReadBytes: 70 };
   const after = { ...none, cpuTotal: 200, cpuBusy: 35, networkInBytes: 80, diskReadBytes: 60, memoryUsedBytes: 7 };
-  expect(sampleBetween(before, after, new Date(0), 9)).toMatchObject({
+  expect(sampleBetween(before, after, new Date(0), { diskFreeBytes: 9, diskTotalBytes: 10 })).toMatchObject({
     at: "1970-01-01T00:00:00.000Z",
     cpuPercent: 25,
     networkInBytes: 30,
     diskReadBytes: 0,
     memoryUsedBytes: 7,
     diskFreeBytes: 9,
+    diskTotalBytes: 10,
   });
 });

@@ -29,12 +29,22 @@ export async function readCounters(): Promise<Counters> {
 }
 
 export async function freeDiskBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
+  return (await readDisk(directory)).diskFreeBytes;
+}
+
+/** Room of the disk on which a directory lies. */
+export async function readDisk(directory: string): Promise<{ diskFreeBytes: number; diskTotalBytes: number }> {
+  const { bavail, blocks, bsize } = await statfs(directory);
+  return { diskFreeBytes: bavail * bsize, diskTotalBytes: blocks * bsize };
 }
 
 /** What happened between two readings. A counter that went back, as after a device is gone, counts as still. */
-export function sampleBetween(before: Counters, after: Counters, at: Date, diskFreeBytes: number): NodeSample {
+export function sampleBetween(
+  before: Counters,
+  after: Counters,
+  at: Date,
+  disk: { diskFreeBytes: number; diskTotalBytes: number },
+): NodeSample {
   const since = (name: keyof Counters) => Math.max(0, after[name] - before[name]);
   const cpuTotal = since("cpuTotal");
   return {
@@ -48,7 +58,7 @@ export function sampleBetween(before: Counters, after: Counters, at: Date, diskF
     diskWriteOperations: since("diskWriteOperations"),
     networkInBytes: since("networkInBytes"),
     networkOutBytes: since("networkOutBytes"),
-    diskFreeBytes,
+    ...disk,
   };
 }
 

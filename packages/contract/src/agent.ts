@@ -160,6 +160,7 @@ export const NodeSample = Type.Object({
   networkInBytes: Type.Number(),
   networkOutBytes: Type.Number(),
   diskFreeBytes: Type.Number(),
+  diskTotalBytes: Type.Optional(Type.Number()),
 });
 export type NodeSample = Static<typeof NodeSample>;
 

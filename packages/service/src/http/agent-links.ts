@@ -1,4 +1,4 @@
-import type { AgentReport, Failure, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, Failure, NodeSample, RunOrder, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { Run } from "../domain/run.ts";
@@ -6,6 +6,7 @@ import { failNode, welcomeNode } from "../lifecycle/node.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
 import { listen } from "../store/notices.ts";
+import { addPoolLoad } from "../store/pool-load.ts";
 import { readRuns, readWantedRuns } from "../store/runs.ts";
 import { coalesced } from "./coalesced.ts";
 import { RunRecorder } from "./run-recorder.ts";
@@ -39,6 +40,7 @@ export class AgentLinks {
   readonly #links = new Map<number, Link>();
   readonly #outdated = new Set<number>();
   readonly #heard = new Set<number>();
+  #samples: { readonly nodePk: number; readonly sample: NodeSample }[] = [];
   readonly #recorder: RunRecorder;
   readonly #deliver: () => void;
   readonly #touch: () => void;
@@ -78,6 +80,7 @@ export class AgentLinks {
       case "hello":
         return this.#connect(node, socket, report);
       case "heartbeat":
+        if (report.sample) this.#samples.push({ nodePk: node.pk, sample: report.sample });
         return this.#touch();
       case "started":
         return;
@@ -214,7 +217,10 @@ export class AgentLinks {
 
   async #noteHeard(): Promise<void> {
     const pks = [...this.#heard];
+    const samples = this.#samples;
     this.#heard.clear();
+    this.#samples = [];
     await touchNodes(this.#options.database, pks, this.#options.clock.now());
+    if (samples.length > 0) await addPoolLoad(this.#options.database, samples);
   }
 }

@@ -7,6 +7,7 @@ import { nodeActionHandlers } from "./node-actions.ts";
 import { nodeExtensionHandlers } from "./node-extensions.ts";
 import { nodeLogHandlers } from "./node-logs.ts";
 import { nodeHandlers } from "./nodes.ts";
+import { poolStatisticsHandlers } from "./pool-statistics.ts";
 import { poolHandlers } from "./pools.ts";
 import { taskHandlers } from "./tasks.ts";
 
@@ -15,6 +16,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...accountHandlers(context),
   ...certificateHandlers(context),
   ...poolHandlers(context),
+  ...poolStatisticsHandlers(context),
   ...nodeHandlers(context),
   ...nodeActionHandlers(context),
   ...nodeExtensionHandlers(context),

@@ -1,9 +1,11 @@
 import { BatchError, type CloudPool, formatDuration } from "@kyanite/contract";
 import { resizeTimeout } from "../domain/new-pool.ts";
+import { type PoolLoad, poolStatistics } from "../domain/pool-statistics.ts";
 import { isoTime } from "../domain/time.ts";
 import { addPool, beginDeletePool, lockExistingPool, patchPool, replacePoolProperties } from "../lifecycle/pool.ts";
 import { removePoolNodes, resizePool, stopResize } from "../lifecycle/resize.ts";
 import { transaction } from "../store/database.ts";
+import { readPoolLoads } from "../store/pool-load.ts";
 import { listPools, type PoolWithNodes, readPool } from "../store/pools.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { pageOf } from "./lists.ts";
@@ -16,11 +18,12 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) =>
       return { entity: { etag, lastModified: now }, location: poolUrl(baseUrl, id) };
     },
 
-    Pool_Get: async ({ account, params, baseUrl, conditions }) => {
+    Pool_Get: async ({ account, params, list, baseUrl, conditions, now }) => {
       const pool = await readPool(database, account, params.poolId);
       if (!pool) throw new BatchError("PoolNotFound");
       conditions.check(pool);
-      return { body: cloudPool(pool, baseUrl), entity: pool };
+      const loads = list.stats ? await readPoolLoads(database, [pool], now) : undefined;
+      return { body: { ...cloudPool(pool, baseUrl), ...statsOf(pool, loads, baseUrl, now) }, entity: pool };
     },
 
     Pool_Exists: async ({ account, params, conditions }) => {
@@ -30,14 +33,15 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) =>
       return { entity: pool };
     },
 
-    Pool_List: async ({ account, list, baseUrl }) => {
+    Pool_List: async ({ account, list, baseUrl, now }) => {
       const pools = await listPools(database, account, { ...list, limit: list.limit + 1 });
+      const loads = list.stats ? await readPoolLoads(database, pools, now) : undefined;
       return {
         body: pageOf(
           pools,
           list.limit,
           ({ key }) => key,
-          (pool) => cloudPool(pool, baseUrl),
+          (pool) => ({ ...cloudPool(pool, baseUrl), ...statsOf(pool, loads, baseUrl, now) }),
         ),
       };
     },
@@ -106,6 +110,18 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) =>
 
 export function poolUrl(baseUrl: string, poolId: string): string {
   return `${baseUrl}/pools/${poolId}`;
+}
+
+/** Only where they were asked for. */
+function statsOf(
+  pool: PoolWithNodes,
+  loads: ReadonlyMap<number, PoolLoad> | undefined,
+  baseUrl: string,
+  now: Date,
+): Pick<CloudPool, "stats"> {
+  const load = loads?.get(pool.pk);
+  if (!load) return {};
+  return { stats: poolStatistics(load, { url: poolUrl(baseUrl, pool.id), since: pool.creationTime, now }) };
 }
 
 function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
