@@ -1,0 +1,56 @@
+// A server as it is, on a database as it is, but for its nodes: those it asks for are handed to whoever started this.
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Provider } from "@kyanite/providers";
+import { createLog, listenForShutdown, systemClock } from "@kyanite/runtime";
+import { defaultSettings, startEmbeddedPostgres, startService } from "@kyanite/service";
+import type { HostMessage } from "./messages.ts";
+
+const [name = "bench", key = ""] = process.argv.slice(2);
+const tell = (message: HostMessage) => process.send?.(message);
+
+function simulatedProvider(): Provider {
+  const known = new Set<string>();
+  return {
+    create: async (nodes) => {
+      tell({ type: "nodes", nodes: nodes.map(({ nodeId, token }) => ({ nodeId, token })) });
+      for (const { nodeId } of nodes) known.add(nodeId);
+      return nodes.map(({ nodeId }) => ({ kind: "started", nodeId }));
+    },
+    remove: async (nodeIds) => {
+      for (const nodeId of nodeIds) known.delete(nodeId);
+    },
+    halt: async () => {},
+    list: async () => [...known].map((nodeId) => ({ nodeId, state: "running" })),
+    stop: async () => {},
+  };
+}
+
+using shutdown = listenForShutdown();
+const log = createLog("warn");
+const directory = await mkdtemp(join(tmpdir(), "kyanite-bench-"));
+await chmod(directory, 0o711);
+const postgres = await startEmbeddedPostgres({ dataDirectory: directory, clock: systemClock, log });
+const service = await startService({
+  address: postgres.connection,
+  listen: { host: "127.0.0.1", httpPort: 0 },
+  account: { name, key },
+  settings: { ...defaultSettings(), dedicatedCoreQuota: 10_000_000 },
+  identity: { issuers: [], roleClaim: "roles", defaultRole: undefined },
+  containerUrl: async () => "",
+  createProvider: async () => simulatedProvider(),
+  clock: systemClock,
+  log,
+});
+tell({
+  type: "ready",
+  url: service.listening.httpUrl,
+  databasePid: postgres.pid,
+  database: postgres.connection,
+});
+await new Promise((resolve) => shutdown.signal.addEventListener("abort", resolve, { once: true }));
+await service.stop();
+await postgres.stop();
+await rm(directory, { recursive: true, force: true });
+process.disconnect?.();

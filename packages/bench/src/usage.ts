@@ -1,0 +1,55 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+const ticksPerSecond = 100;
+const pageBytes = 4096;
+
+interface Process {
+  readonly pid: number;
+  readonly parent: number;
+  readonly cpuSeconds: number;
+  readonly residentBytes: number;
+}
+
+function readProcess(pid: number): Process | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const fields = text
+      .slice(text.lastIndexOf(")") + 2)
+      .split(" ")
+      .map(Number);
+    const [parent = 0, user = 0, system = 0, pages = 0] = [fields[1], fields[11], fields[12], fields[21]];
+    return { pid, parent, cpuSeconds: (user + system) / ticksPerSecond, residentBytes: pages * pageBytes };
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU time so far of a process and, when wanted, of all its children that live. */
+export function cpuSeconds(pid: number, withChildren = false): number {
+  const own = readProcess(pid)?.cpuSeconds ?? 0;
+  return own + (withChildren ? childrenOf(pid).reduce((sum, child) => sum + child.cpuSeconds, 0) : 0);
+}
+
+export const residentMegabytes = (pid: number) => (readProcess(pid)?.residentBytes ?? 0) / 1024 / 1024;
+
+/**
+ * Memory of a process and its children that nobody shares with them, in MB: PostgreSQL's processes have their buffers
+ * in common.
+ */
+export function proportionalMegabytes(pid: number): number {
+  const kilobytes = [pid, ...childrenOf(pid).map((child) => child.pid)].map((each) => {
+    try {
+      return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+    } catch {
+      return 0;
+    }
+  });
+  return kilobytes.reduce((sum, each) => sum + each, 0) / 1024;
+}
+
+function childrenOf(pid: number): Process[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => readProcess(Number(name)) ?? [])
+    .filter(({ parent }) => parent === pid);
+}

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { RawClient } from "./client.ts";
+
+export const image = {
+  imageReference: { publisher: "canonical", offer: "0001-com-ubuntu-server-jammy", sku: "22_04-lts" },
+  nodeAgentSKUId: "batch.node.ubuntu 22.04",
+};
+
+/** A pool whose nodes are all idle. */
+export async function addPool(client: RawClient, id: string, nodes: number, slots: number): Promise<void> {
+  await client.call("POST", "/pools", {
+    id,
+    vmSize: "standard_d4s_v3",
+    virtualMachineConfiguration: image,
+    targetDedicatedNodes: nodes,
+    taskSlotsPerNode: slots,
+  });
+  await until(async () => (await nodeCounts(client, id)).idle === nodes);
+}
+
+interface PoolNodeCounts {
+  readonly poolId: string;
+  readonly dedicated: { readonly idle: number; readonly running: number; readonly total: number };
+}
+
+export async function nodeCounts(client: RawClient, poolId: string): Promise<PoolNodeCounts["dedicated"]> {
+  const filter = encodeURIComponent(`poolId eq '${poolId}'`);
+  const { value } = await client.call<{ value: PoolNodeCounts[] }>("GET", `/nodecounts?$filter=${filter}`);
+  return value[0]?.dedicated ?? { idle: 0, running: 0, total: 0 };
+}
+
+export async function addJob(client: RawClient, id: string, poolId: string, more: object = {}): Promise<void> {
+  await client.call("POST", "/jobs", { id, poolInfo: { poolId }, ...more });
+}
+
+/** Adds `count` tasks, a hundred in a call, on as many connections as the client has. */
+export async function addTasks(
+  client: RawClient,
+  jobId: string,
+  count: number,
+  { commandLine = "/bin/true", connections = 4 } = {},
+): Promise<void> {
+  const starts = Array.from({ length: Math.ceil(count / 100) }, (_, index) => index * 100);
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
+        const first = start;
+        const value = Array.from({ length: Math.min(100, count - first) }, (_, index) => ({
+          id: `t${first + index}`,
+          commandLine,
+        }));
+        await client.call("POST", `/jobs/${jobId}/addtaskcollection`, { value });
+      }
+    }),
+  );
+}
+
+export interface TaskCounts {
+  readonly active: number;
+  readonly running: number;
+  readonly completed: number;
+  readonly succeeded: number;
+  readonly failed: number;
+}
+
+export async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts> {
+  return (await client.call<{ taskCounts: TaskCounts }>("GET", `/jobs/${jobId}/taskcounts`)).taskCounts;
+}
+
+/** Waits until so many tasks have completed; rejects when one failed. */
+export async function whenCompleted(client: RawClient, jobId: string, count: number): Promise<void> {
+  await until(async () => {
+    const { completed, failed } = await taskCounts(client, jobId);
+    if (failed > 0) throw new Error(`${failed} tasks of ${jobId} failed`);
+    return completed >= count;
+  });
+}
+
+/**
+ * Puts tasks into a job that is not being scheduled, then lets it go.
+ * @returns seconds from the moment that it is let go until all have completed
+ */
+export async function drain(client: RawClient, jobId: string, poolId: string, count: number, commandLine: string) {
+  await addJob(client, jobId, poolId);
+  await client.call("POST", `/jobs/${jobId}/disable`, { disableTasks: "requeue" });
+  await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${jobId}`)).state === "disabled");
+  await addTasks(client, jobId, count, { commandLine });
+  return seconds(async () => {
+    await client.call("POST", `/jobs/${jobId}/enable`);
+    await whenCompleted(client, jobId, count);
+  });
+}
+
+export async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return (performance.now() - start) / 1000;
+}
+
+export async function until(isReached: () => Promise<boolean>, patienceSeconds = 300): Promise<void> {
+  for (const end = performance.now() + patienceSeconds * 1000; performance.now() < end; await sleep(20))
+    if (await isReached()) return;
+  throw new Error(`not reached within ${patienceSeconds} s`);
+}
