@@ -1,12 +1,25 @@
 import { writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { type Figure, formatTable } from "./figures.ts";
+import { files } from "./scenarios/files.ts";
 import { ingest } from "./scenarios/ingest.ts";
+import { latency } from "./scenarios/latency.ts";
+import { processes } from "./scenarios/processes.ts";
+import { reading } from "./scenarios/reading.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
+import { starting } from "./scenarios/starting.ts";
 
 type Scenario = (options: { readonly isLong: boolean }) => Promise<Figure[]>;
 
-const scenarios: Readonly<Record<string, Scenario>> = { ingest, scheduling };
+const scenarios: Readonly<Record<string, Scenario>> = {
+  processes,
+  latency,
+  ingest,
+  scheduling,
+  reading,
+  starting,
+  files,
+};
 
 const usage = `npm run bench -- [SCENARIO…] [--long] [--json FILE]
 Scenarios: ${Object.keys(scenarios).join(", ")}`;
