@@ -6,7 +6,7 @@ import { checkPoolSettings } from "./pool-settings.ts";
 import { checkResourceFiles } from "./resource-files.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
-import { coresOf } from "./vm-sizes.ts";
+import { findVmSize } from "./vm-sizes.ts";
 
 const minimumResizeTimeoutSeconds = 300;
 const maximumStartTaskCharacters = 32_768;
@@ -102,7 +102,7 @@ export function checkHardware(body: Hardware): number {
   if (!virtualMachineConfiguration)
     throw new BatchError("MissingRequiredProperty", { PropertyName: "virtualMachineConfiguration" });
   checkImage(virtualMachineConfiguration);
-  const cores = coresOf(body.vmSize);
+  const cores = findVmSize(body.vmSize)?.cores;
   if (cores === undefined) throw invalidProperty("vmSize", body.vmSize, "The size is not one that Azure Batch has");
   return cores;
 }

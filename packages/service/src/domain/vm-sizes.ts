@@ -1,36 +1,55 @@
-/**
- * Virtual cores of a size as Azure names them: the first number after the family's letters, as in `Standard_D4s_v3`.
- * A few old families number their members instead; those are listed.
- */
-export function coresOf(vmSize: string): number | undefined {
-  const size = vmSize.toLowerCase();
-  const numbered = numberedSizes[size];
-  if (numbered !== undefined) return numbered;
-  const match = /^(?:standard|basic)_[a-z]{1,4}(\d{1,3})(?:-(\d{1,3}))?[a-z]*(?:_[a-z0-9]+)*$/.exec(size);
-  const cores = match?.[2] ?? match?.[1];
-  return cores === undefined ? undefined : Number(cores);
+import { singleSizes, sizeSeries } from "./vm-catalogue.ts";
+
+/** A machine size, as Azure describes it. */
+export interface VmSize {
+  readonly name: string;
+  readonly family: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  /** 0 for a size without one. */
+  readonly temporaryDiskGiB: number;
 }
 
-const numberedSizes: Readonly<Record<string, number>> = {
-  small: 1,
-  medium: 2,
-  large: 4,
-  extralarge: 8,
-  ...family("standard_a", { 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 8: 8, 9: 16, 10: 8, 11: 16 }, [""]),
-  ...family("standard_d", { 1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20 }, ["", "_v2"]),
-  ...family("standard_ds", { 1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20 }, ["", "_v2"]),
-  ...family("standard_g", { 1: 2, 2: 4, 3: 8, 4: 16, 5: 32 }, [""]),
-  ...family("standard_gs", { 1: 2, 2: 4, 3: 8, 4: 16, 5: 32 }, [""]),
-};
+/** Every size of the catalogue. */
+export const vmSizes: readonly VmSize[] = [
+  ...Object.entries(singleSizes).flatMap(([family, sizes]) =>
+    sizes.map(([name, cores, memoryGiB, temporaryDiskGiB]) => ({ name, family, cores, memoryGiB, temporaryDiskGiB })),
+  ),
+  ...sizeSeries.flatMap(({ family, prefix, suffix, cores, memoryPerCore, diskPerCore }) =>
+    cores.map((count) => ({
+      name: `Standard_${prefix}${count}${suffix}`,
+      family,
+      cores: count,
+      memoryGiB: count * memoryPerCore,
+      temporaryDiskGiB: count * diskPerCore,
+    })),
+  ),
+];
 
-function family(
-  prefix: string,
-  cores: Readonly<Record<string, number>>,
-  suffixes: readonly string[],
-): Record<string, number> {
-  return Object.fromEntries(
-    suffixes.flatMap((suffix) =>
-      Object.entries(cores).map(([member, count]) => [`${prefix}${member}${suffix}`, count]),
-    ),
-  );
+const byName = new Map(vmSizes.map((size) => [size.name.toLowerCase(), size]));
+
+/**
+ * A size by its name, whatever its case. One that the catalogue does not have, but that is named as Azure names sizes,
+ * has the cores of its name (`Standard_D8s_v9` has 8, `Standard_E16-4s_v3` has 4) and 4 GiB for each; any other name
+ * is no size.
+ */
+export function findVmSize(name: string): VmSize | undefined {
+  const size = name.toLowerCase();
+  return byName.get(size) ?? namedSize(size);
+}
+
+function namedSize(size: string): VmSize | undefined {
+  const match = /^(standard|basic)_([a-z]{1,4})(\d{1,3})(?:-(\d{1,3}))?([a-z]*(?:_[a-z0-9]+)*)$/.exec(size);
+  if (!match) return undefined;
+  const [, tier, letters = "", whole, constrained, rest = ""] = match;
+  const cores = Number(constrained ?? whole);
+  if (cores === 0) return undefined;
+  const base = constrained === undefined ? undefined : byName.get(`${tier}_${letters}${whole}${rest}`);
+  return {
+    name: size,
+    family: base?.family ?? `${tier}${letters.toUpperCase()}Family`,
+    cores,
+    memoryGiB: base?.memoryGiB ?? 4 * cores,
+    temporaryDiskGiB: base?.temporaryDiskGiB ?? 0,
+  };
 }
