@@ -150,6 +150,29 @@ export function withDefaults(body: PoolAddParameter): PoolAddParameter {
     enableAutoScale: body.enableAutoScale ?? false,
     enableInterNodeCommunication: body.enableInterNodeCommunication ?? false,
     ...(body.startTask ? { startTask: startTaskWithDefaults(body.startTask) } : {}),
+    ...machineDefaults(body),
+    ...(body.networkConfiguration
+      ? {
+          networkConfiguration: {
+            ...body.networkConfiguration,
+            dynamicVNetAssignmentScope: body.networkConfiguration.dynamicVNetAssignmentScope ?? "none",
+            enableAcceleratedNetworking: body.networkConfiguration.enableAcceleratedNetworking ?? false,
+          },
+        }
+      : {}),
+  };
+}
+
+/** The image of the marketplace that stands for the newest says so. */
+function machineDefaults({
+  virtualMachineConfiguration: machine,
+}: PoolAddParameter): Pick<PoolAddParameter, "virtualMachineConfiguration"> {
+  if (!machine) return {};
+  const { imageReference } = machine;
+  if (imageReference.publisher === undefined || imageReference.version !== undefined)
+    return { virtualMachineConfiguration: machine };
+  return {
+    virtualMachineConfiguration: { ...machine, imageReference: { ...imageReference, version: "latest" } },
   };
 }
 

@@ -5,11 +5,20 @@ import { invalidProperty, type PoolAddParameter } from "@kyanite/contract";
  * @throws BatchError with the property and the rule it breaks
  */
 export function checkPoolSettings(pool: Omit<PoolAddParameter, "id">): void {
+  checkWindowsSettings(pool);
   checkUpgradePolicy(pool);
   checkPublicAddresses(pool);
 }
 
 type Settings = Omit<PoolAddParameter, "id">;
+
+/** Images with Windows are not to be had, so what is for them alone breaks a rule. */
+function checkWindowsSettings({ virtualMachineConfiguration }: Settings): void {
+  const { windowsConfiguration, licenseType } = virtualMachineConfiguration ?? {};
+  for (const [name, value] of Object.entries({ windowsConfiguration, licenseType }))
+    if (value !== undefined)
+      throw invalidProperty(`virtualMachineConfiguration.${name}`, value, "Goes with an image with Windows only");
+}
 
 function checkUpgradePolicy({ upgradePolicy, virtualMachineConfiguration }: Settings): void {
   const { automaticOSUpgradePolicy: automatic, rollingUpgradePolicy: rolling } = upgradePolicy ?? {};

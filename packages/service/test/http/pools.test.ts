@@ -1,5 +1,5 @@
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, until } from "@kyanite/testkit";
+import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -98,6 +98,40 @@ describe("a pool without nodes", () => {
       { code: "InvalidPropertyValue" },
     );
     expect((await client.pool.get("empty")).startTask).toBeUndefined();
+  });
+
+  test("may become another pool altogether, in versions that allow it", async () => {
+    const patch = {
+      displayName: "changed",
+      vmSize: "Standard_D4s_v3",
+      taskSlotsPerNode: 16,
+      taskSchedulingPolicy: { nodeFillType: "pack" },
+      enableInterNodeCommunication: true,
+      resourceTags: { team: "a" },
+      upgradePolicy: { mode: "manual" },
+      networkConfiguration: { publicIPAddressConfiguration: { provision: "nopublicipaddresses" } },
+    };
+    const path = "/pools/empty";
+    const version = "2024-07-01.20.0";
+    const tooMany = { ...patch, taskSlotsPerNode: 17 };
+    expect(await send(client, "PATCH", path, { version, body: tooMany })).toMatchObject({
+      status: 400,
+      code: "InvalidPropertyValue",
+    });
+    expect((await send(client, "PATCH", path, { version, body: patch })).status).toBe(200);
+    expect((await send(client, "GET", path, { version })).body).toMatchObject({
+      ...patch,
+      vmSize: "standard_d4s_v3",
+      taskSchedulingPolicy: { nodeFillType: "Pack" },
+      networkConfiguration: {
+        publicIPAddressConfiguration: { provision: "NoPublicIPAddresses" },
+        dynamicVNetAssignmentScope: "none",
+      },
+    });
+    const both = { targetDedicatedNodes: 1, targetLowPriorityNodes: 1 };
+    expect(await refusal(client.pool.resize("empty", both))).toMatchObject({ code: "InvalidPropertyValue" });
+    const back = { enableInterNodeCommunication: false, vmSize: "Standard_D2s_v3", taskSlotsPerNode: 1 };
+    expect((await send(client, "PATCH", path, { version, body: back })).status).toBe(200);
   });
 
   test("is changed only under the condition that a client sets", async () => {
