@@ -8,6 +8,7 @@ import { failureOf } from "./failure.ts";
 import { postFilesReply } from "./files-answer.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { type FinishedReport, openJournal } from "./journal.ts";
+import { openLaunchers } from "./launcher.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { openLink } from "./link.ts";
 import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
@@ -42,7 +43,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const ownDirectory = dirname(root);
   const headers = { authorization: `Bearer ${config.token}`, "x-kyanite-node": config.nodeId };
   const stopping = new AbortController();
-  const journal = await openJournal(join(ownDirectory, "runs"));
+  const journal = await openJournal(join(ownDirectory, "runs.jsonl"));
   await killLeftovers(journal, { clock, log });
   await makeRoot(root);
   const resolveUser = await userResolver(root, config.users, log);
@@ -52,10 +53,11 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     log,
     remove: (directory) => removeBelow(root, directory),
   });
+  const launchers = openLaunchers();
   const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch" | "onCoordinated">> => {
     const downloads = await createSharedDownloads(join(root, "volatile", "downloads"), clock);
     const packages = await openPackageStore(join(root, "applications"), downloads);
-    return { root, resolveUser, clock, log, downloads, packages, settings: config };
+    return { root, resolveUser, clock, log, downloads, packages, launchers, settings: config };
   };
 
   let means = await makeMeans();
@@ -104,7 +106,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         return journal.forget(action.runId);
       case "removeDirectory":
         await whenEnded(action.after);
-        await retention.set(action.directory, undefined);
+        retention.set(action.directory, undefined);
         return removeBelow(root, action.directory);
       case "answerFiles": {
         const reply = await answerRequest(action.request, { ...requestMeans, address: ownAddress() });
@@ -145,7 +147,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     const now = clock.now();
     if (stopping.signal.aborted) return journal.forget(runId);
     if (order.retentionSeconds !== undefined) {
-      await retention.set(directory, new Date(now.getTime() + 1000 * order.retentionSeconds));
+      retention.set(directory, new Date(now.getTime() + 1000 * order.retentionSeconds));
     }
     log.info("run ended", { runId, exit });
     apply({ type: "ended", runId, exit, now });
@@ -156,7 +158,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     const { runId, directory } = order;
     try {
       journal.keepRunning(runId);
-      await retention.set(directory, undefined);
+      retention.set(directory, undefined);
       log.info("run started", { runId, jobId: order.jobId, taskId: order.taskId });
       const onLaunch: RunMeans["onLaunch"] = (leader) => journal.keepRunning(runId, leader);
       const onCoordinated = () => apply({ type: "coordinated", runId });
@@ -215,6 +217,8 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     for (const { controller } of running.values()) controller.abort();
     await Promise.all([...running.values()].map(({ done }) => done));
     await expiring;
+    launchers.close();
+    journal.close();
     return outcome;
   };
   const closed = close();

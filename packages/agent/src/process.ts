@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, constants, fchownSync, openSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
+import type { Launchers } from "./launcher.ts";
 import { membersOf, type ProcessFamily, signalFamily } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
 
@@ -14,6 +15,8 @@ export interface Command {
   readonly stdout: string;
   readonly stderr: string;
   readonly user: TaskUser | undefined;
+  /** Shells that start it, when they can. */
+  readonly launchers: Launchers | undefined;
   /** Called when the process exists, before anything is awaited. */
   onLaunch(leader: ProcessRecord): void;
 }
@@ -34,7 +37,8 @@ export async function startCommand(command: Command, clock: Clock): Promise<Star
   using stderr = openOutput(command.stderr, command.user);
   for (let tries = 1; ; tries += 1) {
     try {
-      return await launch(command, [stdout.fd, stderr.fd], clock.now());
+      const launched = await launchInShell(command, clock.now());
+      return launched ?? (await launch(command, [stdout.fd, stderr.fd], clock.now()));
     } catch (error) {
       // Another run of ours may be between fork and exec, and hold the program open that was just downloaded.
       if (!hasErrorCode(error, "ETXTBSY") || tries === 20) throw error;
@@ -51,6 +55,17 @@ function openOutput(path: string, user: TaskUser | undefined) {
   return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
+async function launchInShell(command: Command, now: Date): Promise<StartedCommand | undefined> {
+  const launched = await command.launchers?.launch(command, command.user);
+  if (launched === undefined) return undefined;
+  const { pid, exit } = launched;
+  const record = recordOf(pid);
+  command.onLaunch(record);
+  return { record, family: { runId: command.runId, group: pid, since: now }, exit };
+}
+
+const recordOf = (pid: number): ProcessRecord => processRecord(pid) ?? { pid, startedAt: "already ended" };
+
 async function launch(command: Command, [stdout, stderr]: [number, number], now: Date): Promise<StartedCommand> {
   const child = spawn(command.program, command.args, {
     cwd: command.directory,
@@ -63,7 +78,7 @@ async function launch(command: Command, [stdout, stderr]: [number, number], now:
     child.once("exit", (code, signal) => resolve(code ?? 128 + (signal ? osConstants.signals[signal] : 0))),
   );
   const { pid } = child;
-  const record = pid === undefined ? undefined : (processRecord(pid) ?? { pid, startedAt: "already ended" });
+  const record = pid === undefined ? undefined : recordOf(pid);
   if (record) command.onLaunch(record);
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   if (record === undefined) throw new Error(`${command.program} has no process id`);

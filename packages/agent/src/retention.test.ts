@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { parseTimetable } from "./retention.ts";
+import { timetable } from "./retention.ts";
 
-test("the last line for a directory counts, and a broken line is passed over", () => {
-  const text = '["a",1]\n["b",2]\n["a",3]\n["b",null]\n["c",4]\nrubbish\n["d"';
-  expect([...parseTimetable(text)]).toEqual([
+test("the last entry for a directory counts, and what is no entry is passed over", () => {
+  const entries = [["a", 1], ["b", 2], ["a", 3], ["b", null], ["c", 4], "rubbish", [7, 8]];
+  expect([...timetable(entries)]).toEqual([
     ["a", 3],
     ["c", 4],
   ]);

@@ -28,6 +28,7 @@ test("settings come from the environment, the token from its file", async () => 
     root: "/data/tasks",
     logLevel: "info",
     logFile: undefined,
+    sshPort: 22,
     users: "auto",
     killGraceSeconds: 5,
     reservedDiskBytes: 1_000_000,

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processRecord, systemClock, waitUntil } from "@kyanite/runtime";
 import { expect, test } from "vitest";
+import { openJournal } from "../src/journal.ts";
 import { startAgentProcess } from "./agent-process.ts";
 import { aRun, shell, startFakeService, startNode } from "./fake-service.ts";
 
@@ -14,6 +15,13 @@ const exists = (path: string) =>
     () => true,
     () => false,
   );
+
+/** The runs that the agent still has to account for. */
+async function journalOf(directory: string) {
+  const { contents, close } = await openJournal(join(directory, "runs.jsonl"));
+  close();
+  return [...contents.finished, ...contents.running];
+}
 
 test("the agent says who it is, and sends samples with its heartbeats", async () => {
   await using node = await startNode();
@@ -37,7 +45,7 @@ test("a finished run is reported again after a lost link, until it is acknowledg
   expect(await service.hello(2)).toMatchObject({ runIds: [runId] });
   expect(await happens(() => ends() === 2)).toBe(true);
   service.order({ type: "acknowledge", runIds: [runId] });
-  expect(await happens(async () => (await readdir(join(node.directory, "runs"))).length === 0)).toBe(true);
+  expect(await happens(async () => (await journalOf(node.directory)).length === 0)).toBe(true);
   service.dropLink();
   expect(await service.hello(3)).toMatchObject({ runIds: [] });
   expect(ends()).toBe(2);
@@ -55,7 +63,7 @@ test("a run goes on while the service is away", async () => {
   await writeFile(join(node.root, order.directory, "wd/go"), "");
   expect(
     await happens(async () =>
-      (await readFile(join(node.directory, "runs", `${order.runId}.json`), "utf8")).includes("finished"),
+      (await readFile(join(node.directory, "runs.jsonl"), "utf8")).includes(`"finished","runId":"${order.runId}"`),
     ),
   ).toBe(true);
   service.settings.refuseWith = 0;
@@ -144,7 +152,7 @@ test("SIGTERM ends all runs and then the agent", async () => {
   agent.kill("SIGTERM");
   expect(await agent.exited()).toBe(0);
   expect(processRecord(pid)).toBeUndefined();
-  expect(await readdir(join(agent.directory, "runs"))).toEqual([]);
+  expect(await journalOf(agent.directory)).toEqual([]);
 });
 
 test("after a crash the agent reports what had finished and ends what was left running", async () => {

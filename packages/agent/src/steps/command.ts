@@ -56,6 +56,9 @@ export async function launch(run: RunContext, { commandLine, output, environment
         stdout: join(paths.task, `${output}stdout.txt`),
         stderr: join(paths.task, `${output}stderr.txt`),
         user,
+        // A program that was just downloaded may be held open by another run of ours that is being forked, which a
+        // shell could not tell from a program that ended with 126.
+        launchers: program.startsWith(`${paths.root}/`) ? undefined : run.launchers,
         onLaunch: run.onLaunch,
       },
       clock,

@@ -1,5 +1,6 @@
 import type { RunOrder } from "@kyanite/contract";
 import type { Clock, Log, ProcessRecord } from "@kyanite/runtime";
+import type { Launchers } from "../launcher.ts";
 import type { RunPaths } from "../paths.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
 import type { TaskUser } from "../user.ts";
@@ -15,6 +16,7 @@ export interface RunContext {
   readonly log: Log;
   readonly downloads: SharedDownloads;
   readonly packages: PackageStore;
+  readonly launchers: Launchers;
   readonly settings: RunSettings;
   /** Aborts when all instances of a multi-instance task are coordinated, so that its command may start. */
   readonly proceed: AbortSignal;

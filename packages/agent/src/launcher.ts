@@ -1,0 +1,177 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import type { TaskUser } from "./user.ts";
+
+/** What a shell is told to run. */
+export interface LaunchedCommand {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly directory: string;
+  /** Files that are there; the output goes to their ends. */
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A process that leads a process group of its own. */
+export interface Launched {
+  readonly pid: number;
+  /** The exit code, or 128 + n when signal n ended the process. */
+  readonly exit: Promise<number>;
+}
+
+/**
+ * Shells that wait to start commands. To fork a process as large as ours takes longer than many a task runs; a shell
+ * that is small and already there does it in a fraction of that.
+ */
+export interface Launchers {
+  /** Undefined when a shell cannot start this one: then it must be started in the ordinary way. */
+  launch(command: LaunchedCommand, user: TaskUser | undefined): Promise<Launched> | undefined;
+  close(): void;
+}
+
+const shell = "/bin/bash";
+const mostIdle = 8;
+
+export function openLaunchers(): Launchers {
+  const idle = new Map<number | undefined, Launcher[]>();
+  const hasShell = isExecutable(shell);
+  const shelve = (launcher: Launcher, uid: number | undefined) => {
+    const shelf = idle.get(uid) ?? [];
+    if (launcher.isUsable && shelf.length < mostIdle) idle.set(uid, [...shelf, launcher]);
+    else launcher.close();
+  };
+  return {
+    launch(command, user) {
+      if (!hasShell || !canBeWritten(command)) return undefined;
+      const launcher = takeUsable(idle.get(user?.uid)) ?? new Launcher(user);
+      return launcher.run(command, () => shelve(launcher, user?.uid));
+    },
+    close() {
+      for (const launcher of [...idle.values()].flat()) launcher.close();
+      idle.clear();
+    },
+  };
+}
+
+function takeUsable(shelf: Launcher[] | undefined): Launcher | undefined {
+  for (let launcher = shelf?.pop(); launcher; launcher = shelf?.pop()) if (launcher.isUsable) return launcher;
+  return undefined;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A shell has no way to set variables whose names it does not take for names. */
+const canBeWritten = ({ environment }: LaunchedCommand) =>
+  Object.keys(environment).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !ownVariables.has(name));
+
+/** What the shell keeps to itself or refuses to have set. */
+const ownVariables = new Set(["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "BASH_ENV", "ENV"]);
+
+/** What is promised to the one that waits for the command of a shell. */
+interface Waiting {
+  readonly onPid: (pid: number) => void;
+  readonly onExit: (code: number) => void;
+  readonly onLost: (error: Error) => void;
+}
+
+const killedCode = 137;
+
+/** One shell, for one command at a time. */
+class Launcher {
+  readonly #process: ChildProcess;
+  #unread = "";
+  #waiting: Waiting | undefined;
+  #isGone = false;
+
+  constructor(user: TaskUser | undefined) {
+    this.#process = spawn(shell, ["--norc", "--noprofile"], {
+      cwd: "/",
+      env: {},
+      // Not in our own group: a signal to ours must leave it time to be told.
+      detached: true,
+      stdio: ["pipe", "pipe", "ignore"],
+      ...(user && { uid: user.uid, gid: user.gid }),
+    });
+    this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#read(text));
+    this.#process.stdin?.on("error", () => {});
+    this.#process.once("error", (error) => this.#lose(error));
+    this.#process.once("exit", () => this.#lose(new Error("the shell that started the command has ended")));
+    // In monitor mode every command that it starts leads a process group.
+    this.#write("set -m\n");
+  }
+
+  get isUsable(): boolean {
+    return !this.#isGone;
+  }
+
+  /** @param onFree called when the shell can take another command */
+  run(command: LaunchedCommand, onFree: () => void): Promise<Launched> {
+    return new Promise((resolve, reject) => {
+      let isKnown = false;
+      const exit = new Promise<number>((settle) => {
+        this.#waiting = {
+          onPid: (pid) => {
+            isKnown = true;
+            resolve({ pid, exit });
+          },
+          onExit: (code) => {
+            this.#waiting = undefined;
+            onFree();
+            settle(code);
+          },
+          onLost: (error) => {
+            if (!isKnown) return reject(error);
+            onFree();
+            settle(killedCode);
+          },
+        };
+      });
+      this.#write(scriptOf(command));
+    });
+  }
+
+  close(): void {
+    this.#process.stdin?.end();
+  }
+
+  #write(script: string): void {
+    this.#process.stdin?.write(script);
+  }
+
+  /** A line with the process id, then one with the exit code behind an x. */
+  #read(text: string): void {
+    const lines = (this.#unread + text).split("\n");
+    this.#unread = lines.pop() ?? "";
+    for (const line of lines) {
+      if (line.startsWith("x")) this.#waiting?.onExit(Number(line.slice(1)));
+      else this.#waiting?.onPid(Number(line));
+    }
+  }
+
+  #lose(error: Error): void {
+    if (this.#isGone) return;
+    this.#isGone = true;
+    this.#waiting?.onLost(error);
+    this.#waiting = undefined;
+  }
+}
+
+function scriptOf({ program, args, environment, directory, stdout, stderr }: LaunchedCommand): string {
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
+  const command = [program, ...args].map(quote).join(" ");
+  return [
+    `(cd ${quote(directory)} && unset PWD OLDPWD SHLVL && export ${variables.join(" ")} && exec ${command})`,
+    ` </dev/null >>${quote(stdout)} 2>>${quote(stderr)} &\necho $!\nwait $!\necho x$?\n`,
+  ].join("");
+}
+
+/** In single quotes nothing is special to a shell but the single quote. */
+const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
