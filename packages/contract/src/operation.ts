@@ -1,5 +1,6 @@
 import type { Static, TSchema } from "typebox";
 import type { ErrorCode } from "./errors.ts";
+import type { CollectionElement, CollectionForm } from "./read-collection.ts";
 import type { SchemaNode } from "./schema.ts";
 import { type ApiVersion, isKnownIn, isOlder, type Lifespan } from "./versions.ts";
 
@@ -22,6 +23,8 @@ export interface Operation extends Lifespan {
   readonly range?: true;
   readonly body?: TSchema;
   readonly bodyOptional?: true;
+  /** The elements of the body succeed or fail one by one; the handler gets for each what was read, or why not. */
+  readonly collection?: CollectionForm;
   readonly status: 200 | 201 | 202 | 204;
   /** Body of the successful answer. For a list it is the schema of one element. */
   readonly response?: TSchema;
@@ -42,7 +45,12 @@ export function operation<const O extends Operation>(definition: O): O {
   return definition;
 }
 
-export type BodyOf<O extends Operation> = O["body"] extends TSchema ? Static<O["body"]> : undefined;
+export type BodyOf<O extends Operation> =
+  O["collection"] extends CollectionForm<infer S>
+    ? { readonly value: readonly CollectionElement<Static<S>>[] }
+    : O["body"] extends TSchema
+      ? Static<O["body"]>
+      : undefined;
 export type ResponseOf<O extends Operation> = O["response"] extends TSchema ? Static<O["response"]> : undefined;
 
 /** What follows `$metadata#`: a single object of a set is marked, one that belongs to no set goes by its type's name. */

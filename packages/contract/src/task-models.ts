@@ -81,10 +81,18 @@ export const TaskUpdateParameter = model(
 );
 export type TaskUpdateParameter = Static<typeof TaskUpdateParameter>;
 
+const atOnce = { minItems: 1, maxItems: 100 };
+
 export const TaskAddCollectionParameter = model("TaskAddCollectionParameter", "Tasks to be added together.", {
-  value: Type.Array(TaskAddParameter, { minItems: 1, maxItems: 100 }),
+  value: Type.Array(TaskAddParameter, atOnce),
 });
 export type TaskAddCollectionParameter = Static<typeof TaskAddCollectionParameter>;
+
+/** How that is read: a task without an id could not be answered for, all else is between the task and its result. */
+export const taskCollection = {
+  envelope: Type.Object({ value: Type.Array(Type.Object({ id: Type.String() }), atOnce) }),
+  element: TaskAddParameter,
+};
 
 export const ErrorMessage = model("ErrorMessage", "Text of an error.", {
   lang: optional(Type.String()),

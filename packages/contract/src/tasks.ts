@@ -7,6 +7,7 @@ import {
   TaskAddParameter,
   TaskAddResult,
   TaskUpdateParameter,
+  taskCollection,
 } from "./task-models.ts";
 
 const missing = ["JobNotFound", "TaskNotFound"] as const;
@@ -53,6 +54,7 @@ export const taskOperations = {
     method: "POST",
     path: "/jobs/{jobId}/addtaskcollection",
     body: TaskAddCollectionParameter,
+    collection: taskCollection,
     status: 200,
     response: TaskAddResult,
     shape: "list",

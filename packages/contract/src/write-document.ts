@@ -46,10 +46,16 @@ function objectWriter(properties: Readonly<Record<string, SchemaNode>>, version:
 }
 
 function changeOf(name: string, property: SchemaNode, version: ApiVersion): Change {
-  if (property.secret || !isKnownIn(version, property)) return { name, write: unchanged };
+  const as = nameIn(name, property, version);
+  return as === undefined ? { name, write: unchanged } : { name, as, write: writerOf(property, version) };
+}
+
+/** What a property is called in a version; undefined when the version does not show it. */
+export function nameIn(name: string, property: SchemaNode, version: ApiVersion): string | undefined {
+  if (property.secret || !isKnownIn(version, property)) return undefined;
   const { formerName, renamedIn } = property;
   const isFormer = formerName !== undefined && renamedIn !== undefined && isOlder(version, renamedIn);
-  return { name, as: isFormer ? formerName : name, write: writerOf(property, version) };
+  return isFormer ? formerName : name;
 }
 
 function applyChanges(value: Readonly<Record<string, unknown>>, changes: readonly Change[]): unknown {

@@ -8,15 +8,26 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => new Date(),
-  sleep: (milliseconds, signal) =>
-    new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const wake = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, milliseconds);
-      signal?.addEventListener("abort", wake, { once: true });
-    }),
+  sleep: async (milliseconds, signal) => {
+    for (let left = milliseconds; ; left -= longestTimer) {
+      await timer(Math.min(left, longestTimer), signal);
+      if (left <= longestTimer || signal?.aborted) return;
+    }
+  },
 };
+
+/** A longer time would overflow the timer, which then fires at once. */
+const longestTimer = 2 ** 31 - 1;
+
+function timer(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const wake = () => {
+      clearTimeout(handle);
+      signal?.removeEventListener("abort", wake);
+      resolve();
+    };
+    const handle = setTimeout(wake, milliseconds);
+    signal?.addEventListener("abort", wake, { once: true });
+  });
+}

@@ -9,6 +9,7 @@ import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
 import { createHandlers } from "./http/handlers.ts";
+import { localPages } from "./http/local-pages.ts";
 import { NodeFiles } from "./http/node-files.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
 import { signInPages } from "./http/sign-in.ts";
@@ -24,6 +25,7 @@ import { resizePools } from "./loops/resize-pools.ts";
 import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
+import { createMetrics } from "./metrics.ts";
 import { ensureAccount, readAccount } from "./store/accounts.ts";
 import { readCertificatesOfRun } from "./store/certificates.ts";
 import {
@@ -35,6 +37,7 @@ import {
   waitForDatabase,
 } from "./store/database.ts";
 import { readHolderOfToken } from "./store/secrets.ts";
+import { readTotals } from "./store/totals.ts";
 
 export interface ServiceParts {
   readonly address: DatabaseAddress;
@@ -91,6 +94,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const agents = new AgentEndpoint({ database, links, nodeFiles, log });
   const localIssuer = await openLocalIssuer(database, clock.now());
   const issuers = [localIssuer, ...remoteIssuers(parts.identity)];
+  const metrics = createMetrics(() => readTotals(database));
   const server = createHttpServer({
     operations: allOperations,
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
@@ -104,7 +108,11 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     isDatabaseAway,
     agents,
     pages: { "/livez": async () => plain(200, "ok"), "/readyz": () => readiness(database) },
-    extensions: [signInPages({ issuer: localIssuer, now: () => clock.now() })],
+    extensions: [
+      signInPages({ issuer: localIssuer, now: () => clock.now() }),
+      localPages({ readMetrics: metrics.read }),
+    ],
+    onAnswer: metrics.onAnswer,
     clock,
     log,
   });
@@ -124,7 +132,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     enforceLimits(database),
     watchNodes(database, settings.nodeSilentSeconds, log),
     changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
-  ].map((loop) => runLoop(loop, { database, leadership, clock, log }, stopping.signal));
+  ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));
 
   return {
     listening,

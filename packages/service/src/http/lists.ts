@@ -1,4 +1,4 @@
-import { BatchError, type Operation, type SchemaNode } from "@kyanite/contract";
+import { type ApiVersion, BatchError, nameIn, type Operation, queryIn, type SchemaNode } from "@kyanite/contract";
 import { parseFilter } from "../domain/filter.ts";
 import type { ListRequest, Page } from "./handler.ts";
 import type { Query } from "./query.ts";
@@ -16,13 +16,13 @@ export function pageOf<Row, Item>(
 }
 
 /** What a request says of the list it wants. */
-export function listRequest(query: Query, operation: Operation): ListRequest {
+export function listRequest(query: Query, operation: Operation, version: ApiVersion): ListRequest {
   const filter = textOf(query, "$filter");
   const token = textOf(query, "$skiptoken");
   const { maxresults } = query;
   return {
     ...(filter === undefined || filter.trim() === "" ? {} : { filter: parseFilter(filter) }),
-    limit: typeof maxresults === "number" ? maxresults : defaultLimit(operation),
+    limit: typeof maxresults === "number" ? maxresults : defaultLimit(operation, version),
     ...(token === undefined ? {} : { after: readSkipToken(token) }),
     stats: expandsStats(textOf(query, "$expand")),
   };
@@ -33,8 +33,8 @@ function textOf(query: Query, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function defaultLimit({ query }: Operation): number {
-  const schema: SchemaNode | undefined = query?.maxresults;
+function defaultLimit(operation: Operation, version: ApiVersion): number {
+  const schema = queryIn(operation, version).maxresults;
   return typeof schema?.default === "number" ? schema.default : 1000;
 }
 
@@ -59,7 +59,7 @@ export function skipToken(key: string): string {
 
 function readSkipToken(token: string): string {
   const text = Buffer.from(token, "base64url").toString();
-  if (text.startsWith(tokenVersion)) return text.slice(tokenVersion.length);
+  if (text.startsWith(tokenVersion) && !text.includes("\u0000")) return text.slice(tokenVersion.length);
   throw new BatchError("InvalidQueryParameterValue", {
     QueryParameterName: "$skiptoken",
     Reason: "Not a token of this server",
@@ -70,18 +70,20 @@ function readSkipToken(token: string): string {
 export function nextLink(baseUrl: string, path: string, search: URLSearchParams, key: string): string {
   const next = new URLSearchParams([...search].filter(([name]) => name.toLowerCase() !== "$skiptoken"));
   next.set("$skiptoken", skipToken(key));
-  return `${baseUrl}${path}?${next.toString().replaceAll("%24", "$")}`;
+  // A blank is written %20, which every client reads and signs in the same way; a plus sign is not.
+  return `${baseUrl}${path}?${next.toString().replaceAll("+", "%20").replaceAll("%24", "$")}`;
 }
 
 /**
  * The property names of `$select`; undefined when everything is wanted.
  * @throws BatchError for a name that the elements do not have
  */
-export function selection(query: Query, operation: Operation): ReadonlySet<string> | undefined {
+export function selection(query: Query, operation: Operation, version: ApiVersion): ReadonlySet<string> | undefined {
   const names = namesIn(textOf(query, "$select"));
   if (names.length === 0 || names.includes("*")) return undefined;
   const schema: SchemaNode | undefined = operation.response;
-  const unknown = names.find((name) => !Object.hasOwn(schema?.properties ?? {}, name));
+  const known = Object.entries(schema?.properties ?? {}).map(([name, property]) => nameIn(name, property, version));
+  const unknown = names.find((name) => !known.includes(name));
   if (unknown !== undefined)
     throw new BatchError("InvalidQueryParameterValue", {
       QueryParameterName: "$select",

@@ -21,6 +21,11 @@ export function readQuery(search: URLSearchParams, operation: Operation, version
     const name = names.get(given.toLowerCase());
     const schema = name === undefined ? undefined : known[name];
     if (name === undefined || !schema) throw new BatchError("UnsupportedQueryParameter", { QueryParameterName: given });
+    if (text.includes("\u0000"))
+      throw new BatchError("InvalidQueryParameterValue", {
+        QueryParameterName: name,
+        Reason: "The value may not hold the character U+0000",
+      });
     query[name] = readValue(name, text, schema);
   }
   return query;

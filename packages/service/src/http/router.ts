@@ -49,9 +49,15 @@ function compile(name: string, operation: Operation): CompiledRoute {
 
 function paramsOf({ pattern, params }: CompiledRoute, path: string): Record<string, string> {
   const values = pattern.exec(path)?.slice(1) ?? [];
+  return Object.fromEntries(params.map((name, index) => [name, decode(values[index] ?? "")]));
+}
+
+function decode(segment: string): string {
   try {
-    return Object.fromEntries(params.map((name, index) => [name, decodeURIComponent(values[index] ?? "")]));
+    const text = decodeURIComponent(segment);
+    if (!text.includes("\u0000")) return text;
   } catch (cause) {
     throw new BatchError("RequestUrlFailedToParse", { Reason: "The path is not encoded correctly" }, { cause });
   }
+  throw new BatchError("RequestUrlFailedToParse", { Reason: "The path may not hold the character U+0000" });
 }

@@ -6,9 +6,9 @@ import { BatchError } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from "fastify";
 import type { AgentEndpoint } from "./agent-endpoint.ts";
+import type { HttpAnswer } from "./answers.ts";
 import { allowedOrigin, corsHeaders } from "./cors.ts";
-import { errorBody } from "./errors.ts";
-import { createServe, type HttpAnswer, type HttpRequest, type Serve, type ServeOptions } from "./serve.ts";
+import { createServe, type HttpRequest, type HttpRequestHead, type Serve, type ServeOptions } from "./serve.ts";
 
 export interface ListenOptions {
   readonly host: string;
@@ -84,20 +84,25 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
 }
 
 function createApp(serve: Serve, options: HttpServerOptions): FastifyInstance {
-  const app = fastify({ bodyLimit: largestBodyBytes, exposeHeadRoutes: false, forceCloseConnections: false });
+  const app = fastify({
+    bodyLimit: largestBodyBytes,
+    exposeHeadRoutes: false,
+    forceCloseConnections: false,
+    frameworkErrors: (cause, request, reply) => {
+      options.log.debug("request not read", { cause });
+      const error = new BatchError("RequestUrlFailedToParse", { Reason: "The path is not encoded correctly" });
+      return send(request, reply, serve.refuse(headOf(request), error));
+    },
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.setErrorHandler((cause, request, reply) => {
-    const isTooLarge = cause instanceof Error && "code" in cause && cause.code === "FST_ERR_CTP_BODY_TOO_LARGE";
-    const error = isTooLarge
-      ? new BatchError("RequestBodyTooLarge")
-      : new BatchError("InvalidRequestBody", { Reason: "The body could not be read" });
-    if (!isTooLarge) options.log.debug("body not read", { requestId: request.id, cause });
-    return reply
-      .code(error.status)
-      .type("application/json")
-      .send(errorBody(error, randomUUID(), options.clock.now()));
+    options.log.debug("request not read", { cause });
+    return send(request, reply, serve.refuse(headOf(request), refusalOf(cause)));
   });
+  app.setNotFoundHandler((request, reply) =>
+    send(request, reply, serve.refuse(headOf(request), new BatchError("UnsupportedHttpVerb"))),
+  );
   for (const [path, page] of Object.entries(options.pages))
     app.get(path, async (_request, reply) => {
       const { status, contentType, body } = await page();
@@ -107,30 +112,44 @@ function createApp(serve: Serve, options: HttpServerOptions): FastifyInstance {
   return app;
 }
 
+function refusalOf(cause: unknown): BatchError {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE")
+    return new BatchError("RequestBodyTooLarge", { MaxLimit: String(largestBodyBytes) });
+  return new BatchError("InvalidRequestBody", { Reason: "The body could not be read" });
+}
+
 async function answer(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<FastifyReply> {
   const origin = allowedOrigin(request.headers.origin);
   if (request.method === "OPTIONS" && origin !== undefined) return reply.code(204).headers(corsHeaders(origin)).send();
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   const asked: HttpRequest = {
+    ...headOf(request),
+    body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+    remoteAddress: request.raw.socket.remoteAddress ?? "",
+    signal: gone.signal,
+  };
+  return send(request, reply, await serve.answer(asked));
+}
+
+function headOf(request: FastifyRequest): HttpRequestHead {
+  return {
     method: request.method,
     origin: originOf(request.raw),
     target: request.raw.url ?? "/",
     headers: request.headers,
-    body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     requestId: randomUUID(),
-    remoteAddress: request.raw.socket.remoteAddress ?? "",
-    signal: gone.signal,
   };
-  return send(reply, await serve(asked), origin === undefined ? {} : corsHeaders(origin));
 }
 
 function send(
+  request: FastifyRequest,
   reply: FastifyReply,
   { status, headers, body, reason }: HttpAnswer,
-  more: Readonly<Record<string, string>>,
 ): FastifyReply {
-  reply.code(status).headers({ ...headers, ...more });
+  const origin = allowedOrigin(request.headers.origin);
+  reply.code(status).headers({ ...headers, ...(origin === undefined ? {} : corsHeaders(origin)) });
   if (reason !== undefined) reply.raw.statusMessage = reason.replace(/[^\x20-\x7e]/g, " ");
   if (body instanceof Readable) reply.raw.once("close", () => body.destroy());
   return reply.send(body);

@@ -64,17 +64,20 @@ function canonicalHeaders(headers: SignedRequest["headers"]): string {
 
 function canonicalResources(target: string, account: string): string[] {
   const [path = "", query = ""] = splitOnce(target, "?");
-  const pairs = query
-    .split("&")
-    .filter((pair) => pair !== "")
-    .map((pair) => splitOnce(pair, "=").map(decode));
+  const encoded = query.split("&").filter((pair) => pair !== "");
+  return unique(
+    [(text: string) => text.replaceAll("+", "%20"), (text: string) => text]
+      .map((readPlus) => encoded.map((pair) => splitOnce(pair, "=").map((part) => decode(readPlus(part)))))
+      .flatMap(signedQueries)
+      .map((parameters) => `/${account}${path}${parameters}`),
+  );
+}
+
+/** The ways in which clients write the parameters of a query. */
+function signedQueries(pairs: readonly string[][]): string[] {
   const lowered = pairs.map(([name = "", value = ""]) => [name.toLowerCase(), value]);
   const filled = pairs.filter(([, value = ""]) => value !== "");
-  return unique(
-    [pairs, lowered, filled].flatMap((each) =>
-      [joined(each), firsts(each)].map((parameters) => `/${account}${path}${parameters}`),
-    ),
-  );
+  return [pairs, lowered, filled].flatMap((each) => [joined(each), firsts(each)]);
 }
 
 /** Values of one name sorted and joined with commas, as the documentation says. */
@@ -101,7 +104,7 @@ function splitOnce(text: string, separator: string): string[] {
 
 function decode(text: string): string {
   try {
-    return decodeURIComponent(text.replaceAll("+", "%20"));
+    return decodeURIComponent(text);
   } catch {
     return text;
   }

@@ -1,5 +1,7 @@
 import { type LocalIssuer, localTenant, TokenRefused } from "../identity/local-issuer.ts";
-import type { Extension, HttpAnswer, HttpRequest } from "./serve.ts";
+import type { HttpAnswer } from "./answers.ts";
+import { isFromThisMachine } from "./loopback.ts";
+import type { Extension, HttpRequest } from "./serve.ts";
 
 export interface SignInOptions {
   readonly issuer: LocalIssuer;
@@ -15,7 +17,7 @@ export function signInPages({ issuer, now }: SignInOptions): Extension {
     const [path = ""] = request.target.split("?");
     const base = `/${localTenant}`;
     if (path !== "/metadata/endpoints" && !path.startsWith(`${base}/`)) return undefined;
-    if (!isLoopback(request.remoteAddress)) return json(403, { error: "access_denied" });
+    if (!isFromThisMachine(request)) return json(403, { error: "access_denied" });
     switch (`${request.method} ${path}`) {
       case "GET /metadata/endpoints":
         return json(200, cloudDescription(request.origin));
@@ -32,8 +34,6 @@ export function signInPages({ issuer, now }: SignInOptions): Extension {
     }
   };
 }
-
-const isLoopback = (address: string) => /^(127\.|::1$|::ffff:127\.)/.test(address);
 
 function issuerDescription(issuer: string) {
   return {

@@ -20,7 +20,7 @@ export const taskHandlers = ({ database }: HandlerContext) =>
     Task_Add: async ({ account, params, body, baseUrl, now }) => {
       const added = await transaction(database, async (sql) => {
         const job = await jobForTasks(sql, account, params.jobId);
-        return addTasks(sql, job, [body], now);
+        return addTasks(sql, job, [{ id: body.id, body }], now);
       });
       const [task] = added;
       if (!task || "error" in task) throw task?.error ?? new BatchError("InternalError");

@@ -1,4 +1,10 @@
-import { BatchError, reactivation, type TaskAddParameter, type TaskUpdateParameter } from "@kyanite/contract";
+import {
+  BatchError,
+  type CollectionElement,
+  reactivation,
+  type TaskAddParameter,
+  type TaskUpdateParameter,
+} from "@kyanite/contract";
 import { taskDirectory } from "../domain/directories.ts";
 import type { Job } from "../domain/job.ts";
 import { loadsOf } from "../domain/load.ts";
@@ -21,10 +27,10 @@ export type AddedTask =
 export async function addTasks(
   sql: Sql,
   job: Job,
-  bodies: readonly TaskAddParameter[],
+  elements: readonly CollectionElement<TaskAddParameter>[],
   now: Date,
 ): Promise<AddedTask[]> {
-  const decided = bodies.map((body) => decideTask(body, job));
+  const decided = elements.map((element) => ("error" in element ? element : decideTask(element.body, job)));
   const tasks = firstOfEachKey(decided.flatMap((decision) => ("task" in decision ? [decision.task] : [])));
   const inserted = new Map((await insertTasks(sql, job, tasks, now)).map((task) => [task.key, task]));
   if (inserted.size > 0) await notify(sql, "schedule");

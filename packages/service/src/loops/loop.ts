@@ -16,6 +16,8 @@ export interface Loop {
 export interface LoopHost {
   readonly database: Database;
   readonly leadership: Leadership;
+  /** Told of each round that this server ran. */
+  readonly onRound: (loop: string, outcome: "done" | "failed", seconds: number) => void;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -33,10 +35,16 @@ export async function runLoop(loop: Loop, host: LoopHost, signal: AbortSignal): 
   await unlisten?.().catch(() => {});
 }
 
-async function attempt(loop: Loop, { leadership, clock, log }: LoopHost): Promise<boolean> {
+async function attempt(loop: Loop, { leadership, onRound, clock, log }: LoopHost): Promise<boolean> {
+  const begun = performance.now();
+  const seconds = () => (performance.now() - begun) / 1000;
   try {
-    return (await leadership.holds(loop.name)) && (await loop.round(clock.now()));
+    if (!(await leadership.holds(loop.name))) return false;
+    const hasMore = await loop.round(clock.now());
+    onRound(loop.name, "done", seconds());
+    return hasMore;
   } catch (cause) {
+    onRound(loop.name, "failed", seconds());
     if (isDatabaseAway(cause)) log.warn("database away", { loop: loop.name });
     else log.error("loop failed", { loop: loop.name, cause });
     await clock.sleep(500);

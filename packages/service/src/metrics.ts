@@ -1,0 +1,54 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Total } from "./store/totals.ts";
+
+/** What is measured of a server, in the format of Prometheus. */
+export interface Metrics {
+  readonly onAnswer: (operation: string, status: number, seconds: number) => void;
+  readonly onRound: (loop: string, outcome: "done" | "failed", seconds: number) => void;
+  readonly read: () => Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+/** @param readTotals asked at each reading; while it fails, only what the server itself knows is shown */
+export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const requests = new Histogram({
+    name: "kyanite_request_seconds",
+    help: "Time to answer a request, by operation and status",
+    labelNames: ["operation", "status"],
+    buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
+    registers,
+  });
+  const rounds = new Histogram({
+    name: "kyanite_loop_round_seconds",
+    help: "Time of a round of a loop, by its outcome",
+    labelNames: ["loop", "outcome"],
+    buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+    registers,
+  });
+  const totals = new Gauge({
+    name: "kyanite_resources",
+    help: "Tasks, nodes, jobs and pools by state; of pools, the allocation state",
+    labelNames: ["kind", "state"],
+    registers,
+  });
+  const failures = new Counter({
+    name: "kyanite_totals_failures_total",
+    help: "How often the totals could not be read from the database",
+    registers,
+  });
+  return {
+    onAnswer: (operation, status, seconds) => requests.observe({ operation, status }, seconds),
+    onRound: (loop, outcome, seconds) => rounds.observe({ loop, outcome }, seconds),
+    read: async () => {
+      totals.reset();
+      for (const { kind, state, total } of await readTotals().catch(() => {
+        failures.inc();
+        return [];
+      }))
+        totals.set({ kind, state }, total);
+      return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+  };
+}
