@@ -1,4 +1,5 @@
 import type { Position } from "./formula-error.ts";
+import type { SampleVariable } from "./variables.ts";
 
 export type BinaryOperator = "||" | "&&" | "==" | "!=" | "<" | "<=" | ">" | ">=" | "+" | "-" | "*" | "/";
 
@@ -46,4 +47,6 @@ export interface Statement {
 /** A formula that has been parsed; every function, method and member it names exists. */
 export interface Formula {
   readonly statements: readonly Statement[];
+  /** The variables whose samples the formula may look at. */
+  readonly variables: ReadonlySet<SampleVariable>;
 }

@@ -18,6 +18,8 @@ export interface PoolState {
   readonly history: SampleHistory;
   /** From 0 to 1. */
   readonly random: () => number;
+  /** Whether the pool may have nodes of one kind only. */
+  readonly hasOneKind?: boolean;
 }
 
 /** What one statement did. */
@@ -47,7 +49,10 @@ export function evaluate(formula: Formula, pool: PoolState): Evaluation {
       run.statement(statement);
       if (run.isStopped) break;
     }
-    const targets = run.memory.targets(failAt(formula.statements.at(-1)?.at ?? { line: 1, column: 1 }));
+    const fail = failAt(formula.statements.at(-1)?.at ?? { line: 1, column: 1 });
+    const targets = run.memory.targets(fail);
+    if (pool.hasOneKind && targets.targetDedicatedNodes > 0 && targets.targetLowPriorityNodes > 0)
+      fail("The nodes of the pool communicate: they must be dedicated or low-priority, not both");
     return { targets, results: [...resultsOf(targets), ...run.memory.ownResults()].join(";"), trace: run.trace };
   } catch (error) {
     if (!(error instanceof FormulaError)) throw error;

@@ -4,9 +4,10 @@ import { argumentCount, functions } from "./functions.ts";
 import { type Token, tokenize } from "./lexer.ts";
 import { methods } from "./samples.ts";
 import { timestampMembers } from "./time.ts";
+import { findSampleVariable, type SampleVariable } from "./variables.ts";
 
 export const maximumFormulaCharacters = 8192;
-export const maximumStatements = 100;
+const maximumStatements = 100;
 /** How deep parentheses, conditions and signs may stand in each other: what a stack surely holds. */
 const maximumDepth = 200;
 
@@ -48,6 +49,7 @@ class Parser {
   readonly #tokens: readonly Token[];
   #next = 0;
   #depth = 0;
+  readonly #variables = new Set<SampleVariable>();
 
   constructor(text: string) {
     this.#text = text;
@@ -64,7 +66,7 @@ class Parser {
       statements.push(this.#statement());
       if (this.#peek().kind !== "end") this.#expect(";");
     }
-    return { statements };
+    return { statements, variables: this.#variables };
   }
 
   #statement(): Statement {
@@ -148,7 +150,11 @@ class Parser {
 
   #named(token: Token): Expression {
     const at = placeOf(this.#peek());
-    if (!this.#accept("(")) return { kind: "name", name: token.text, at: placeOf(token) };
+    if (!this.#accept("(")) {
+      const variable = findSampleVariable(token.text);
+      if (variable) this.#variables.add(variable);
+      return { kind: "name", name: token.text, at: placeOf(token) };
+    }
     const args = this.#arguments();
     const called = functions.get(token.text);
     if (!called) throw syntaxError(token, `There is no function '${token.text}'`);

@@ -24,7 +24,7 @@ export function valueText(value: Value): string {
 }
 
 /** At most six significant digits, as C's `%g` writes them. */
-export function doubleText(value: number): string {
+function doubleText(value: number): string {
   if (!Number.isFinite(value) || value === 0) return String(value);
   const [mantissa = "", exponentText = ""] = value.toExponential(5).split("e");
   const exponent = Number(exponentText);

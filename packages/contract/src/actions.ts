@@ -30,6 +30,7 @@ export const poolActions = {
   changeAutoScale: notWhileDeleting,
   disableAutoScale: notWhileDeleting,
   evaluateAutoScale: notWhileDeleting,
+  runAutoScale: notWhileDeleting,
   delete: notWhileDeleting,
 } as const satisfies Table<PoolState>;
 export type PoolActionName = keyof typeof poolActions;
@@ -51,6 +52,7 @@ export const poolAutoScaleActions = {
   resize: { on: "OperationInvalidForCurrentState", off: "allowed" },
   removeNodes: { on: "OperationInvalidForCurrentState", off: "allowed" },
   evaluateAutoScale: { on: "allowed", off: "OperationInvalidForCurrentState" },
+  runAutoScale: { on: "allowed", off: "OperationInvalidForCurrentState" },
 } as const satisfies Table<"on" | "off">;
 
 /** The three tables together; `enableAutoScale` is for a pool whose autoscale is off, `changeAutoScale` for the rest. */

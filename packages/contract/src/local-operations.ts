@@ -1,4 +1,6 @@
+import { AutoScaleRun } from "./autoscale.ts";
 import { operation } from "./operation.ts";
+import { paged } from "./queries.ts";
 
 /** What this server offers beyond the published API; every api-version has it. */
 export const localOperations = {
@@ -8,5 +10,26 @@ export const localOperations = {
     path: "/pools/{poolId}/nodes/{nodeId}/preempt",
     status: 202,
     errors: ["PoolNotFound", "NodeNotFound", "OperationNotValidOnNode"],
+  }),
+  Pool_RunAutoScale: operation({
+    summary: "Evaluates the formula of a pool now and applies the result, beside the timetable",
+    method: "POST",
+    path: "/pools/{poolId}/runautoscale",
+    status: 200,
+    response: AutoScaleRun,
+    shape: "element",
+    set: "Microsoft.Azure.Batch.Protocol.Entities.AutoScaleRun",
+    errors: ["PoolNotFound", "PoolBeingDeleted", "OperationInvalidForCurrentState"],
+  }),
+  Pool_ListAutoScaleRuns: operation({
+    summary: "Lists the last 100 evaluations of a pool's formula, latest first",
+    method: "GET",
+    path: "/pools/{poolId}/autoscaleruns",
+    query: paged,
+    status: 200,
+    response: AutoScaleRun,
+    shape: "list",
+    set: "autoscaleruns",
+    errors: ["PoolNotFound"],
   }),
 } as const;

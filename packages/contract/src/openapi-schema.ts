@@ -17,6 +17,7 @@ const ownKeywords = new Set([
   "maximumDuration",
   "maxTotalLength",
   "note",
+  "addition",
 ]);
 
 /** Plain JSON Schema of the version; what has a title goes into `models` and is referred to. */
@@ -32,10 +33,11 @@ export function describeSchema(schema: SchemaNode, version: ApiVersion, models: 
 
 function plainSchema(schema: SchemaNode, version: ApiVersion, models: Map<string, object>): object {
   const kept = Object.entries(schema).filter(([keyword]) => !ownKeywords.has(keyword));
-  const { properties, required, items, lifespans, secret } = schema;
+  const { properties, required, items, lifespans, secret, addition } = schema;
   return {
     ...Object.fromEntries(kept),
     ...(secret && { writeOnly: true }),
+    ...(addition && { "x-kyanite-addition": true }),
     ...(lifespans && { enum: schema.enum?.filter((value) => isKnownIn(version, lifespans[String(value)] ?? {})) }),
     ...(items && { items: describeSchema(items, version, models) }),
     ...(properties && describeProperties(properties, required, version, models)),

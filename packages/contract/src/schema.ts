@@ -31,6 +31,8 @@ export interface Keywords extends Lifespan {
   readonly maximumDuration?: string;
   /** Longest total of the strings of an array. */
   readonly maxTotalLength?: number;
+  /** Not part of the published API: this server's own, which clients of the published one do not miss. */
+  readonly addition?: true;
 }
 
 /** A schema as its readers see it, whichever builder made it. */
@@ -73,6 +75,9 @@ export const since = <S extends TSchema>(version: ApiVersion, schema: S): S => a
 
 /** Absent from this version on. */
 export const until = <S extends TSchema>(version: ApiVersion, schema: S): S => annotate(schema, { removed: version });
+
+/** This server's own, beside what is published. */
+export const addition = <S extends TSchema>(schema: S): S => annotate(schema, { addition: true });
 
 export const secret = <S extends TSchema>(schema: S): S => annotate(schema, { secret: true });
 

@@ -89,7 +89,7 @@ const valuesIn = (schema: SchemaNode, version: ApiVersion) =>
 
 function modelDifferences(mine: SchemaNode, theirs: PublishedSchema, path: string, within: Comparison): string[] {
   const known = new Map(
-    Object.entries(mine.properties ?? {}).filter(([, schema]) => isKnownIn(within.version, schema)),
+    Object.entries(mine.properties ?? {}).filter(([, schema]) => isKnownIn(within.version, schema) && !schema.addition),
   );
   const published = Object.entries(theirs.properties ?? {});
   const extra = [...known.keys()].filter((name) => !theirs.properties?.[name]);
