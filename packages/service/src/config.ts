@@ -83,6 +83,12 @@ export const serverSettings = {
 export const tuningSettings = {
   heartbeatSeconds: integer(5, "time between signs of life of an agent", { least: 1, most: 300 }),
   sampleSeconds: integer(15, "time between utilisation samples of a node", { least: 1, most: 300 }),
+  poolSampleSeconds: integer(30, "time between samples of a pool, which autoscale formulas see", {
+    least: 1,
+    most: 300,
+  }),
+  poolSampleHours: integer(24, "how long samples of pools are kept", { least: 1, most: 720 }),
+  autoScaleMinimumSeconds: integer(300, "shortest interval between autoscale evaluations", { least: 1, most: 3_600 }),
   nodeSilentSeconds: integer(60, "silence after which a node counts as lost", { least: 3, most: 3_600 }),
   nodeRecoverySeconds: integer(300, "time out of reach after which a node is restarted", { least: 1, most: 86_400 }),
   placementsPerRound: integer(1_000, "waiting tasks that one round of scheduling looks at per pool", {

@@ -17,11 +17,13 @@ import { openLocalIssuer } from "./identity/local-issuer.ts";
 import { type RemoteIssuerSettings, remoteIssuers } from "./identity/remote-issuers.ts";
 import { openTaskTokens } from "./identity/task-tokens.ts";
 import { verifyToken } from "./identity/tokens.ts";
+import { autoscalePools } from "./loops/autoscale-pools.ts";
 import { changeNodes } from "./loops/change-nodes.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
 import { resizePools } from "./loops/resize-pools.ts";
+import { samplePools } from "./loops/sample-pools.ts";
 import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
@@ -130,6 +132,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     }),
     settleJobs(database),
     enforceLimits(database),
+    samplePools(database, settings),
+    autoscalePools(database, settings, log),
     watchNodes(database, settings.nodeSilentSeconds, log),
     changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));

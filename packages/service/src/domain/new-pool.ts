@@ -1,5 +1,6 @@
 import { BatchError, invalidProperty, type PoolAddParameter, parseDuration } from "@kyanite/contract";
 import type { Account } from "./account.ts";
+import { checkedFormula, defaultInterval } from "./auto-scale.ts";
 import { checkImage } from "./images.ts";
 import type { Pool } from "./pool.ts";
 import { checkPoolSettings } from "./pool-settings.ts";
@@ -41,7 +42,7 @@ export function newPool(body: PoolAddParameter, account: Account, now: Date): Om
     targetDedicatedNodes: body.targetDedicatedNodes ?? 0,
     targetLowPriorityNodes: body.targetLowPriorityNodes ?? 0,
     taskSlotsPerNode,
-    resizeDeadline: after(now, resizeTimeoutSeconds),
+    resizeDeadline: body.enableAutoScale ? null : after(now, resizeTimeoutSeconds),
     resizeTimeoutSeconds,
     nodeDeallocationOption: "requeue",
     resizeErrors: null,
@@ -109,6 +110,7 @@ export function checkHardware(body: Hardware): number {
 
 function checkTargets(body: PoolAddParameter): void {
   if (body.enableAutoScale) {
+    checkedFormula(body.autoScaleFormula);
     for (const name of ["targetDedicatedNodes", "targetLowPriorityNodes"] as const)
       if (body[name] !== undefined)
         throw invalidProperty(name, body[name], "A pool with autoscale may not be given a target");
@@ -148,6 +150,9 @@ export function withDefaults(body: PoolAddParameter): PoolAddParameter {
       nodeFillType: body.taskSchedulingPolicy?.nodeFillType ?? "Spread",
     },
     enableAutoScale: body.enableAutoScale ?? false,
+    ...(body.enableAutoScale
+      ? { autoScaleEvaluationInterval: body.autoScaleEvaluationInterval ?? defaultInterval }
+      : {}),
     enableInterNodeCommunication: body.enableInterNodeCommunication ?? false,
     ...(body.startTask ? { startTask: startTaskWithDefaults(body.startTask) } : {}),
     ...machineDefaults(body),

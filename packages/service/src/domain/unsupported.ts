@@ -57,7 +57,6 @@ const pool: readonly Unsupported[] = [
   ...under("virtualMachineConfiguration", machine),
   { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
   { path: "applicationPackageReferences", reason: packages },
-  { path: "enableAutoScale", reason: "Autoscale is not supported yet" },
   { path: "mountConfiguration", reason: "Mounting of file systems is not supported yet" },
   { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },
   { path: "networkConfiguration.endpointConfiguration", reason: network },

@@ -8,6 +8,7 @@ import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "..
 import { listen } from "../store/notices.ts";
 import { addPoolLoad } from "../store/pool-load.ts";
 import { readRuns, readWantedRuns } from "../store/runs.ts";
+import { insertNodeSamples } from "../store/samples.ts";
 import { coalesced } from "./coalesced.ts";
 import { RunRecorder } from "./run-recorder.ts";
 
@@ -220,7 +221,11 @@ export class AgentLinks {
     const samples = this.#samples;
     this.#heard.clear();
     this.#samples = [];
-    await touchNodes(this.#options.database, pks, this.#options.clock.now());
-    if (samples.length > 0) await addPoolLoad(this.#options.database, samples);
+    const { database, clock } = this.#options;
+    const now = clock.now();
+    await touchNodes(database, pks, now);
+    if (samples.length === 0) return;
+    await addPoolLoad(database, samples);
+    await insertNodeSamples(database, samples, now);
   }
 }

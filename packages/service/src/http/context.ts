@@ -1,4 +1,5 @@
 import type { allOperations } from "@kyanite/contract";
+import type { AutoScaleSettings } from "../lifecycle/auto-scale.ts";
 import type { Database } from "../store/database.ts";
 import type { Handlers } from "./handler.ts";
 import type { NodeFiles } from "./node-files.ts";
@@ -11,7 +12,7 @@ export interface HandlerContext {
 }
 
 /** How much an account may have; each is a setting, which the error names. */
-export interface Quotas {
+export interface Quotas extends AutoScaleSettings {
   readonly poolQuota: number;
   readonly activeJobAndJobScheduleQuota: number;
 }

@@ -1,4 +1,5 @@
 import { accountHandlers } from "./accounts.ts";
+import { autoScaleHandlers } from "./auto-scale.ts";
 import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { fileHandlers } from "./files.ts";
@@ -17,6 +18,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...certificateHandlers(context),
   ...poolHandlers(context),
   ...poolStatisticsHandlers(context),
+  ...autoScaleHandlers(context),
   ...nodeHandlers(context),
   ...nodeActionHandlers(context),
   ...nodeExtensionHandlers(context),

@@ -13,8 +13,7 @@ import { pageOf } from "./lists.ts";
 export const poolHandlers = ({ database, quotas }: HandlerContext) =>
   ({
     Pool_Add: async ({ account, body, baseUrl, now }) => {
-      const { poolQuota } = quotas;
-      const { id, etag } = await transaction(database, (sql) => addPool(sql, account, body, { poolQuota, now }));
+      const { id, etag } = await transaction(database, (sql) => addPool(sql, account, body, { ...quotas, now }));
       return { entity: { etag, lastModified: now }, location: poolUrl(baseUrl, id) };
     },
 
@@ -147,6 +146,7 @@ function cloudPool(pool: PoolWithNodes, baseUrl: string): CloudPool {
     targetDedicatedNodes: pool.targetDedicatedNodes,
     targetLowPriorityNodes: pool.targetLowPriorityNodes,
     enableAutoScale: pool.enableAutoScale,
+    ...(pool.autoScaleRun ? { autoScaleRun: pool.autoScaleRun } : {}),
     enableInterNodeCommunication: pool.enableInterNodeCommunication,
     // Nodes open their link to the service, which never calls them.
     ...(pool.currentDedicatedNodes + pool.currentLowPriorityNodes > 0

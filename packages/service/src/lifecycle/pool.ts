@@ -1,12 +1,11 @@
 import {
   BatchError,
-  type PoolActionName,
   type PoolAddParameter,
   type PoolPatchParameter,
   type PoolUpdatePropertiesParameter,
-  poolVerdict,
 } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
+import { checkInterval } from "../domain/auto-scale.ts";
 import { patchedPool, withProperties } from "../domain/changed-pool.ts";
 import { newPool } from "../domain/new-pool.ts";
 import type { Pool } from "../domain/pool.ts";
@@ -14,23 +13,14 @@ import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { countPools, insertPool, lockPool, savePool } from "../store/pools.ts";
+import { type AutoScaleSettings, beginAutoScale } from "./auto-scale.ts";
 import { checkCertificateReferences } from "./certificate.ts";
+import { checkPoolAction } from "./pool-action.ts";
 
 export async function lockExistingPool(sql: Sql, account: Account, id: string): Promise<Pool> {
   const pool = await lockPool(sql, account, id);
   if (!pool) throw new BatchError("PoolNotFound");
   return pool;
-}
-
-/** @throws BatchError with the documented code when the pool's states forbid the action */
-export function checkPoolAction(action: PoolActionName, pool: Pool): void {
-  const verdict = poolVerdict(action, pool);
-  if (verdict !== "allowed") throw new BatchError(verdict, { Reason: refusal(action, pool) });
-}
-
-function refusal(action: PoolActionName, { state, allocationState, enableAutoScale }: Pool): string {
-  const scale = enableAutoScale ? " and has autoscale enabled" : "";
-  return `${action} is not possible while the pool is ${state} and ${allocationState}${scale}`;
 }
 
 /**
@@ -42,15 +32,18 @@ export async function addPool(
   sql: Sql,
   account: Account,
   body: PoolAddParameter,
-  { poolQuota, now }: { readonly poolQuota: number; readonly now: Date },
+  { now, ...limits }: AutoScaleSettings & { readonly poolQuota: number; readonly now: Date },
 ): Promise<{ id: string; etag: string }> {
+  const { poolQuota } = limits;
   const pool = newPool(body, account, now);
+  checkInterval(body.autoScaleEvaluationInterval, limits.autoScaleMinimumSeconds);
   await checkCertificateReferences(sql, account, body.certificateReferences);
   if (await lockPool(sql, account, pool.id)) throw new BatchError("PoolExists");
   if ((await countPools(sql, account)) >= poolQuota)
     throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
   const inserted = await insertPool(sql, pool);
   if (!inserted) throw new BatchError("PoolExists");
+  if (pool.enableAutoScale) await beginAutoScale(sql, { ...pool, ...inserted }, { settings: limits, now });
   await notify(sql, "pools");
   return { id: pool.id, etag: inserted.etag };
 }

@@ -11,7 +11,7 @@ import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { savePool } from "../store/pools.ts";
-import { checkPoolAction } from "./pool.ts";
+import { checkPoolAction } from "./pool-action.ts";
 import { shrinkPool } from "./pool-nodes.ts";
 
 /** What a resize asks for; a target that is not given stays as it is. */

@@ -1,5 +1,6 @@
 import type { StartTask } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
+import type { NodeNumbers } from "../domain/auto-scale.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { NodeLoad } from "../domain/load.ts";
 import { connectedStates, type Node, nodeStatesBefore, schedulableStates } from "../domain/node.ts";
@@ -99,6 +100,14 @@ export async function readNodeOfAgent(sql: Sql, id: string, tokenHash: string): 
 
 export async function readNodesOfPool(sql: Sql, poolPk: number): Promise<Node[]> {
   return sql<Node[]>`select * from node where pool_pk = ${poolPk} order by id`;
+}
+
+export async function readNodeNumbers(sql: Sql, poolPk: number): Promise<NodeNumbers> {
+  const [numbers] = await sql<NodeNumbers[]>`
+    select count(*) filter (where is_dedicated) as current_dedicated_nodes,
+      count(*) filter (where not is_dedicated) as current_low_priority_nodes
+    from node where pool_pk = ${poolPk}`;
+  return numbers ?? { currentDedicatedNodes: 0, currentLowPriorityNodes: 0 };
 }
 
 export async function readNode(sql: Sql, pool: Pool, id: string): Promise<Node | undefined> {

@@ -1,13 +1,15 @@
+import type { AutoScaleRun } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { Pool } from "../domain/pool.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 
-/** A pool with the number of nodes it has, those that are leaving included. */
+/** A pool with the number of nodes it has, those that are leaving included, and its latest evaluation. */
 export interface PoolWithNodes extends Pool {
   readonly currentDedicatedNodes: number;
   readonly currentLowPriorityNodes: number;
+  readonly autoScaleRun: AutoScaleRun | null;
 }
 
 export type NewPool = Omit<Pool, "pk" | "etag">;
@@ -29,8 +31,8 @@ export const poolFilterColumns: FilterColumns = {
 };
 
 /** Inserts a pool; undefined when the account has one of that id. */
-export async function insertPool(sql: Sql, pool: NewPool): Promise<{ etag: string } | undefined> {
-  const [inserted] = await sql<{ etag: string }[]>`
+export async function insertPool(sql: Sql, pool: NewPool): Promise<{ pk: number; etag: string } | undefined> {
+  const [inserted] = await sql<{ pk: number; etag: string }[]>`
     insert into pool (
       account_pk, key, id, last_modified, creation_time, state, state_transition_time, allocation_state,
       allocation_state_transition_time, vm_size, cores, enable_auto_scale, enable_inter_node_communication,
@@ -43,7 +45,7 @@ export async function insertPool(sql: Sql, pool: NewPool): Promise<{ etag: strin
       ${pool.targetLowPriorityNodes}, ${pool.taskSlotsPerNode}, ${asJson(pool.spec)}::text::jsonb,
       ${pool.resizeDeadline}, ${pool.resizeTimeoutSeconds}, ${pool.nodeDeallocationOption}
     ) on conflict (account_pk, key) do nothing
-    returning etag`;
+    returning pk, etag`;
   return inserted;
 }
 
@@ -98,7 +100,8 @@ export async function savePool(sql: Sql, pool: Pool, by: "client" | "service"): 
 const withNodes = (sql: Sql) => sql`
   p.*,
   (select count(*)::int from node n where n.pool_pk = p.pk and n.is_dedicated) as current_dedicated_nodes,
-  (select count(*)::int from node n where n.pool_pk = p.pk and not n.is_dedicated) as current_low_priority_nodes`;
+  (select count(*)::int from node n where n.pool_pk = p.pk and not n.is_dedicated) as current_low_priority_nodes,
+  (select a.run from auto_scale a where a.pool_pk = p.pk) as auto_scale_run`;
 
 export async function readPool(sql: Sql, account: Account, id: string): Promise<PoolWithNodes | undefined> {
   const [pool] = await sql<PoolWithNodes[]>`

@@ -1,0 +1,31 @@
+import { after } from "../domain/time.ts";
+import type { Database } from "../store/database.ts";
+import { deleteSamples, insertPoolSamples } from "../store/samples.ts";
+import type { Loop } from "./loop.ts";
+
+export interface SampleOptions {
+  readonly poolSampleSeconds: number;
+  readonly poolSampleHours: number;
+}
+
+/** Agents' samples of their nodes are kept so long: for two samples of a pool at the longest period. */
+const nodeSampleSeconds = 900;
+
+/** Takes a sample of every pool at each multiple of the period, and forgets the old ones. */
+export function samplePools(database: Database, { poolSampleSeconds, poolSampleHours }: SampleOptions): Loop {
+  const period = poolSampleSeconds * 1000;
+  return {
+    name: "sample-pools",
+    everySeconds: Math.min(5, poolSampleSeconds / 4),
+    round: async (now) => {
+      const at = new Date(Math.floor(now.getTime() / period) * period);
+      const sampled = await insertPoolSamples(database, { at, periodSeconds: poolSampleSeconds });
+      if (sampled > 0)
+        await deleteSamples(database, {
+          node: after(now, -nodeSampleSeconds),
+          pool: after(now, -3_600 * poolSampleHours),
+        });
+      return false;
+    },
+  };
+}

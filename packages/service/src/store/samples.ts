@@ -1,0 +1,152 @@
+import type { SampleHistory, SampleVariable } from "@kyanite/autoscale";
+import type { NodeSample } from "@kyanite/contract";
+import { schedulableStates } from "../domain/node.ts";
+import { after } from "../domain/time.ts";
+import { asJson, type Sql } from "./database.ts";
+
+/** Notes what agents have said of their nodes; a node that is gone by now is left out. */
+export async function insertNodeSamples(
+  sql: Sql,
+  samples: readonly { readonly nodePk: number; readonly sample: NodeSample }[],
+  now: Date,
+): Promise<void> {
+  const rows = samples.map(({ nodePk, sample }) => ({
+    at: now,
+    node_pk: nodePk,
+    cpu: sample.cpuPercent / 100,
+    memory_bytes: sample.memoryUsedBytes,
+    disk_bytes: Math.max(0, (sample.diskTotalBytes ?? 0) - sample.diskFreeBytes),
+    disk_read_bytes: sample.diskReadBytes,
+    disk_write_bytes: sample.diskWriteBytes,
+    disk_read_operations: sample.diskReadOperations,
+    disk_write_operations: sample.diskWriteOperations,
+    network_in_bytes: sample.networkInBytes,
+    network_out_bytes: sample.networkOutBytes,
+  }));
+  await sql`
+    insert into node_sample
+    select g.* from jsonb_populate_recordset(null::node_sample, ${asJson(rows)}::text::jsonb) as g
+    where exists (select from node n where n.pk = g.node_pk)
+    on conflict do nothing`;
+}
+
+export interface Sampling {
+  /** The moment the samples are of: a multiple of the period. */
+  readonly at: Date;
+  readonly periodSeconds: number;
+}
+
+/**
+ * Takes the sample of a moment for every pool that has none of it yet. Use of the nodes is averaged, and what was read,
+ * written and transferred is added up, over what their agents said in the period before.
+ * @returns how many pools were sampled
+ */
+export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Sampling): Promise<number> {
+  const inserted = await sql`
+    with due as (
+      select pk, account_pk, key, task_slots_per_node from pool p
+      where state = 'active' and creation_time <= ${at}
+        and not exists (select from pool_sample s where s.pool_pk = p.pk and s.at = ${at})
+    ), job_of_due as (
+      select due.pk as pool_pk, j.pk, j.state, j.uses_task_dependencies
+      from due join job j on j.account_pk = due.account_pk and j.pool_key = due.key
+    ), counted as (
+      select j.pool_pk,
+        sum(c.active) filter (where j.state <> 'completed' and not j.uses_task_dependencies) as active,
+        sum(c.running) as running, sum(c.succeeded) as succeeded, sum(c.failed) as failed
+      from job_of_due j join task_count c on c.job_pk = j.pk
+      group by j.pool_pk
+    ), ready as (
+      -- Of jobs with dependencies only those tasks count that need not wait for others.
+      select j.pool_pk, count(*) as active
+      from job_of_due j join task t on t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
+      where j.uses_task_dependencies and j.state <> 'completed'
+      group by j.pool_pk
+    ), counted_nodes as (
+      select n.pool_pk,
+        count(*) filter (where n.is_dedicated) as dedicated,
+        count(*) filter (where not n.is_dedicated) as low_priority,
+        count(*) filter (where n.state = any(${[...schedulableStates]})) as usable,
+        count(*) filter (where n.state = 'preempted') as preempted
+      from due join node n on n.pool_pk = due.pk
+      group by n.pool_pk
+    ), used as (
+      select n.pool_pk, count(distinct s.node_pk) as nodes, avg(s.cpu) as cpu,
+        avg(s.memory_bytes) / 1048576 as memory_megabytes, avg(s.disk_bytes) / 1073741824 as disk_gigabytes,
+        sum(s.disk_read_bytes) as disk_read_bytes, sum(s.disk_write_bytes) as disk_write_bytes,
+        sum(s.disk_read_operations) as disk_read_operations, sum(s.disk_write_operations) as disk_write_operations,
+        sum(s.network_in_bytes) as network_in_bytes, sum(s.network_out_bytes) as network_out_bytes
+      from node_sample s join node n on n.pk = s.node_pk join due on due.pk = n.pool_pk
+      where s.at > ${after(at, -periodSeconds)} and s.at <= ${at}
+      group by n.pool_pk
+    )
+    insert into pool_sample
+    select due.pk, ${at}, coalesce(c.active, 0) + coalesce(r.active, 0), coalesce(c.running, 0),
+      coalesce(c.succeeded, 0), coalesce(c.failed, 0), due.task_slots_per_node, coalesce(n.dedicated, 0),
+      coalesce(n.low_priority, 0), coalesce(n.usable, 0), coalesce(n.preempted, 0), coalesce(u.nodes, 0),
+      coalesce(u.cpu, 0), coalesce(c.running, 0) * ${periodSeconds}::double precision, coalesce(u.memory_megabytes, 0),
+      coalesce(u.disk_gigabytes, 0), coalesce(u.disk_read_bytes, 0), coalesce(u.disk_write_bytes, 0),
+      coalesce(u.disk_read_operations, 0), coalesce(u.disk_write_operations, 0), coalesce(u.network_in_bytes, 0),
+      coalesce(u.network_out_bytes, 0)
+    from due
+    left join counted c on c.pool_pk = due.pk
+    left join ready r on r.pool_pk = due.pk
+    left join counted_nodes n on n.pool_pk = due.pk
+    left join used u on u.pool_pk = due.pk
+    on conflict do nothing`;
+  return inserted.count;
+}
+
+/** Forgets what is older. */
+export async function deleteSamples(sql: Sql, before: { readonly node: Date; readonly pool: Date }): Promise<void> {
+  await sql`delete from node_sample where at < ${before.node}`;
+  await sql`delete from pool_sample where at < ${before.pool}`;
+}
+
+const expressions = {
+  $ActiveTasks: "active_tasks",
+  $RunningTasks: "running_tasks",
+  $PendingTasks: "active_tasks + running_tasks",
+  $SucceededTasks: "succeeded_tasks",
+  $FailedTasks: "failed_tasks",
+  $TaskSlotsPerNode: "task_slots_per_node",
+  $CurrentDedicatedNodes: "current_dedicated_nodes",
+  $CurrentLowPriorityNodes: "current_low_priority_nodes",
+  $UsableNodeCount: "usable_nodes",
+  $PreemptedNodeCount: "preempted_nodes",
+  $SampleNodeCount: "sample_nodes",
+  $CPUPercent: "cpu",
+  $WallClockSeconds: "wall_clock_seconds",
+  $MemoryBytes: "memory_megabytes",
+  $DiskBytes: "disk_gigabytes",
+  $DiskReadBytes: "disk_read_bytes",
+  $DiskWriteBytes: "disk_write_bytes",
+  $DiskReadOps: "disk_read_operations",
+  $DiskWriteOps: "disk_write_operations",
+  $NetworkInBytes: "network_in_bytes",
+  $NetworkOutBytes: "network_out_bytes",
+} as const satisfies Record<SampleVariable, string>;
+
+/** All samples of these variables of a pool up to an instant. */
+export async function readPoolHistory(
+  sql: Sql,
+  poolPk: number,
+  variables: ReadonlySet<SampleVariable>,
+  { now, periodSeconds }: { readonly now: Date; readonly periodSeconds: number },
+): Promise<SampleHistory> {
+  const wanted = [...variables];
+  const list = wanted.map((variable) => expressions[variable]).join(", ");
+  const rows =
+    wanted.length === 0
+      ? []
+      : await sql<{ at: Date; values: number[] }[]>`
+          select at, array[${sql.unsafe(list)}] as values from pool_sample
+          where pool_pk = ${poolPk} and at <= ${now} order by at`;
+  const series = new Map(
+    wanted.map((variable, index) => [
+      variable,
+      rows.map(({ at, values }) => ({ at: at.getTime(), value: values[index] ?? 0 })),
+    ]),
+  );
+  return { periodSeconds, samplesOf: (variable) => series.get(variable) ?? [] };
+}
