@@ -8,17 +8,25 @@ export interface NodeLoad {
   readonly succeeded?: number;
   /** Tasks that have just been placed there. */
   readonly recent?: readonly number[];
+  /** How many of the tasks that leave are instances beside their primary, which nodes do not count. */
+  readonly subtasks?: number;
 }
 
+/** What a task or an instance of one takes of a node that it leaves. */
+export type LeavingTask = Pick<Task, "nodePk" | "requiredSlots" | "heldSlots" | "result"> & {
+  readonly isSubtask?: true;
+};
+
 /** What nodes lose when these tasks leave them, in the order in which everybody locks nodes. */
-export function loadsOf(tasks: readonly Pick<Task, "nodePk" | "requiredSlots" | "heldSlots" | "result">[]): NodeLoad[] {
-  const loads = new Map<number, { slots: number; tasks: number; succeeded: number }>();
-  for (const { nodePk, requiredSlots, heldSlots, result } of tasks) {
+export function loadsOf(tasks: readonly LeavingTask[]): NodeLoad[] {
+  const loads = new Map<number, { slots: number; tasks: number; succeeded: number; subtasks: number }>();
+  for (const { nodePk, requiredSlots, heldSlots, result, isSubtask } of tasks) {
     if (nodePk === null) continue;
-    const load = loads.get(nodePk) ?? { slots: 0, tasks: 0, succeeded: 0 };
+    const load = loads.get(nodePk) ?? { slots: 0, tasks: 0, succeeded: 0, subtasks: 0 };
     load.slots -= heldSlots ?? requiredSlots;
     load.tasks -= 1;
     load.succeeded += result === "success" ? 1 : 0;
+    load.subtasks += isSubtask ? 1 : 0;
     loads.set(nodePk, load);
   }
   return [...loads].map(([nodePk, load]) => ({ nodePk, ...load })).sort((one, other) => one.nodePk - other.nodePk);

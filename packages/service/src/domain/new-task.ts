@@ -13,6 +13,8 @@ export interface NewTask {
   /** The id as an integer, when it is one: ranges of dependencies match it. */
   readonly number: number | null;
   readonly requiredSlots: number;
+  /** How many nodes a multi-instance task needs at once; null for any other. */
+  readonly instances: number | null;
   readonly queueRank: number;
   readonly parentKeys: readonly string[];
   readonly parentRanges: readonly { readonly start: number; readonly end: number }[];
@@ -33,6 +35,7 @@ export function newTask(body: TaskAddParameter, job: Job): NewTask {
   checkCommandLine(spec);
   checkResourceFiles(spec.resourceFiles, "resourceFiles");
   checkOutputFiles(spec.outputFiles, "outputFiles");
+  checkMultiInstance(spec);
   checkExitConditions(spec, job);
   const parents = dependenciesOf(spec, job);
   checkSupported("task", spec);
@@ -41,6 +44,7 @@ export function newTask(body: TaskAddParameter, job: Job): NewTask {
     key: spec.id.toLowerCase(),
     number: asInteger(spec.id),
     requiredSlots: spec.requiredSlots ?? 1,
+    instances: spec.multiInstanceSettings?.numberOfInstances ?? null,
     queueRank: 0,
     ...parents,
     spec,
@@ -50,6 +54,9 @@ export function newTask(body: TaskAddParameter, job: Job): NewTask {
 function withDefaults(body: TaskAddParameter, job: Job): TaskSpec {
   return {
     ...body,
+    ...(body.multiInstanceSettings
+      ? { multiInstanceSettings: { ...body.multiInstanceSettings, numberOfInstances: instancesOf(body) } }
+      : {}),
     requiredSlots: body.requiredSlots ?? 1,
     userIdentity: body.userIdentity ?? defaultUserIdentity,
     constraints: taskConstraints({
@@ -57,6 +64,23 @@ function withDefaults(body: TaskAddParameter, job: Job): TaskSpec {
       ...body.constraints,
     }),
   };
+}
+
+function instancesOf({ multiInstanceSettings }: TaskAddParameter): number {
+  return multiInstanceSettings?.numberOfInstances ?? 1;
+}
+
+function checkMultiInstance({ multiInstanceSettings: settings, requiredSlots }: TaskSpec): void {
+  if (!settings) return;
+  if (requiredSlots !== 1)
+    throw invalidProperty("requiredSlots", requiredSlots, "A multi-instance task takes whole nodes: one slot at most");
+  if (settings.coordinationCommandLine.trim() === "")
+    throw invalidProperty(
+      "multiInstanceSettings.coordinationCommandLine",
+      settings.coordinationCommandLine,
+      "A multi-instance task needs a coordination command line",
+    );
+  checkResourceFiles(settings.commonResourceFiles, "multiInstanceSettings.commonResourceFiles");
 }
 
 function checkCommandLine({ commandLine, containerSettings }: TaskSpec): void {

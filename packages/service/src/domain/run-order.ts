@@ -9,6 +9,7 @@ import type {
   UserIdentity,
 } from "@kyanite/contract";
 import { startTaskDirectory, taskDirectory } from "./directories.ts";
+import { instanceOrder } from "./instance-order.ts";
 import { defaultReleaseWallClock, preparationId, releaseId } from "./job-tasks.ts";
 import type { JobRun, Run, StartTaskRun, TaskRun } from "./run.ts";
 import { defaultRetention, limitSeconds } from "./task-constraints.ts";
@@ -27,7 +28,7 @@ export interface OrderContext {
 export function runOrder(run: Run, context: OrderContext): RunOrder {
   switch (run.kind) {
     case "task":
-      return taskOrder(run, context);
+      return instanceOrTaskOrder(run, context);
     case "startTask":
       return startTaskOrder(run, context);
     case "jobPreparation":
@@ -46,7 +47,10 @@ export function autoStorageContainers(run: Run): string[] {
 function resourceFilesOf(run: Run): readonly ResourceFile[] | undefined {
   switch (run.kind) {
     case "task":
-      return run.taskSpec.resourceFiles;
+      return [
+        ...(run.taskSpec.resourceFiles ?? []),
+        ...(run.taskSpec.multiInstanceSettings?.commonResourceFiles ?? []),
+      ];
     case "startTask":
       return run.startTask.resourceFiles;
     case "jobPreparation":
@@ -54,6 +58,13 @@ function resourceFilesOf(run: Run): readonly ResourceFile[] | undefined {
     case "jobRelease":
       return run.jobSpec.jobReleaseTask?.resourceFiles;
   }
+}
+
+function instanceOrTaskOrder(run: TaskRun, context: OrderContext): RunOrder {
+  const order = taskOrder(run, context);
+  const files = run.taskSpec.multiInstanceSettings?.commonResourceFiles ?? [];
+  const commonDownloads = files.map((file) => download(file, context));
+  return run.instance ? instanceOrder(order, run.taskSpec, { ...run.instance, commonDownloads }) : order;
 }
 
 function taskOrder(run: TaskRun, context: OrderContext): RunOrder {

@@ -22,6 +22,16 @@ export interface TaskRun extends RunPlace {
   readonly taskId: string;
   readonly taskSpec: TaskSpec;
   readonly retryCount: number;
+  /** Set when it is an instance of a multi-instance task. */
+  readonly instance?: InstanceRun;
+}
+
+export interface InstanceRun {
+  /** The primary is number 0. */
+  readonly id: number;
+  /** Addresses of the nodes of all instances, the primary's first. */
+  readonly hosts: readonly string[];
+  readonly vmSize: string;
 }
 
 export interface StartTaskRun extends RunPlace {

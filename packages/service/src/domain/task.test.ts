@@ -27,6 +27,7 @@ const aTask = (task: Partial<Task> = {}): Task => ({
   previousStateTransitionTime: start,
   requiredSlots: 1,
   heldSlots: null,
+  instances: null,
   firstStartTime: null,
   wallClockSeconds: 0,
   waitingFor: 0,

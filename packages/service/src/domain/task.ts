@@ -33,6 +33,8 @@ export interface Task {
   readonly requiredSlots: number;
   /** Slots that the present run takes of its node, when they are not the required ones. */
   readonly heldSlots: number | null;
+  /** How many nodes a multi-instance task needs at once; null for any other. */
+  readonly instances: number | null;
   readonly waitingFor: number;
   readonly isSatisfied: boolean;
   readonly retryCount: number;
@@ -235,6 +237,11 @@ export function taskEnded(message: string): Failure {
 /** Back to the queue because a client disabled the job or took the node away. */
 export function afterDisable(task: Task, now: Date): Task {
   return { ...requeued(task, now), requeueCount: task.requeueCount + 1, lastRequeueTime: now };
+}
+
+/** Back to the queue because a job of higher priority needs the slots, which the task's own job allows. */
+export function afterPreemption(task: Task, now: Date): Task {
+  return afterDisable(task, now);
 }
 
 /** Completed as failed by request, whether it runs or waits; it is not run again unless it is reactivated. */

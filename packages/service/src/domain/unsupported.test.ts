@@ -13,9 +13,9 @@ const refusal = (resource: "pool" | "job" | "task", body: object) => {
 
 describe("what is not supported", () => {
   test("is refused with its name and the reason", () => {
-    expect(refusal("task", { multiInstanceSettings: { coordinationCommandLine: "x" } })).toMatchObject({
+    expect(refusal("task", { containerSettings: { imageName: "x" } })).toMatchObject({
       code: "UnsupportedProperty",
-      values: { PropertyName: "multiInstanceSettings", Reason: expect.stringContaining("not supported") },
+      values: { PropertyName: "containerSettings", Reason: expect.stringContaining("not supported") },
     });
   });
 

@@ -34,7 +34,7 @@ const withoutInstances: readonly Unsupported[] = [
 
 const task: readonly Unsupported[] = [
   ...withoutInstances,
-  { path: "multiInstanceSettings", reason: "Multi-instance tasks are not supported yet" },
+  { path: "multiInstanceSettings.commonResourceFiles[].identityReference", reason: identities },
 ];
 
 const machine: readonly Unsupported[] = [
@@ -74,7 +74,6 @@ const pool: readonly Unsupported[] = [
 ];
 
 const job: readonly Unsupported[] = [
-  { path: "allowTaskPreemption", reason: "Preemption of tasks is not supported yet" },
   ...under("jobManagerTask", withoutInstances),
   ...under("jobPreparationTask", run),
   ...under("jobReleaseTask", run),

@@ -2,6 +2,7 @@ import type { AgentReport, Failure, NodeSample, RunOrder, ServiceOrder } from "@
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { Run } from "../domain/run.ts";
+import { recordCoordination } from "../lifecycle/gang.ts";
 import { failNode, welcomeNode } from "../lifecycle/node.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
@@ -85,6 +86,8 @@ export class AgentLinks {
         return this.#touch();
       case "started":
         return;
+      case "coordinated":
+        return transaction(this.#options.database, (sql) => recordCoordination(sql, report.runId));
       case "finished":
         return this.#recorder.add({
           nodePk: node.pk,
@@ -152,6 +155,7 @@ export class AgentLinks {
     });
     for (const link of links) this.#cancelUnwanted(link, wanted);
     await this.#sendRuns(unknown);
+    for (const { nodePk, runId, mayProceed } of wanted) if (mayProceed) this.send(nodePk, { type: "proceed", runId });
     for (const { nodePk, directory } of await takeDirectoryRemovals(this.#options.database, pks))
       this.send(nodePk, { type: "removeDirectory", directory });
     await this.#doDuties(links);

@@ -10,6 +10,7 @@ import { nodeLogHandlers } from "./node-logs.ts";
 import { nodeHandlers } from "./nodes.ts";
 import { poolStatisticsHandlers } from "./pool-statistics.ts";
 import { poolHandlers } from "./pools.ts";
+import { subtaskHandlers } from "./subtasks.ts";
 import { taskHandlers } from "./tasks.ts";
 
 /** Every operation that is handled. */
@@ -25,5 +26,6 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...nodeLogHandlers(context),
   ...jobHandlers(context),
   ...taskHandlers(context),
+  ...subtaskHandlers(context),
   ...fileHandlers(context),
 });

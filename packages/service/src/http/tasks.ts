@@ -152,7 +152,7 @@ function cloudTask(task: Task, job: Job, baseUrl: string): CloudTask {
       : {}),
     executionInfo: executionInfo(task),
     ...(task.nodeInfo && task.state !== "active"
-      ? { nodeInfo: nodeInfo(task.nodeInfo, taskDirectory(job.id, task.id), baseUrl) }
+      ? { nodeInfo: taskNodeInfo(task.nodeInfo, taskDirectory(job.id, task.id), baseUrl) }
       : {}),
   };
 }
@@ -173,7 +173,7 @@ export function executionInfo(task: Task): NonNullable<CloudTask["executionInfo"
   };
 }
 
-function nodeInfo(
+export function taskNodeInfo(
   { poolId, nodeId }: NonNullable<Task["nodeInfo"]>,
   directory: string,
   baseUrl: string,

@@ -9,6 +9,7 @@ import { changeLoad } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { releaseDependents, restartTasks, saveTasks } from "../store/tasks.ts";
 import { addJobUsage } from "../store/usage.ts";
+import { followGangs } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete, type JobAction, performJobActions } from "./job.ts";
 
 /** What has become of a task that was locked as `before`. */
@@ -50,7 +51,8 @@ export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], n
     outcomes.filter(isAgain).map(({ task }) => task.pk),
   );
   const left = outcomes.filter((outcome) => !isAgain(outcome));
-  await changeLoad(sql, loadsOf(left.map(({ before, task }) => ({ ...before, result: task.result }))), now);
+  const leaving = left.map(({ before, task }) => ({ ...before, result: task.result }));
+  await changeLoad(sql, loadsOf([...leaving, ...(await followGangs(sql, outcomes, now))]), now);
   await addJobUsage(
     sql,
     outcomes.map(({ before, task }) => usageOf(before, task)),

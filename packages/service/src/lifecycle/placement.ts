@@ -1,35 +1,41 @@
 import type { NodeLoad } from "../domain/load.ts";
+import { afterPreemption } from "../domain/task.ts";
 import type { Placement } from "../scheduler/snapshot.ts";
 import type { Sql } from "../store/database.ts";
-import { lockJobsForPlacement, type PlaceableJob } from "../store/jobs.ts";
+import { lockJobsForPlacement, type PlaceableJob, saveTurns } from "../store/jobs.ts";
 import { changeLoad, lockNodesForPlacement } from "../store/nodes.ts";
 import { notifyOrders } from "../store/notices.ts";
 import { beginPreparations, readPreparations } from "../store/preparations.ts";
-import { type PlacedLoad, startTasks } from "../store/tasks.ts";
+import { insertSubtasks } from "../store/subtasks.ts";
+import { lockRunningTasksByPk, type PlacedLoad, startTasks } from "../store/tasks.ts";
+import { takeFromNodes } from "./task.ts";
 
 /**
  * Carries out a plan in one transaction, and skips whatever has changed since its snapshot: tasks that no longer
  * wait, nodes that may take no more, jobs that are no longer active. The first task of a job on a node brings the
- * job's preparation task there.
+ * job's preparation task there. Tasks that have to make room leave first.
  * @returns how many tasks were placed
  */
 export async function placeTasks(sql: Sql, placements: readonly Placement[], now: Date): Promise<number> {
   if (placements.length === 0) return 0;
+  await preemptTasks(sql, placements, now);
   const jobs = await lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]);
-  const nodes = new Set(await lockNodesForPlacement(sql, [...new Set(placements.map(({ nodePk }) => nodePk))]));
+  const nodes = new Set(await lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]));
   const isKnown = new Set(jobs.map(({ pk }) => pk));
-  const possible = placements.filter(({ jobPk, nodePk }) => isKnown.has(jobPk) && nodes.has(nodePk));
+  const possible = placements.filter((each) => isKnown.has(each.jobPk) && nodesOf(each).every((pk) => nodes.has(pk)));
   const preparing = await readinessOf(sql, jobs, possible);
 
-  const placed = await startTasks(
+  const started = await startTasks(
     sql,
     possible.flatMap((placement) => {
-      const readiness = preparing(placement);
-      if (readiness === "closed") return [];
-      return [{ ...placement, isPreparing: readiness.waits, isExclusive: placement.isExclusive ?? false }];
+      const readiness = nodesOf(placement).map((nodePk) => preparing({ jobPk: placement.jobPk, nodePk }));
+      if (readiness.includes("closed")) return [];
+      const isPreparing = readiness.some((each) => each !== "closed" && each.waits);
+      return [{ ...placement, isPreparing, isExclusive: placement.isExclusive ?? false }];
     }),
     now,
   );
+  const placed = [...started, ...(await placeInstances(sql, possible, started, now))];
   await beginPreparations(
     sql,
     placed.filter((place) => {
@@ -40,25 +46,56 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   );
   await changeLoad(sql, totals(placed), now);
   await notifyOrders(sql, [...new Set(placed.map(({ nodePk }) => nodePk))]);
-  return placed.reduce((total, { tasks }) => total + tasks, 0);
+  await saveTurns(sql, turnsOf(possible), now);
+  return started.reduce((total, { tasks }) => total + tasks, 0);
+}
+
+const nodesOf = ({ nodePk, others = [] }: Placement): readonly number[] => [nodePk, ...others];
+
+const turnsOf = (placements: readonly Placement[]): number[] => [
+  ...new Set(placements.flatMap(({ jobPk, isTurn }) => (isTurn ? [jobPk] : []))),
+];
+
+/** Takes the tasks from their nodes that have to make room, unless they have ended meanwhile. */
+async function preemptTasks(sql: Sql, placements: readonly Placement[], now: Date): Promise<void> {
+  const pks = placements.flatMap(({ preempts = [] }) => preempts);
+  if (pks.length === 0) return;
+  await takeFromNodes(sql, await lockRunningTasksByPk(sql, pks), (task) => afterPreemption(task, now), now);
+}
+
+/**
+ * Makes the instances of the multi-instance tasks that have been started.
+ * @returns what nodes get beside the primaries, which are counted as the tasks themselves
+ */
+async function placeInstances(
+  sql: Sql,
+  placements: readonly Placement[],
+  started: readonly PlacedLoad[],
+  now: Date,
+): Promise<PlacedLoad[]> {
+  const gangs = placements.filter(({ others }) => others !== undefined);
+  if (gangs.length === 0) return [];
+  const pks = new Set(started.flatMap(({ recent = [] }) => recent));
+  const placed = gangs.filter(({ taskPk }) => pks.has(taskPk));
+  await insertSubtasks(
+    sql,
+    placed.map((each) => ({ taskPk: each.taskPk, nodePks: nodesOf(each) })),
+    now,
+  );
+  return placed.flatMap(({ jobPk, others = [] }) => others.map((nodePk) => ({ jobPk, nodePk, slots: 1, tasks: 1 })));
 }
 
 /** Whether a task of a job has to wait on a node, and whether its placement begins the preparation there. */
 type Readiness = "closed" | { readonly waits: boolean; readonly begins: boolean };
 
 /** How far nodes are with jobs; it stays so because the caller holds the nodes. */
-async function readinessOf(sql: Sql, jobs: readonly PlaceableJob[], places: readonly Placement[]) {
+async function readinessOf(sql: Sql, jobs: readonly PlaceableJob[], placements: readonly Placement[]) {
   const preparing = new Map(jobs.filter(({ preparesNodes }) => preparesNodes).map((job) => [job.pk, job]));
-  const wanted = places.filter(({ jobPk }) => preparing.has(jobPk));
+  const wanted = placements.filter(({ jobPk }) => preparing.has(jobPk));
   const known = new Map(
-    (wanted.length === 0
-      ? []
-      : await readPreparations(
-          sql,
-          [...preparing.keys()],
-          wanted.map(({ nodePk }) => nodePk),
-        )
-    ).map(({ jobPk, nodePk, state }) => [`${jobPk} ${nodePk}`, state]),
+    (wanted.length === 0 ? [] : await readPreparations(sql, [...preparing.keys()], wanted.flatMap(nodesOf))).map(
+      ({ jobPk, nodePk, state }) => [`${jobPk} ${nodePk}`, state],
+    ),
   );
   return ({ jobPk, nodePk }: { jobPk: number; nodePk: number }): Readiness => {
     const job = preparing.get(jobPk);

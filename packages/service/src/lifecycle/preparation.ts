@@ -20,6 +20,7 @@ import {
   savePreparations,
 } from "../store/preparations.ts";
 import { lockTasksToStart, startPreparedTasks } from "../store/tasks.ts";
+import { startGangsOn } from "./gang.ts";
 import { takeFromNodes } from "./task.ts";
 
 /** Records the end of a preparation or release task on a node, and what it means for the tasks that wait there. */
@@ -40,7 +41,10 @@ export async function finishPreparationRun(
   }
   const next = afterPreparationExit(preparation, job.spec, end, randomUUID(), now);
   await savePreparations(sql, [next]);
-  if (next.state === "prepared") await startPreparedTasks(sql, found, now);
+  if (next.state === "prepared") {
+    await startPreparedTasks(sql, found, now);
+    await startGangsOn(sql, found, now);
+  }
   if (next.state === "failed") {
     const tasks = await lockTasksToStart(sql, found);
     await takeFromNodes(sql, tasks, (task) => afterFailedPreparation(task, now), now);

@@ -6,6 +6,7 @@ import { lockNodeOfStartRun, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPreparationsOfRuns } from "../store/preparations.ts";
 import { lockTasksOfRuns } from "../store/tasks.ts";
+import { finishInstanceRuns } from "./instance-run.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
 import { finishPreparationRun } from "./preparation.ts";
 
@@ -40,10 +41,12 @@ async function finishOtherRuns(sql: Sql, runs: readonly FinishedRun[], now: Date
       )
     ).map((preparation) => [preparation.runId, preparation]),
   );
+  const left = runs.filter(({ runId }) => !preparations.has(runId));
+  const instances = left.length === 0 ? new Set() : await finishInstanceRuns(sql, left, now);
   for (const run of runs) {
     const preparation = preparations.get(run.runId);
     if (preparation) await finishPreparationRun(sql, preparation, run, now);
-    else await finishStartTask(sql, run, now);
+    else if (!instances.has(run.runId)) await finishStartTask(sql, run, now);
   }
 }
 

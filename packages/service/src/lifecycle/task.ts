@@ -12,9 +12,11 @@ import { type NewTask, newTask } from "../domain/new-task.ts";
 import { afterReactivation, afterTaking, afterTermination, checkTaskAction, type Task } from "../domain/task.ts";
 import { taskConstraints } from "../domain/task-constraints.ts";
 import type { Sql } from "../store/database.ts";
-import { changeLoad, insertDirectoryRemoval } from "../store/nodes.ts";
+import { changeLoad, insertDirectoryRemovals } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
+import { readSubtasks } from "../store/subtasks.ts";
 import { deleteTask, insertTasks, saveTasks, touchTask } from "../store/tasks.ts";
+import { leaving } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete } from "./job.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
 
@@ -89,12 +91,12 @@ export async function reactivateTask(sql: Sql, task: Task, now: Date): Promise<{
 
 /** Deletes a task: its run is ended, and its directory removed from the node. */
 export async function removeTask(sql: Sql, job: Job, task: Task, now: Date): Promise<void> {
+  const subtasks = task.instances === null ? [] : await readSubtasks(sql, [task.pk]);
   await deleteTask(sql, task);
-  await changeLoad(sql, loadsOf([task]), now);
-  const nodePk = task.nodeInfo
-    ? await insertDirectoryRemoval(sql, task.nodeInfo.nodeId, taskDirectory(job.id, task.id))
-    : undefined;
-  await notifyOrders(sql, nodePk === undefined ? [] : [nodePk]);
+  await changeLoad(sql, loadsOf([task, ...leaving(subtasks)]), now);
+  const nodeIds = [task, ...subtasks].flatMap(({ nodeInfo }) => nodeInfo?.nodeId ?? []);
+  const nodePks = await insertDirectoryRemovals(sql, [...new Set(nodeIds)], taskDirectory(job.id, task.id));
+  await notifyOrders(sql, nodePks);
   await endJobsWhoseTasksAreComplete(sql, [job.pk], now);
   await notify(sql, "schedule");
 }

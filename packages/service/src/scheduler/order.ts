@@ -2,6 +2,7 @@ import type { JobSnapshot, WaitingTask } from "./snapshot.ts";
 
 export interface OrderedTask extends WaitingTask {
   readonly jobPk: number;
+  readonly priority: number;
 }
 
 /**
@@ -10,15 +11,29 @@ export interface OrderedTask extends WaitingTask {
  */
 export function* inOrder(jobs: readonly JobSnapshot[]): Generator<OrderedTask> {
   const priorities = [...new Set(jobs.map((job) => job.priority))].sort((one, other) => other - one);
-  for (const priority of priorities) yield* inTurns(jobs.filter((job) => job.priority === priority));
+  for (const priority of priorities) yield* inTurns(byTurn(jobs.filter((job) => job.priority === priority)));
+}
+
+/**
+ * Where a multi-instance task waits, the job that was served longest ago goes first: otherwise others could take each
+ * node as it becomes free, before there are ever enough of them.
+ */
+function byTurn(jobs: readonly JobSnapshot[]): readonly JobSnapshot[] {
+  if (jobs.length < 2 || !jobs.some(hasGang)) return jobs;
+  return jobs.toSorted((one, other) => (one.turnTime ?? 0) - (other.turnTime ?? 0));
+}
+
+/** Whether multi-instance tasks are among those of the job that wait. */
+export function hasGang({ tasks }: JobSnapshot): boolean {
+  return tasks.some(({ instances }) => instances !== undefined);
 }
 
 function* inTurns(jobs: readonly JobSnapshot[]): Generator<OrderedTask> {
   const longest = Math.max(0, ...jobs.map((job) => job.tasks.length));
   for (let turn = 0; turn < longest; turn++) {
-    for (const { jobPk, tasks } of jobs) {
+    for (const { jobPk, priority, tasks } of jobs) {
       const task = tasks[turn];
-      if (task) yield { ...task, jobPk };
+      if (task) yield { ...task, jobPk, priority };
     }
   }
 }

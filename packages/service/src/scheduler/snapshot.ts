@@ -9,6 +9,20 @@ export interface PoolSnapshot {
   readonly nodes: readonly NodeSnapshot[];
   /** Jobs in the order in which they are served: priority, then age. */
   readonly jobs: readonly JobSnapshot[];
+  /** How many of its nodes can serve multi-instance tasks, whether or not they are free; none when absent. */
+  readonly gangNodes?: number;
+  /**
+   * Running tasks that may have to make room for a job of higher priority, in the order in which they should go. Their
+   * nodes are among the pool's.
+   */
+  readonly preemptible?: readonly RunningTask[];
+}
+
+/** A task on its node, or on its nodes when it is a multi-instance task. */
+export interface RunningTask {
+  readonly taskPk: number;
+  readonly priority: number;
+  readonly places: readonly { readonly nodePk: number; readonly slots: number }[];
 }
 
 export interface NodeSnapshot {
@@ -26,6 +40,8 @@ export interface JobSnapshot {
   readonly headroom?: number;
   /** Nodes on which this job's preparation has failed. */
   readonly closedNodePks?: readonly number[];
+  /** When the job was last served while multi-instance tasks waited in the pool; in milliseconds. */
+  readonly turnTime?: number;
   /** In the order in which they are served. */
   readonly tasks: readonly WaitingTask[];
 }
@@ -39,6 +55,8 @@ export interface WaitingTask {
   readonly isExclusive?: boolean;
   /** Whether it may run on dedicated nodes only. */
   readonly needsDedicated?: boolean;
+  /** How many whole nodes a multi-instance task needs at once. */
+  readonly instances?: number;
 }
 
 export interface Placement {
@@ -46,4 +64,10 @@ export interface Placement {
   readonly jobPk: number;
   readonly nodePk: number;
   readonly isExclusive?: boolean;
+  /** Nodes of the further instances of a multi-instance task; absent for any other. */
+  readonly others?: readonly number[];
+  /** Running tasks that have to leave for it. */
+  readonly preempts?: readonly number[];
+  /** Whether it is to be noted that the job had its turn. */
+  readonly isTurn?: boolean;
 }

@@ -26,12 +26,12 @@ export async function insertJob(sql: Sql, job: NewJob): Promise<{ pk: number; et
     insert into job (
       account_pk, key, id, last_modified, creation_time, state, state_transition_time, pool_key, pool_id, priority,
       max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, wall_clock_end, start_time,
-      completion_check_time, spec
+      completion_check_time, allow_task_preemption, spec
     ) values (
       ${job.accountPk}, ${job.id.toLowerCase()}, ${job.id}, ${job.lastModified}, ${job.creationTime}, ${job.state},
       ${job.stateTransitionTime}, ${job.poolKey}, ${job.poolId}, ${job.priority}, ${job.maxParallelTasks},
       ${job.usesTaskDependencies}, ${job.onAllTasksComplete}, ${job.onTaskFailure}, ${job.wallClockEnd},
-      ${job.startTime}, ${job.completionCheckTime}, ${asJson(job.spec)}::text::jsonb
+      ${job.startTime}, ${job.completionCheckTime}, ${job.spec.allowTaskPreemption ?? false}, ${asJson(job.spec)}::text::jsonb
     ) on conflict (account_pk, key) do nothing
     returning pk, etag`;
   return inserted;
@@ -82,6 +82,7 @@ export async function saveJob(sql: Sql, job: Job, by: "client" | "service"): Pro
       pool_key = ${job.poolKey},
       pool_id = ${job.poolId},
       priority = ${job.priority},
+      allow_task_preemption = ${job.spec.allowTaskPreemption ?? false},
       max_parallel_tasks = ${job.maxParallelTasks},
       on_all_tasks_complete = ${job.onAllTasksComplete},
       disable_tasks = ${job.disableTasks},
@@ -152,6 +153,12 @@ export async function lockJobsForPlacement(sql: Sql, pks: readonly number[]): Pr
     select pk, spec ? 'jobPreparationTask' as prepares_nodes,
       coalesce((spec -> 'jobPreparationTask' ->> 'waitForSuccess')::boolean, true) as waits_for_success
     from job where pk = any(${[...pks]}::bigint[]) and state = 'active' order by pk for share`;
+}
+
+/** Notes that these jobs have had their turn in a pool in which multi-instance tasks wait. */
+export async function saveTurns(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
+  if (pks.length === 0) return;
+  await sql`update job set turn_time = ${now} where pk = any(${[...pks]}::bigint[])`;
 }
 
 /** Which of these jobs end when their tasks are complete, and whose tasks are. */

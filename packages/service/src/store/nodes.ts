@@ -170,7 +170,7 @@ export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date
     update node n set
       used_slots = n.used_slots + g.slots,
       running_tasks = n.running_tasks + g.tasks,
-      total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks),
+      total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks - coalesce(g.subtasks, 0)),
       total_tasks_succeeded = n.total_tasks_succeeded + coalesce(g.succeeded, 0),
       recent_tasks = case
         when g.recent is null then n.recent_tasks
@@ -313,13 +313,20 @@ export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): P
   return rows.map(({ pk }) => pk);
 }
 
-/** Asks a node's agent to remove a directory; nothing happens when the node is gone. */
-export async function insertDirectoryRemoval(sql: Sql, nodeId: string, directory: string): Promise<number | undefined> {
-  const [node] = await sql<{ nodePk: number }[]>`
+/**
+ * Asks the agents of nodes to remove a directory; of a node that is gone nothing is asked.
+ * @returns the nodes that were asked
+ */
+export async function insertDirectoryRemovals(
+  sql: Sql,
+  nodeIds: readonly string[],
+  directory: string,
+): Promise<number[]> {
+  const nodes = await sql<{ nodePk: number }[]>`
     insert into directory_removal (node_pk, directory)
-    select pk, ${directory} from node where id = ${nodeId}
+    select pk, ${directory} from node where id = any(${[...nodeIds]}::text[])
     returning node_pk`;
-  return node?.nodePk;
+  return nodes.map(({ nodePk }) => nodePk);
 }
 
 /** Directories that agents should remove; they are forgotten when the transaction commits. */

@@ -5,17 +5,26 @@ import type { Sql } from "./database.ts";
 export interface WantedRun {
   readonly nodePk: number;
   readonly runId: string;
+  /** Whether all instances of its multi-instance task are coordinated, so that the primary's command may start. */
+  readonly mayProceed: boolean;
 }
 
 /** Everything that should be running on these nodes now. */
 export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Promise<WantedRun[]> {
   return sql<WantedRun[]>`
-    select node_pk, run_id from task
+    select node_pk, run_id, false as may_proceed from task
     where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running') and run_id is not null
+      and instances is null
     union all
-    select pk, start_run_id from node where pk = any(${[...nodePks]}::bigint[]) and start_run_id is not null
+    select node_pk, run_id, id = 0 and not exists (
+      select from subtask other where other.task_pk = s.task_pk and not other.is_coordinated
+    )
+    from subtask s where node_pk = any(${[...nodePks]}::bigint[]) and run_id is not null
     union all
-    select node_pk, run_id from preparation where node_pk = any(${[...nodePks]}::bigint[]) and run_id is not null`;
+    select pk, start_run_id, false from node where pk = any(${[...nodePks]}::bigint[]) and start_run_id is not null
+    union all
+    select node_pk, run_id, false from preparation
+    where node_pk = any(${[...nodePks]}::bigint[]) and run_id is not null`;
 }
 
 /** The runs with these ids that are still wanted. */
@@ -28,15 +37,23 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     join node n on n.pk = t.node_pk
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
-    where t.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running'`;
+    where t.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running' and t.instances is null`;
+  const rest = without(runIds, tasks);
+  if (rest.length === 0) return tasks;
   const startTasks = await sql<StartTaskRun[]>`
     select 'startTask' as kind, n.start_run_id as run_id, a.name as account_name, p.id as pool_id, n.id as node_id,
       n.is_dedicated, p.spec -> 'certificateReferences' as certificate_references, n.start_task
     from node n
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
-    where n.start_run_id = any(${[...runIds]}::uuid[]) and n.start_task is not null`;
-  const jobRuns = await sql<JobRun[]>`
+    where n.start_run_id = any(${rest}::uuid[]) and n.start_task is not null`;
+  const others = without(rest, startTasks);
+  if (others.length === 0) return [...tasks, ...startTasks];
+  return [...tasks, ...startTasks, ...(await readJobRuns(sql, others)), ...(await readInstanceRuns(sql, others))];
+}
+
+async function readJobRuns(sql: Sql, runIds: readonly string[]): Promise<JobRun[]> {
+  return sql<JobRun[]>`
     select case c.state when 'preparing' then 'jobPreparation' else 'jobRelease' end as kind, c.run_id,
       a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated, j.id as job_id, j.spec as job_spec,
       (c.preparation_info ->> 'retryCount')::int as retry_count
@@ -46,5 +63,26 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
     where c.run_id = any(${[...runIds]}::uuid[])`;
-  return [...tasks, ...startTasks, ...jobRuns];
+}
+
+function without(runIds: readonly string[], found: readonly Run[]): string[] {
+  const known = new Set(found.map(({ runId }) => runId));
+  return runIds.filter((runId) => !known.has(runId));
+}
+
+async function readInstanceRuns(sql: Sql, runIds: readonly string[]): Promise<TaskRun[]> {
+  return sql<TaskRun[]>`
+    select 'task' as kind, s.run_id, a.name as account_name, p.id as pool_id, n.id as node_id, n.is_dedicated,
+      j.id as job_id, j.spec as job_spec, t.id as task_id, t.spec as task_spec, t.retry_count,
+      jsonb_build_object('id', s.id, 'vmSize', p.vm_size, 'hosts', (
+        select jsonb_agg(coalesce(host.ip_address, host.id) order by other.id)
+        from subtask other join node host on host.pk = other.node_pk where other.task_pk = t.pk
+      )) as instance
+    from subtask s
+    join task t on t.pk = s.task_pk
+    join job j on j.pk = t.job_pk
+    join node n on n.pk = s.node_pk
+    join pool p on p.pk = n.pool_pk
+    join account a on a.pk = p.account_pk
+    where s.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running'`;
 }

@@ -1,5 +1,12 @@
 import { jobManagerRank } from "../domain/job-manager.ts";
-import type { JobSnapshot, NodeSnapshot, PoolSnapshot, Snapshot, WaitingTask } from "../scheduler/snapshot.ts";
+import type {
+  JobSnapshot,
+  NodeSnapshot,
+  PoolSnapshot,
+  RunningTask,
+  Snapshot,
+  WaitingTask,
+} from "../scheduler/snapshot.ts";
 import type { Sql } from "./database.ts";
 
 /** How much of the world one round of scheduling looks at; what is left over is there in the next round. */
@@ -12,27 +19,84 @@ interface PoolRow {
   readonly poolPk: number;
   readonly fillType: "pack" | "spread";
   readonly freeSlots: number;
+  /** Slots of the node with the most room. */
   readonly largestRoom: number;
+  readonly largestNode: number;
+  /** How many nodes can serve multi-instance tasks. */
+  readonly gangNodes: number;
+  /** Whether running tasks may have to make room. */
+  readonly mayPreempt: boolean;
 }
 
 /** Reads what the planner needs; its cost does not depend on how many tasks wait. */
 export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Snapshot> {
-  const pools = await sql<PoolRow[]>`
-    select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
-      sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room
-    from pool p join node n on n.pool_pk = p.pk
-    where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-      and n.pending_action is null and n.used_slots < n.slots
-    group by p.pk`;
   const snapshots: PoolSnapshot[] = [];
-  for (const { poolPk, fillType, freeSlots, largestRoom } of pools) {
-    const limit = Math.min(freeSlots, bounds.tasksPerPool);
-    // One more for each job, whose manager may not suit any of the nodes.
-    const jobs = await readWaiting(sql, poolPk, { jobs: bounds.jobsPerPool, tasks: limit + 1, largestRoom });
-    if (jobs.length > 0)
-      snapshots.push({ poolPk, fillType, jobs, nodes: await readRoom(sql, poolPk, fillType, limit) });
+  for (const pool of await readPools(sql)) {
+    const { poolPk, fillType, freeSlots, largestRoom, largestNode, gangNodes } = pool;
+    const preemptible = pool.mayPreempt ? await readPreemptible(sql, poolPk, bounds.tasksPerPool) : [];
+    const places = preemptible.flatMap((task) => task.places);
+    const slots = places.reduce((total, place) => total + place.slots, freeSlots);
+    const limit = Math.min(slots, bounds.tasksPerPool);
+    const jobs = await readWaiting(sql, poolPk, {
+      jobs: bounds.jobsPerPool,
+      // One more for each job, whose manager may not suit any of the nodes.
+      tasks: limit + 1,
+      largestRoom: places.length > 0 ? largestNode : largestRoom,
+      mayPreempt: places.length > 0,
+      gangNodes,
+    });
+    if (jobs.length === 0) continue;
+    const also = [...new Set(places.map(({ nodePk }) => nodePk))];
+    const nodes = await readRoom(sql, pool, also, limit + also.length);
+    snapshots.push({ poolPk, fillType, jobs, nodes, gangNodes, ...(places.length > 0 ? { preemptible } : {}) });
   }
   return { pools: snapshots };
+}
+
+/** The pools that have room, or could have it at the cost of running tasks. */
+async function readPools(sql: Sql): Promise<PoolRow[]> {
+  return sql<PoolRow[]>`
+    with preempting as (
+      select distinct p.pk from job j join pool p on p.account_pk = j.account_pk and p.key = j.pool_key
+      where j.allow_task_preemption and j.state = 'active' and exists (
+        select from job h
+        where h.account_pk = j.account_pk and h.pool_key = j.pool_key and h.state = 'active' and h.priority > j.priority
+          and exists (select from task w where w.job_pk = h.pk and w.state = 'active' and w.waiting_for = 0)
+      )
+    )
+    select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
+      sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room,
+      max(n.slots) as largest_node, p.pk in (select pk from preempting) as may_preempt,
+      case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
+        select count(*) from node m
+        where m.pool_pk = p.pk and m.state in ('idle', 'running') and m.scheduling_state = 'enabled'
+          and m.pending_action is null
+      ) else 0 end as gang_nodes
+    from pool p join node n on n.pool_pk = p.pk
+    where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
+      and n.pending_action is null and (n.used_slots < n.slots or p.pk in (select pk from preempting))
+    group by p.pk`;
+}
+
+/** Running tasks of jobs that allow preemption: lowest priority first, and of those the ones that started last. */
+async function readPreemptible(sql: Sql, poolPk: number, limit: number): Promise<RunningTask[]> {
+  return sql<RunningTask[]>`
+    select t.pk as task_pk, j.priority, case
+      when t.instances is null then
+        jsonb_build_array(jsonb_build_object('nodePk', t.node_pk, 'slots', coalesce(t.held_slots, t.required_slots)))
+      else (
+        select jsonb_agg(jsonb_build_object('nodePk', s.node_pk, 'slots', 1) order by s.id)
+        from subtask s where s.task_pk = t.pk and s.node_pk is not null
+      )
+    end as places
+    from pool p
+    join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active' and j.allow_task_preemption
+    join task t on t.job_pk = j.pk and t.state in ('preparing', 'running')
+    join node n on n.pk = t.node_pk and n.pool_pk = p.pk and n.state = 'running' and n.scheduling_state = 'enabled'
+      and n.pending_action is null
+    where p.pk = ${poolPk}
+    order by j.priority, t.start_time desc nulls first, t.pk desc
+    limit ${limit}`;
 }
 
 interface WaitingRow {
@@ -45,22 +109,27 @@ interface WaitingRow {
   readonly closedNodePks: readonly number[] | null;
   readonly isExclusive: boolean;
   readonly needsDedicated: boolean;
+  readonly instances: number | null;
+  readonly turnTime: Date | null;
 }
 
 async function readWaiting(
   sql: Sql,
   poolPk: number,
-  limits: { jobs: number; tasks: number; largestRoom: number },
+  limits: { jobs: number; tasks: number; largestRoom: number; mayPreempt: boolean; gangNodes: number },
 ): Promise<JobSnapshot[]> {
   const rows = await sql<WaitingRow[]>`
-    select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, t.pk as task_pk, t.required_slots, t.affinity_id,
+    select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, j.turn_time, t.pk as task_pk, t.required_slots,
+      t.affinity_id, t.instances,
       t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
       t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
     from pool p
     cross join lateral (
-      select j.pk, j.priority, h.headroom, j.spec -> 'jobManagerTask' as manager,
+      select j.pk, j.priority, j.turn_time, h.headroom, j.spec -> 'jobManagerTask' as manager,
         case when j.spec ? 'jobPreparationTask' then array(
-          select c.node_pk from preparation c where c.job_pk = j.pk and c.state = 'failed'
+          select n.pk from preparation c join node n on n.id = c.node_id
+          where c.job_pk = j.pk and c.state = 'failed' and n.pool_pk = p.pk and n.state in ('idle', 'running')
+            and n.scheduling_state = 'enabled' and n.pending_action is null
         ) end as closed_node_pks
       from job j
       cross join lateral (
@@ -75,11 +144,12 @@ async function readWaiting(
           select from task t
           where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
             and t.required_slots <= ${limits.largestRoom}
+            and (t.instances is null or t.instances <= ${limits.gangNodes})
         )
         and (not j.spec ? 'jobPreparationTask' or exists (
           select from node n
           where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-            and n.used_slots < n.slots
+            and (n.used_slots < n.slots or ${limits.mayPreempt})
             and not exists (
               select from preparation c where c.job_pk = j.pk and c.node_id = n.id and c.state = 'failed'
             )
@@ -88,10 +158,11 @@ async function readWaiting(
       limit ${limits.jobs}
     ) j
     cross join lateral (
-      select t.pk, t.required_slots, t.queue_rank, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
+      select t.pk, t.required_slots, t.instances, t.queue_rank, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
         t.queue_rank = ${jobManagerRank} as is_manager
       from task t
       where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
+        and (t.instances is null or t.instances <= ${limits.gangNodes})
       order by t.queue_rank, t.pk
       limit ${limits.tasks}
     ) t
@@ -115,15 +186,18 @@ function jobSnapshot(rows: readonly WaitingRow[]): JobSnapshot[] {
       priority: first.priority,
       ...(first.headroom === null ? {} : { headroom: first.headroom }),
       ...(first.closedNodePks?.length ? { closedNodePks: first.closedNodePks } : {}),
+      ...(first.turnTime === null ? {} : { turnTime: first.turnTime.getTime() }),
       tasks: rows.map(waitingTask),
     },
   ];
 }
 
-function waitingTask({ taskPk, requiredSlots, affinityId, isExclusive, needsDedicated }: WaitingRow): WaitingTask {
+function waitingTask(row: WaitingRow): WaitingTask {
+  const { taskPk, requiredSlots, affinityId, isExclusive, needsDedicated, instances } = row;
   return {
     taskPk,
     requiredSlots,
+    ...(instances === null ? {} : { instances }),
     ...(affinityId === null ? {} : { affinityNodeId: nodeIdOfAffinity(affinityId) }),
     ...(isExclusive ? { isExclusive } : {}),
     ...(needsDedicated ? { needsDedicated } : {}),
@@ -135,12 +209,18 @@ function nodeIdOfAffinity(affinityId: string): string {
   return affinityId.replace(/^TVM:/i, "").toLowerCase();
 }
 
-async function readRoom(sql: Sql, poolPk: number, fillType: "pack" | "spread", limit: number): Promise<NodeSnapshot[]> {
+/** Nodes with room, and those of `also`. */
+async function readRoom(
+  sql: Sql,
+  { poolPk, fillType }: PoolRow,
+  also: readonly number[],
+  limit: number,
+): Promise<NodeSnapshot[]> {
   return sql<NodeSnapshot[]>`
     select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots, is_dedicated
     from node
     where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled'
-      and pending_action is null and used_slots < slots
+      and pending_action is null and (used_slots < slots or pk = any(${[...also]}::bigint[]))
     order by ${fillType === "pack" ? sql`slots - used_slots` : sql`used_slots - slots`}, pk
     limit ${limit}`;
 }

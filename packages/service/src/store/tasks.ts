@@ -37,18 +37,20 @@ export async function insertTasks(sql: Sql, job: Job, tasks: readonly NewTask[],
     number: task.number,
     queue_rank: task.queueRank,
     required_slots: task.requiredSlots,
+    instances: task.instances,
     waiting_for: parentKeys.length + parentRanges.reduce((total, { start, end }) => total + end - start + 1, 0),
     spec: task.spec,
   }));
   const inserted = await sql<InsertedTask[]>`
     insert into task (
       job_pk, key, id, number, last_modified, creation_time, state, state_transition_time, queue_rank, required_slots,
-      waiting_for, spec
+      instances, waiting_for, spec
     )
     select ${job.pk}, key, id, number, ${now}::timestamptz, ${now}::timestamptz, 'active', ${now}::timestamptz,
-      queue_rank, required_slots, waiting_for, spec
+      queue_rank, required_slots, instances, waiting_for, spec
     from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (
-      key text, id text, number bigint, queue_rank smallint, required_slots integer, waiting_for integer, spec jsonb
+      key text, id text, number bigint, queue_rank smallint, required_slots integer, instances integer, waiting_for integer,
+      spec jsonb
     )
     on conflict (job_pk, key) do nothing
     returning pk, key, etag`;
@@ -146,11 +148,22 @@ export async function lockTasksOfRuns(sql: Sql, runIds: readonly string[]): Prom
     select * from task where run_id = any(${[...runIds]}::uuid[]) order by pk for no key update`;
 }
 
-/** The tasks that are on these nodes, in the order in which everybody locks tasks. */
+/** Those of these tasks that are on nodes, in the order in which everybody locks tasks. */
+export async function lockRunningTasksByPk(sql: Sql, pks: readonly number[]): Promise<Task[]> {
+  return sql<Task[]>`
+    select * from task where pk = any(${[...pks]}::bigint[]) and state in ('preparing', 'running')
+    order by pk for no key update`;
+}
+
+/** The tasks that are on these nodes, if only with an instance, in the order in which everybody locks tasks. */
 export async function lockTasksOnNodes(sql: Sql, nodePks: readonly number[]): Promise<Task[]> {
   return sql<Task[]>`
     select * from task
-    where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running')
+    where pk in (
+      select pk from task where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running')
+      union
+      select task_pk from subtask where node_pk = any(${[...nodePks]}::bigint[])
+    ) and state in ('preparing', 'running')
     order by pk for no key update`;
 }
 
@@ -277,7 +290,11 @@ export async function startTasks(sql: Sql, placements: readonly PlacedTask[], no
 export async function lockTasksToStart(sql: Sql, place: { jobPk: number; nodePk: number }): Promise<Task[]> {
   return sql<Task[]>`
     select * from task
-    where node_pk = ${place.nodePk} and job_pk = ${place.jobPk} and state = 'preparing'
+    where pk in (
+      select pk from task where node_pk = ${place.nodePk} and state = 'preparing'
+      union
+      select task_pk from subtask where node_pk = ${place.nodePk}
+    ) and job_pk = ${place.jobPk} and state = 'preparing'
     order by pk for no key update`;
 }
 
@@ -287,7 +304,7 @@ export async function startPreparedTasks(sql: Sql, place: { jobPk: number; nodeP
     update task t set
       state = 'running', state_transition_time = ${now}, previous_state = t.state,
       previous_state_transition_time = t.state_transition_time, start_time = ${now}, run_id = gen_random_uuid()
-    where node_pk = ${place.nodePk} and job_pk = ${place.jobPk} and state = 'preparing'`;
+    where node_pk = ${place.nodePk} and job_pk = ${place.jobPk} and state = 'preparing' and instances is null`;
 }
 
 /** Gives tasks that stay on their node a new run there, after an exit that is tried again. */
@@ -325,6 +342,7 @@ export async function deleteTasks(sql: Sql, jobPk: number, limit: number): Promi
   const deleted = await sql<{ pk: number }[]>`
     delete from task where pk in (select pk from task where job_pk = ${jobPk} order by key limit ${limit}) returning pk`;
   const pks = deleted.map(({ pk }) => pk);
+  await sql`delete from subtask where task_pk = any(${pks}::bigint[])`;
   await sql`delete from task_dependency where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
   await sql`delete from task_dependency_range where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
   return deleted.length;
@@ -332,6 +350,7 @@ export async function deleteTasks(sql: Sql, jobPk: number, limit: number): Promi
 
 export async function deleteTask(sql: Sql, task: Task): Promise<void> {
   await sql`delete from task where pk = ${task.pk}`;
+  if (task.instances !== null) await sql`delete from subtask where task_pk = ${task.pk}`;
   await sql`delete from task_dependency where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
   await sql`delete from task_dependency_range where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
 }

@@ -1,0 +1,82 @@
+import type { Failure, RunExit, SubtaskState } from "@kyanite/contract";
+import { failureOf, type RunEnd, type Task, type TaskNodeInfo, taskEnded } from "./task.ts";
+
+/** An instance of a multi-instance task. The primary is number 0, and its run is the task's own. */
+export interface Subtask {
+  readonly taskPk: number;
+  readonly id: number;
+  readonly state: SubtaskState;
+  readonly stateTransitionTime: Date;
+  readonly previousState: SubtaskState | null;
+  readonly previousStateTransitionTime: Date | null;
+  readonly nodePk: number | null;
+  readonly runId: string | null;
+  readonly nodeInfo: TaskNodeInfo;
+  /** Whether the coordination command has succeeded in the present run. */
+  readonly isCoordinated: boolean;
+  readonly startTime: Date | null;
+  readonly endTime: Date | null;
+  readonly exitCode: number | null;
+  readonly result: "success" | "failure" | null;
+  readonly failureInfo: Failure | null;
+}
+
+type SubtaskEvent = "start" | "finish";
+
+/** A subtask moves along this table and in no other way; when its task is tried again or requeued it begins anew. */
+export const subtaskTransitions = {
+  preparing: { start: "running", finish: "completed" },
+  running: { finish: "completed" },
+  completed: {},
+} as const satisfies Record<SubtaskState, Partial<Record<SubtaskEvent, SubtaskState>>>;
+
+function finish(subtask: Subtask, now: Date): Subtask {
+  const moves: Partial<Record<SubtaskEvent, SubtaskState>> = subtaskTransitions[subtask.state];
+  const state = moves.finish;
+  if (state === undefined) return subtask;
+  return {
+    ...subtask,
+    state,
+    stateTransitionTime: now,
+    previousState: subtask.state,
+    previousStateTransitionTime: subtask.stateTransitionTime,
+    endTime: now,
+    runId: null,
+  };
+}
+
+/** A subtask after its own run has failed, which fails the whole task. */
+export function afterInstanceExit(subtask: Subtask, { exit, startTime, endTime }: RunEnd, now: Date): Subtask {
+  if (subtask.state === "completed") return subtask;
+  return {
+    ...finish(subtask, now),
+    startTime,
+    endTime,
+    exitCode: exitCodeOf(exit),
+    result: "failure",
+    failureInfo: failureOf(exit) ?? taskEnded("The instance ended before its task"),
+  };
+}
+
+function exitCodeOf(exit: RunExit): number | null {
+  return exit.kind === "failed" ? null : (exit.exitCode ?? null);
+}
+
+/** A subtask after its task has completed: it has done its work when its coordination command succeeded. */
+export function afterTaskEnd(subtask: Subtask, now: Date): Subtask {
+  const ended = { ...finish(subtask, now), nodePk: null };
+  if (subtask.state === "completed") return ended;
+  if (subtask.isCoordinated) return { ...ended, exitCode: 0, result: "success" };
+  return { ...ended, result: "failure", failureInfo: taskEnded("The instance was ended because its task was") };
+}
+
+/** Says in a task's failure which of its instances has failed. */
+export function blaming(task: Task, subtask: Pick<Subtask, "id" | "nodeInfo">): Task {
+  if (!task.failureInfo) return task;
+  const details = [
+    ...task.failureInfo.details,
+    { name: "SubtaskId", value: String(subtask.id) },
+    { name: "NodeId", value: subtask.nodeInfo.nodeId },
+  ];
+  return { ...task, failureInfo: { ...task.failureInfo, details } };
+}

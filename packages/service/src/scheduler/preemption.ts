@@ -1,0 +1,97 @@
+import type { ClosedNodes, FreeNodes } from "./free-nodes.ts";
+import type { OrderedTask } from "./order.ts";
+import type { RunningTask } from "./snapshot.ts";
+
+/** What may be taken from their nodes while a plan is made: the running tasks of jobs that allow it. */
+export class Preemption {
+  #running: readonly RunningTask[];
+
+  /** @param running in the order in which they should go */
+  constructor(running: readonly RunningTask[]) {
+    this.#running = running;
+  }
+
+  get isPossible(): boolean {
+    return this.#running.length > 0;
+  }
+
+  /** Nothing may be taken any more. */
+  end(): void {
+    this.#running = [];
+  }
+
+  /**
+   * Makes room for a task at the cost of tasks of lower priority, and of no more than needed.
+   * @returns those that have to go; undefined when they cannot make enough room
+   */
+  makeRoom(task: OrderedTask, nodes: FreeNodes, closed: ClosedNodes): readonly RunningTask[] | undefined {
+    const lower = this.#running.filter(({ priority }) => priority < task.priority);
+    const chosen =
+      task.instances === undefined ? roomOnOneNode(task, lower, nodes, closed) : wholeNodes(task, lower, nodes, closed);
+    if (!chosen) return undefined;
+    this.#running = this.#running.filter((running) => !chosen.includes(running));
+    for (const { places } of chosen) for (const { nodePk, slots } of places) nodes.release(nodePk, slots);
+    return chosen;
+  }
+}
+
+/** What goes from one node so far, and the slots that are free there then. */
+interface Gathered {
+  readonly tasks: readonly RunningTask[];
+  readonly free: number;
+}
+
+/** Running tasks in order, each with a node that it leaves, and what is gathered there with it. */
+function* gather(task: OrderedTask, lower: readonly RunningTask[], nodes: FreeNodes, closed: ClosedNodes) {
+  const gathered = new Map<number, Gathered>();
+  for (const running of lower)
+    for (const { nodePk, slots } of running.places) {
+      const node = nodes.find(nodePk, task, closed);
+      if (!node) continue;
+      const before = gathered.get(nodePk) ?? { tasks: [], free: node.free };
+      const here = { tasks: [...before.tasks, running], free: before.free + slots };
+      gathered.set(nodePk, here);
+      yield { node, here };
+    }
+}
+
+function roomOnOneNode(
+  task: OrderedTask,
+  lower: readonly RunningTask[],
+  nodes: FreeNodes,
+  closed: ClosedNodes,
+): readonly RunningTask[] | undefined {
+  for (const { node, here } of gather(task, lower, nodes, closed)) {
+    const surplus = here.free - (task.isExclusive ? node.slots : task.requiredSlots);
+    if (surplus >= 0) return withoutSpared(here.tasks, node.nodePk, surplus);
+  }
+  return undefined;
+}
+
+/** Those that have to go although there are more slots than needed: the last in order are spared first. */
+function withoutSpared(tasks: readonly RunningTask[], nodePk: number, surplus: number): readonly RunningTask[] {
+  let left = surplus;
+  return tasks.toReversed().filter(({ places }) => {
+    const slots = places.find((place) => place.nodePk === nodePk)?.slots ?? 0;
+    if (slots > left) return true;
+    left -= slots;
+    return false;
+  });
+}
+
+function wholeNodes(
+  task: OrderedTask,
+  lower: readonly RunningTask[],
+  nodes: FreeNodes,
+  closed: ClosedNodes,
+): readonly RunningTask[] | undefined {
+  let needed = (task.instances ?? 0) - nodes.countWhole(task, closed);
+  const chosen = new Set<RunningTask>();
+  for (const { node, here } of gather(task, lower, nodes, closed)) {
+    if (here.free !== node.slots) continue;
+    for (const each of here.tasks) chosen.add(each);
+    needed -= 1;
+    if (needed === 0) return [...chosen];
+  }
+  return undefined;
+}
