@@ -1,3 +1,4 @@
+import { EventEmitter, once } from "node:events";
 import type { BatchServiceClient } from "@azure/batch";
 import type { Provider } from "@kyanite/providers";
 import {
@@ -175,6 +176,68 @@ describe("a provider that refuses", () => {
     expect(asked).toHaveLength(6);
     await client.pool.deleteMethod("refused");
     await gone(client, "refused");
+  });
+});
+
+describe("a pool that is being deleted", () => {
+  let service: RunningService;
+  let client: BatchServiceClient;
+  const removal = new EventEmitter();
+  const isAllowed = { now: false };
+  const known = new Set<string>();
+  const provider: Provider = {
+    create: async (nodes) => {
+      for (const { nodeId } of nodes) known.add(nodeId);
+      return nodes.map(({ nodeId }) => ({ kind: "started", nodeId }));
+    },
+    remove: async (nodeIds) => {
+      if (nodeIds.length > 0 && !isAllowed.now) await once(removal, "allowed");
+      for (const nodeId of nodeIds) known.delete(nodeId);
+    },
+    list: async () => [...known].map((nodeId) => ({ nodeId, state: "running" })),
+    stop: async () => {},
+    halt: async () => {},
+  };
+  beforeAll(async () => {
+    service = await runningService({ provider });
+    client = batchClient(service);
+    await client.pool.add(aPool("pool"));
+    await until(
+      async () => known.size,
+      (size) => size === 1,
+    );
+    await client.pool.deleteMethod("pool");
+  });
+  afterAll(() => service[Symbol.asyncDispose]());
+
+  test("shows that it is on its way down, with no nodes wanted", async () => {
+    expect(await client.pool.get("pool")).toMatchObject({
+      state: "deleting",
+      allocationState: "resizing",
+      targetDedicatedNodes: 0,
+    });
+  });
+
+  test.each([
+    ["delete", "DELETE", "/pools/pool", undefined],
+    ["patch", "PATCH", "/pools/pool", { metadata: [] }],
+    ["update properties", "POST", "/pools/pool/updateproperties", { applicationPackageReferences: [], metadata: [] }],
+    ["resize", "POST", "/pools/pool/resize", { targetDedicatedNodes: 1 }],
+    ["stop resize", "POST", "/pools/pool/stopresize", undefined],
+    ["remove nodes", "POST", "/pools/pool/removenodes", { nodeList: ["n"] }],
+    ["add", "POST", "/pools", aPool("POOL")],
+  ] as const)("refuses %s", async (_, method, path, body) => {
+    const options = body === undefined ? {} : { body };
+    expect(await send(client, method, path, options)).toMatchObject({ status: 409, code: "PoolBeingDeleted" });
+  });
+
+  test("is gone when its provider has taken the nodes away, and its id may be used again", async () => {
+    isAllowed.now = true;
+    removal.emit("allowed");
+    await gone(client, "pool");
+    expect(known.size).toBe(0);
+    await client.pool.add(aPool("pool", { targetDedicatedNodes: 0 }));
+    await client.pool.deleteMethod("pool");
   });
 });
 

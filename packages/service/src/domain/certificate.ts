@@ -30,7 +30,7 @@ export interface Certificate {
 type CertificateEvent = "refuseDeletion" | "cancelDeletion";
 
 /** Deleting is one step: a certificate in use stays, with the reason; any other is gone at once. */
-export const certificateTransitions = {
+const certificateTransitions = {
   active: { refuseDeletion: "deletefailed" },
   deleting: {},
   deletefailed: { refuseDeletion: "deletefailed", cancelDeletion: "active" },

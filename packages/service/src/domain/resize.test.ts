@@ -1,71 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Node } from "./node.ts";
-import type { Pool } from "./pool.ts";
+import { aNode, aPool } from "../../test/builders.ts";
 import { resizeStep } from "./resize.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
-const later = new Date("2026-01-01T01:00:00Z");
-
-const aPool = (pool: Partial<Pool> = {}): Pool => ({
-  pk: 1,
-  accountPk: 1,
-  key: "p",
-  id: "p",
-  etag: "0x8",
-  lastModified: now,
-  creationTime: now,
-  state: "active",
-  stateTransitionTime: now,
-  allocationState: "resizing",
-  allocationStateTransitionTime: now,
-  vmSize: "standard_d2s_v3",
-  cores: 2,
-  enableAutoScale: false,
-  enableInterNodeCommunication: false,
-  targetDedicatedNodes: 0,
-  targetLowPriorityNodes: 0,
-  taskSlotsPerNode: 1,
-  resizeDeadline: later,
-  resizeTimeoutSeconds: 900,
-  nodeDeallocationOption: "requeue",
-  resizeErrors: null,
-  spec: { id: "p", vmSize: "standard_d2s_v3" },
-  ...pool,
-});
-
-const aNode = (node: Partial<Node> = {}): Node => ({
-  pk: 1,
-  poolPk: 1,
-  id: "n",
-  state: "idle",
-  stateTransitionTime: now,
-  schedulingState: "enabled",
-  isDedicated: true,
-  allocationTime: now,
-  lastBootTime: now,
-  lastSeen: now,
-  ipAddress: null,
-  agentVersion: null,
-  slots: 1,
-  usedSlots: 0,
-  runningTasks: 0,
-  totalTasksRun: 0,
-  totalTasksSucceeded: 0,
-  startTask: null,
-  startRunId: null,
-  startTaskInfo: null,
-  errors: null,
-  startFailures: 0,
-  startFailure: null,
-  retainsData: false,
-  retainedUntil: null,
-  pendingAction: null,
-  restartId: null,
-  setupId: null,
-  recentTasks: [],
-  ...node,
-});
 
 const plenty = {
   dedicated: [{ nodes: 1000, error: { code: "AccountCoreQuotaReached", message: "", values: [] } }],

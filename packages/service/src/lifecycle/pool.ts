@@ -26,7 +26,7 @@ export async function lockExistingPool(sql: Sql, account: Account, id: string): 
 /**
  * Adds a pool; the service makes its nodes in the background.
  * @param poolQuota how many pools the account may have
- * @throws BatchError PoolExists, PoolQuotaReached, or what is wrong with the body
+ * @throws BatchError PoolExists, PoolBeingDeleted, PoolQuotaReached, or what is wrong with the body
  */
 export async function addPool(
   sql: Sql,
@@ -38,7 +38,8 @@ export async function addPool(
   const pool = newPool(body, account, now);
   checkInterval(body.autoScaleEvaluationInterval, limits.autoScaleMinimumSeconds);
   await checkCertificateReferences(sql, account, body.certificateReferences);
-  if (await lockPool(sql, account, pool.id)) throw new BatchError("PoolExists");
+  const existing = await lockPool(sql, account, pool.id);
+  if (existing) throw new BatchError(existing.state === "deleting" ? "PoolBeingDeleted" : "PoolExists");
   if ((await countPools(sql, account)) >= poolQuota)
     throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
   const inserted = await insertPool(sql, pool);

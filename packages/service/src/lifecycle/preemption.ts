@@ -5,6 +5,7 @@ import type { Sql } from "../store/database.ts";
 import { saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { lockNodeWithTasks } from "./node.ts";
+import { interruptPreparations } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 /**
@@ -21,6 +22,7 @@ export async function preemptNode(sql: Sql, nodePk: number, now: Date): Promise<
   if (nextNodeState(node.state, "preempt") === undefined)
     throw refuse(`preempt is not possible while the compute node is ${node.state}`);
   await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
+  await interruptPreparations(sql, [nodePk], "reimaged", now);
   await saveNode(sql, { ...moveNode(node, "preempt", now), runningTasks: 0, startRunId: null, pendingAction: null });
   await notifyOrders(sql, [nodePk]);
   await notify(sql, "pools");

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Provider } from "@kyanite/providers";
 import type { Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
-import { type Node, releasedStates } from "../domain/node.ts";
+import type { Node } from "../domain/node.ts";
+import { differenceOf } from "../domain/provided-nodes.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
@@ -38,17 +39,6 @@ export function resizePools(database: Database, provider: Provider, log: Log, op
   };
 }
 
-/** What a provider should do about the nodes that the database has. */
-interface Difference {
-  readonly start: readonly Node[];
-  /** Nodes that leave for good. */
-  readonly going: readonly Node[];
-  /** Ids at the provider of nodes that should not be there. */
-  readonly remove: readonly string[];
-  /** Leaving nodes of which it is not known yet how long they have to keep files. */
-  readonly retaining: readonly Node[];
-}
-
 /**
  * Makes the provider run the nodes that the database has, and no others. A node whose process is gone is made again
  * under its id; one that is leaving goes when its last task has ended.
@@ -59,7 +49,7 @@ async function matchProvider(
   now: Date,
 ): Promise<{ hasGone: boolean; hasMore: boolean }> {
   const nodes = await readAllNodes(database);
-  const { start, going, remove, retaining } = compare(nodes, await provider.list(), now);
+  const { start, going, remove, retaining } = differenceOf(nodes, await provider.list(), now);
   await settleRetention(database, retaining, now);
   await provider.remove(remove);
   const gone = going.map(({ pk }) => pk);
@@ -68,22 +58,6 @@ async function matchProvider(
   await recreatePreempted(database, preempted, after(now, -preemptionSeconds), now);
   await startNodes({ database, provider, log }, start.slice(0, startsPerRound));
   return { hasGone: gone.length > 0, hasMore: start.length > startsPerRound };
-}
-
-function compare(nodes: readonly Node[], provided: Awaited<ReturnType<Provider["list"]>>, now: Date): Difference {
-  const running = new Set(provided.filter(({ state }) => state === "running").map(({ nodeId }) => nodeId));
-  const leaving = nodes.filter(({ state, runningTasks }) => state === "leavingpool" && runningTasks === 0);
-  const going = leaving.filter(
-    ({ retainsData, retainedUntil }) => !retainsData || (retainedUntil !== null && retainedUntil <= now),
-  );
-  const staying = nodes.filter((node) => node.state !== "preempted" && !going.includes(node));
-  const stayingIds = new Set(staying.map(({ id }) => id));
-  return {
-    start: staying.filter(({ id, state }) => ![...releasedStates, "leavingpool"].includes(state) && !running.has(id)),
-    going,
-    remove: provided.map(({ nodeId }) => nodeId).filter((id) => !stayingIds.has(id)),
-    retaining: leaving.filter(({ retainsData, retainedUntil }) => retainsData && retainedUntil === null),
-  };
 }
 
 /** A node that could not be started is asked for again in the next round. */

@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { aNode } from "../../test/builders.ts";
+import type { Node } from "./node.ts";
+import { differenceOf } from "./provided-nodes.ts";
+
+const now = new Date("2026-01-01T00:00:00Z");
+const later = new Date("2026-01-01T01:00:00Z");
+
+const running = (nodeId: string) => ({ nodeId, state: "running" as const });
+const ended = (nodeId: string) => ({ nodeId, state: "ended" as const });
+const ids = (nodes: readonly Node[]) => nodes.map(({ id }) => id);
+
+describe("the difference between nodes and their provider", () => {
+  test("is nothing when every node runs", () => {
+    expect(differenceOf([aNode()], [running("n")], now)).toEqual({ start: [], going: [], remove: [], retaining: [] });
+  });
+
+  test("is a start for a node that is not there or has ended, and a removal for one that is unknown", () => {
+    const nodes = [aNode({ id: "a", state: "creating" }), aNode({ id: "b" }), aNode({ id: "c" })];
+    const difference = differenceOf(nodes, [ended("b"), running("c"), ended("d")], now);
+    expect(ids(difference.start)).toEqual(["a", "b"]);
+    expect(difference.remove).toEqual(["d"]);
+  });
+
+  test("takes a leaving node away when its last task has ended, and never starts it", () => {
+    const busy = aNode({ state: "leavingpool", runningTasks: 1 });
+    expect(differenceOf([busy], [running("n")], now)).toMatchObject({ start: [], going: [], remove: [] });
+    expect(differenceOf([busy], [], now).start).toEqual([]);
+    const done = aNode({ state: "leavingpool" });
+    expect(differenceOf([done], [running("n")], now)).toMatchObject({ going: [done], remove: ["n"] });
+  });
+
+  test("waits for files that a leaving node has to keep, and first asks for how long", () => {
+    const unknown = aNode({ state: "leavingpool", retainsData: true });
+    expect(differenceOf([unknown], [running("n")], now)).toMatchObject({ going: [], remove: [], retaining: [unknown] });
+    const known = { ...unknown, retainedUntil: later };
+    expect(differenceOf([known], [running("n")], now)).toMatchObject({ going: [], retaining: [] });
+    expect(differenceOf([known], [running("n")], later).going).toEqual([known]);
+  });
+
+  test("leaves a released node where it is, and takes away all that a preempted one had", () => {
+    const nodes = [aNode({ id: "a", state: "deallocated" }), aNode({ id: "b", state: "preempted" })];
+    expect(differenceOf(nodes, [ended("a"), running("b")], now)).toMatchObject({ start: [], remove: ["b"] });
+  });
+});
