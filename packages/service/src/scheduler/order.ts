@@ -1,4 +1,4 @@
-import type { JobSnapshot, WaitingTask } from "./snapshot.ts";
+import type { JobSnapshot, PoolSnapshot, WaitingTask } from "./snapshot.ts";
 
 export interface OrderedTask extends WaitingTask {
   readonly jobPk: number;
@@ -7,11 +7,19 @@ export interface OrderedTask extends WaitingTask {
 
 /**
  * The tasks in the order in which they are offered a node: jobs of higher priority first; jobs of equal priority take
- * turns, so that an old job with many tasks does not keep a young one waiting.
+ * turns, so that an old job with many tasks does not keep a young one waiting, unless the pool wants the old one first.
+ * @param jobs in the order of their age
  */
-export function* inOrder(jobs: readonly JobSnapshot[]): Generator<OrderedTask> {
+export function* inOrder(
+  jobs: readonly JobSnapshot[],
+  jobOrder: PoolSnapshot["jobOrder"] = "none",
+): Generator<OrderedTask> {
   const priorities = [...new Set(jobs.map((job) => job.priority))].sort((one, other) => other - one);
-  for (const priority of priorities) yield* inTurns(byTurn(jobs.filter((job) => job.priority === priority)));
+  for (const priority of priorities) {
+    const equal = jobs.filter((job) => job.priority === priority);
+    if (jobOrder === "none") yield* inTurns(byTurn(equal));
+    else for (const job of equal) yield* inTurns([job]);
+  }
 }
 
 /**

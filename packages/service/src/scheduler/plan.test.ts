@@ -86,6 +86,16 @@ describe("plan", () => {
     expect(plan(inPool({ jobs })).map(({ taskPk }) => taskPk)).toEqual([31, 11, 21, 12]);
   });
 
+  test("of jobs of equal priority the older one is served first where the pool wants it so", () => {
+    const jobs = [
+      aJob({ jobPk: 1, tasks: [11, 12, 13].map((taskPk) => aTask({ taskPk })) }),
+      aJob({ jobPk: 2, tasks: [aTask({ taskPk: 21 })] }),
+      aJob({ jobPk: 3, priority: 5, tasks: [aTask({ taskPk: 31 })] }),
+    ];
+    const pool = inPool({ jobs, jobOrder: "creationtime" });
+    expect(plan(pool).map(({ taskPk }) => taskPk)).toEqual([31, 11, 12, 13]);
+  });
+
   test("a job does not get beyond its headroom", () => {
     const tasks = [1, 2, 3].map((taskPk) => aTask({ taskPk }));
     expect(plan(inPool({ jobs: [aJob({ headroom: 2, tasks })] }))).toHaveLength(2);

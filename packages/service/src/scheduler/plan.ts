@@ -22,7 +22,7 @@ function planPool(pool: PoolSnapshot): Placement[] {
   const isTurn = pool.jobs.some(hasGang);
   const placements: Placement[] = [];
   let isHeld = false;
-  for (const task of inOrder(pool.jobs)) {
+  for (const task of inOrder(pool.jobs, pool.jobOrder)) {
     if (nodes.isFull && !preemption.isPossible) break;
     const left = headroom.get(task.jobPk) ?? 0;
     const shut = closed.get(task.jobPk) ?? none;

@@ -9,6 +9,8 @@ export interface PoolSnapshot {
   readonly nodes: readonly NodeSnapshot[];
   /** Jobs in the order in which they are served: priority, then age. */
   readonly jobs: readonly JobSnapshot[];
+  /** Of jobs of one priority: by turns, which is so when it is absent, or the older one first. */
+  readonly jobOrder?: "none" | "creationtime";
   /** How many of its nodes can serve multi-instance tasks, whether or not they are free; none when absent. */
   readonly gangNodes?: number;
   /**

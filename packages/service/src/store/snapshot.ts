@@ -18,6 +18,7 @@ export interface SnapshotBounds {
 interface PoolRow {
   readonly poolPk: number;
   readonly fillType: "pack" | "spread";
+  readonly jobOrder: "none" | "creationtime";
   readonly freeSlots: number;
   /** Slots of the node with the most room. */
   readonly largestRoom: number;
@@ -32,7 +33,7 @@ interface PoolRow {
 export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Snapshot> {
   const snapshots: PoolSnapshot[] = [];
   for (const pool of await readPools(sql)) {
-    const { poolPk, fillType, freeSlots, largestRoom, largestNode, gangNodes } = pool;
+    const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
     const preemptible = pool.mayPreempt ? await readPreemptible(sql, poolPk, bounds.tasksPerPool) : [];
     const places = preemptible.flatMap((task) => task.places);
     const slots = places.reduce((total, place) => total + place.slots, freeSlots);
@@ -48,7 +49,15 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
     if (jobs.length === 0) continue;
     const also = [...new Set(places.map(({ nodePk }) => nodePk))];
     const nodes = await readRoom(sql, pool, also, limit + also.length);
-    snapshots.push({ poolPk, fillType, jobs, nodes, gangNodes, ...(places.length > 0 ? { preemptible } : {}) });
+    snapshots.push({
+      poolPk,
+      fillType,
+      jobOrder,
+      jobs,
+      nodes,
+      gangNodes,
+      ...(places.length > 0 ? { preemptible } : {}),
+    });
   }
   return { pools: snapshots };
 }
@@ -65,6 +74,7 @@ async function readPools(sql: Sql): Promise<PoolRow[]> {
       )
     )
     select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
+      coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'jobDefaultOrder'), 'none') as job_order,
       sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room,
       max(n.slots) as largest_node, p.pk in (select pk from preempting) as may_preempt,
       case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
