@@ -1,6 +1,7 @@
 export { aPool } from "./bodies.ts";
 export { batchClient, storageContainer, type TestContainer } from "./clients.ts";
 export { type MovableClock, movableClock } from "./movable-clock.ts";
+export { type RawAnswer, type RawClient, type RawRequest, rawClient } from "./raw-client.ts";
 export { type Answer, send } from "./requests.ts";
 export { type RunningService, type RunningServiceOptions, runningService } from "./running-service.ts";
 export { freePorts, refusedStart, type ServerProcess, startServerProcess } from "./server-process.ts";

@@ -4,7 +4,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localProcess, type Provider } from "@kyanite/providers";
 import { type Clock, createLog, systemClock } from "@kyanite/runtime";
-import { defaultSettings, type Service, type ServiceParts, type Settings, startService } from "@kyanite/service";
+import {
+  type DatabaseAddress,
+  defaultSettings,
+  type Service,
+  type ServiceParts,
+  type Settings,
+  startService,
+} from "@kyanite/service";
 import { parseConnectionString, type StorageAccount, signUrl } from "@kyanite/storage";
 import { inject } from "vitest";
 import { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";
@@ -13,6 +20,8 @@ export interface RunningServiceOptions {
   readonly settings?: Partial<Settings>;
   readonly identity?: Partial<ServiceParts["identity"]>;
   readonly clock?: Clock;
+  /** Instead of the database that comes with it. */
+  readonly address?: DatabaseAddress;
   /** Real local nodes unless given. */
   readonly provider?: Provider;
   /** More settings of local agents, such as `KYANITE_AGENT_KILL_GRACE_SECONDS`. */
@@ -45,7 +54,7 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
   const storage = parseConnectionString(inject("storageConnectionString"));
   const start = () =>
     startService({
-      address: temporary.address,
+      address: options.address ?? temporary.address,
       listen: { host: "127.0.0.1", httpPort: 0 },
       account,
       settings: { ...defaultSettings(), ...options.settings },

@@ -152,7 +152,8 @@ function send(
   reply.code(status).headers({ ...headers, ...(origin === undefined ? {} : corsHeaders(origin)) });
   if (reason !== undefined) reply.raw.statusMessage = reason.replace(/[^\x20-\x7e]/g, " ");
   if (body instanceof Readable) reply.raw.once("close", () => body.destroy());
-  return reply.send(body);
+  // Of a text the library would rewrite the content type; bytes it sends as they are.
+  return reply.send(typeof body === "string" ? Buffer.from(body) : body);
 }
 
 function originOf(request: IncomingMessage): string {

@@ -1,0 +1,102 @@
+import { createHmac } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { isSignedWith, type SignedRequest } from "./shared-key.ts";
+
+const key = Buffer.alloc(64, 7).toString("base64");
+const sign = (text: string, secret = key) =>
+  createHmac("sha256", Buffer.from(secret, "base64")).update(text).digest("base64");
+
+const date = "Tue, 29 Jul 2025 21:49:13 GMT";
+const aRequest = (more: Partial<SignedRequest> = {}): SignedRequest => ({
+  method: "POST",
+  target: "/jobs/j/enable?api-version=2025-06-01&timeOut=30",
+  headers: { "ocp-date": date },
+  ...more,
+});
+
+/** The text that a client signs, of the parts in which clients differ. */
+const text = ({
+  method = "POST",
+  length = "",
+  date: signedDate = "",
+  canonicalHeaders = `ocp-date:${date}\n`,
+  resource = "/acct/jobs/j/enable\napi-version:2025-06-01\ntimeOut:30",
+  type = "",
+} = {}) => `${method}\n\n\n${length}\n\n${type}\n${signedDate}\n\n\n\n\n\n${canonicalHeaders}${resource}`;
+
+const accepts = (signed: string, request = aRequest()) => isSignedWith(request, "acct", key, sign(signed));
+
+describe("a SharedKey signature is accepted", () => {
+  test.each([["empty"], ["0"]])("whether the absent body's length is signed %s", (length) => {
+    expect(accepts(text({ length: length === "empty" ? "" : length }))).toBe(true);
+  });
+
+  test("with the length of a body, and no other", () => {
+    const request = aRequest({ headers: { "ocp-date": date, "content-length": "12" } });
+    expect(accepts(text({ length: "12" }), request)).toBe(true);
+    expect(accepts(text({ length: "0" }), request)).toBe(false);
+    expect(accepts(text(), request)).toBe(false);
+  });
+
+  test("of a chunked body, whose length is signed empty", () => {
+    expect(accepts(text(), aRequest({ headers: { "ocp-date": date, "transfer-encoding": "chunked" } }))).toBe(true);
+  });
+
+  test("whether Content-Length: 0 is signed as 0 or empty", () => {
+    const request = aRequest({ headers: { "ocp-date": date, "content-length": "0" } });
+    expect([accepts(text({ length: "0" }), request), accepts(text(), request)]).toEqual([true, true]);
+  });
+
+  test("with query names in the case they were sent in, or lower", () => {
+    expect(accepts(text({ resource: "/acct/jobs/j/enable\napi-version:2025-06-01\ntimeout:30" }))).toBe(true);
+  });
+
+  test("whether values of one name are joined or the first is taken, and empty ones left out", () => {
+    const request = aRequest({ target: "/pools?b=2&a=&b=1" });
+    for (const resource of ["/acct/pools\na:\nb:1,2", "/acct/pools\na:\nb:2", "/acct/pools\nb:1,2", "/acct/pools\nb:2"])
+      expect(accepts(text({ resource }), request)).toBe(true);
+  });
+
+  test("whether a plus sign in the query was meant as a blank or as itself", () => {
+    const request = aRequest({ target: "/pools?$filter=a+b" });
+    for (const resource of ["/acct/pools\n$filter:a b", "/acct/pools\n$filter:a+b"])
+      expect(accepts(text({ resource }), request)).toBe(true);
+  });
+
+  test("with Date beside ocp-date, signed or not, and with Date alone", () => {
+    const both = aRequest({ headers: { "ocp-date": date, date } });
+    expect([accepts(text(), both), accepts(text({ date }), both)]).toEqual([true, true]);
+    const alone = aRequest({ headers: { date } });
+    expect([
+      accepts(text({ date, canonicalHeaders: "" }), alone),
+      accepts(text({ canonicalHeaders: "" }), alone),
+    ]).toEqual([true, false]);
+  });
+
+  test("with the path as it was sent, encoded and with its prefix", () => {
+    const request = aRequest({ target: "/accounts/acct/jobs/j/tasks/t/files/wd%2Fout.txt" });
+    expect(accepts(text({ resource: "/acct/accounts/acct/jobs/j/tasks/t/files/wd%2Fout.txt" }), request)).toBe(true);
+    expect(accepts(text({ resource: "/acct/accounts/acct/jobs/j/tasks/t/files/wd/out.txt" }), request)).toBe(false);
+  });
+
+  test("over every ocp- header, in the order of their names", () => {
+    const request = aRequest({ headers: { "ocp-range": "bytes=0-9", "ocp-date": date } });
+    expect(accepts(text({ canonicalHeaders: `ocp-date:${date}\nocp-range:bytes=0-9\n` }), request)).toBe(true);
+    expect(accepts(text(), request)).toBe(false);
+  });
+});
+
+describe("a SharedKey signature is refused", () => {
+  test("with another key, another method, another account, or cut short", () => {
+    const other = Buffer.alloc(64, 8).toString("base64");
+    expect(isSignedWith(aRequest(), "acct", key, sign(text(), other))).toBe(false);
+    expect(accepts(text({ method: "GET" }))).toBe(false);
+    expect(isSignedWith(aRequest(), "other", key, sign(text()))).toBe(false);
+    expect(isSignedWith(aRequest(), "acct", key, sign(text()).slice(0, 20))).toBe(false);
+    expect(isSignedWith(aRequest(), "acct", key, "")).toBe(false);
+  });
+
+  test("when a header that it covers was changed on the way", () => {
+    expect(accepts(text({ type: "application/json" }), aRequest({ headers: { "ocp-date": date } }))).toBe(false);
+  });
+});
