@@ -23,6 +23,7 @@ import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
 import { resizePools } from "./loops/resize-pools.ts";
+import { runJobSchedules } from "./loops/run-job-schedules.ts";
 import { samplePools } from "./loops/sample-pools.ts";
 import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
@@ -134,6 +135,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     enforceLimits(database),
     samplePools(database, settings),
     autoscalePools(database, settings, log),
+    runJobSchedules(database, settings, log),
     watchNodes(database, settings.nodeSilentSeconds, log),
     changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));

@@ -14,6 +14,8 @@ export interface JobSchedulingError {
 export interface Job {
   readonly pk: number;
   readonly accountPk: number;
+  /** The schedule that made the job. */
+  readonly jobSchedulePk: number | null;
   readonly id: string;
   readonly etag: string;
   readonly lastModified: Date;

@@ -1,21 +1,25 @@
-import { invalidProperty, type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
+import { type JobAddParameter, parseDuration, unlimitedDuration } from "@kyanite/contract";
 import type { Account } from "./account.ts";
+import { checkedPoolInfo } from "./auto-pool.ts";
 import { type Job, type JobSpec, nextCompletionCheck } from "./job.ts";
 import { checkJobTasks, withJobTaskDefaults } from "./job-tasks.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
 
 /**
- * The job that a request asks for: the rules that need more than one property, and the defaults that clients see.
+ * The job that a request asks for: the rules that need more than one property, and the defaults that clients see. A job
+ * with an auto pool has no pool yet.
  * @throws BatchError with the property and the rule it breaks
  */
 export function newJob(body: JobAddParameter, account: Account, now: Date): Omit<Job, "pk" | "etag"> {
-  const poolId = poolOf(body.poolInfo);
+  const poolInfo = checkedPoolInfo(body.poolInfo, account, now);
+  const poolId = poolInfo.poolId ?? "";
   checkJobTasks(body);
   checkSupported("job", body);
-  const spec = withDefaults(body);
+  const spec = { ...withDefaults(body), poolInfo };
   return {
     accountPk: account.pk,
+    jobSchedulePk: null,
     id: body.id,
     lastModified: now,
     creationTime: now,
@@ -40,13 +44,6 @@ export function newJob(body: JobAddParameter, account: Account, now: Date): Omit
     completionCheckTime: nextCompletionCheck(spec.onAllTasksComplete ?? "noaction", now),
     spec,
   };
-}
-
-/** @throws BatchError unless exactly one pool is named */
-export function poolOf({ poolId, autoPoolSpecification }: JobAddParameter["poolInfo"]): string {
-  if ((poolId === undefined) === (autoPoolSpecification === undefined))
-    throw invalidProperty("poolInfo", undefined, "Give exactly one of poolId and autoPoolSpecification");
-  return poolId ?? "";
 }
 
 /** When the job's wall clock runs out, counted from its creation. */

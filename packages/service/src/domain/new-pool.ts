@@ -16,7 +16,7 @@ const maximumStartTaskCharacters = 32_768;
  * The pool that a request asks for: the rules that need more than one property, and the defaults that clients see.
  * @throws BatchError with the property and the rule it breaks
  */
-export function newPool(body: PoolAddParameter, account: Account, now: Date): Omit<Pool, "pk" | "etag"> {
+export function newPool(body: PoolAddParameter, account: Pick<Account, "pk">, now: Date): Omit<Pool, "pk" | "etag"> {
   const cores = checkHardware(body);
   checkTargets(body);
   const resizeTimeoutSeconds = resizeTimeout(body.resizeTimeout);

@@ -78,7 +78,6 @@ const job: readonly Unsupported[] = [
   ...under("jobPreparationTask", run),
   ...under("jobReleaseTask", run),
   { path: "networkConfiguration", reason: network },
-  { path: "poolInfo.autoPoolSpecification", reason: "Auto pools are not supported yet" },
 ];
 
 /** By the kind of resource whose body has them. */

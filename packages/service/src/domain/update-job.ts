@@ -5,8 +5,9 @@ import {
   type JobUpdateParameter,
   type PoolInformation,
 } from "@kyanite/contract";
+import { checkedPoolInfo, checkLifetimeWithoutSchedule, isSameAutoPool } from "./auto-pool.ts";
 import { type Job, type JobSpec, nextCompletionCheck } from "./job.ts";
-import { jobConstraints, poolOf, wallClockEnd } from "./new-job.ts";
+import { jobConstraints, wallClockEnd } from "./new-job.ts";
 import { checkSupported } from "./unsupported.ts";
 
 /** What of a job may change while it lives; what is absent has its default. */
@@ -24,7 +25,7 @@ export function patchedJob(job: Job, body: JobPatchParameter, now: Date): Job {
   const { poolInfo, networkConfiguration, ...given } = body;
   const { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata } = job.spec;
   const present = { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata };
-  return changedJob(poolInfo === undefined ? job : jobInPool(job, poolInfo), { ...present, ...given }, now);
+  return changedJob(poolInfo === undefined ? job : jobInPool(job, poolInfo, now), { ...present, ...given }, now);
 }
 
 /**
@@ -34,7 +35,7 @@ export function patchedJob(job: Job, body: JobPatchParameter, now: Date): Job {
 export function replacedJob(job: Job, body: JobUpdateParameter, now: Date): Job {
   checkSupported("job", body);
   const { poolInfo, ...given } = body;
-  return changedJob(jobInPool(job, poolInfo), given, now);
+  return changedJob(jobInPool(job, poolInfo, now), given, now);
 }
 
 function changedJob(job: Job, settings: Changeable, now: Date): Job {
@@ -65,14 +66,24 @@ function changedJob(job: Job, settings: Changeable, now: Date): Job {
   };
 }
 
-/** Another pool, which need not exist, only while the job is disabled. */
-function jobInPool(job: Job, poolInfo: PoolInformation): Job {
-  const poolId = poolOf(poolInfo);
-  if (poolId.toLowerCase() === job.poolKey) return job;
+/**
+ * Another pool only while the job is disabled; of an auto pool of its own, at any time, whether it stays when the job
+ * ends. A job that gets another auto pool has no pool until that is added.
+ */
+function jobInPool(job: Job, poolInfo: PoolInformation, now: Date): Job {
+  const wanted = checkedPoolInfo(poolInfo, { pk: job.accountPk }, now);
+  const { poolId = "", autoPoolSpecification } = wanted;
+  const present = job.spec.poolInfo.autoPoolSpecification;
+  if (!autoPoolSpecification && poolId.toLowerCase() === job.poolKey) return job;
+  if (present && autoPoolSpecification && isSameAutoPool(present, autoPoolSpecification)) {
+    if (present.keepAlive === autoPoolSpecification.keepAlive) return job;
+    if (present.poolLifetimeOption === "job") return { ...job, spec: { ...job.spec, poolInfo: wanted } };
+  }
   if (job.state !== "disabled")
     throw new BatchError("OperationInvalidForCurrentState", {
       PropertyName: "poolInfo",
       Reason: "The pool of a job can be changed only while the job is disabled",
     });
-  return { ...job, poolId, poolKey: poolId.toLowerCase(), spec: { ...job.spec, poolInfo } };
+  if (job.jobSchedulePk === null) checkLifetimeWithoutSchedule(wanted);
+  return { ...job, poolId, poolKey: poolId.toLowerCase(), spec: { ...job.spec, poolInfo: wanted } };
 }

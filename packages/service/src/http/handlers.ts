@@ -3,6 +3,7 @@ import { autoScaleHandlers } from "./auto-scale.ts";
 import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { fileHandlers } from "./files.ts";
+import { jobScheduleHandlers } from "./job-schedules.ts";
 import { jobHandlers } from "./jobs.ts";
 import { nodeActionHandlers } from "./node-actions.ts";
 import { nodeExtensionHandlers } from "./node-extensions.ts";
@@ -25,6 +26,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...nodeExtensionHandlers(context),
   ...nodeLogHandlers(context),
   ...jobHandlers(context),
+  ...jobScheduleHandlers(context),
   ...taskHandlers(context),
   ...subtaskHandlers(context),
   ...fileHandlers(context),

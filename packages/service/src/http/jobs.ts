@@ -1,5 +1,6 @@
 import { BatchError, type CloudJob, type JobPreparationAndReleaseTaskExecutionInformation } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
+import { checkLifetimeWithoutSchedule } from "../domain/auto-pool.ts";
 import { taskDirectory } from "../domain/directories.ts";
 import { checkJobAction, type Job } from "../domain/job.ts";
 import { preparationId, releaseId } from "../domain/job-tasks.ts";
@@ -20,10 +21,10 @@ import { poolUrl } from "./pools.ts";
 export const jobHandlers = ({ database, quotas }: HandlerContext) =>
   ({
     Job_Add: async ({ account, body, baseUrl, now }) => {
+      checkLifetimeWithoutSchedule(body.poolInfo);
       const job = newJob(body, account, now);
-      const quota = quotas.activeJobAndJobScheduleQuota;
-      const inserted = await transaction(database, (sql) => addJob(sql, account, job, quota));
-      return { entity: { ...inserted, lastModified: now }, location: jobUrl(baseUrl, job.id) };
+      const added = await transaction(database, (sql) => addJob(sql, account, job, { quotas, now }));
+      return { entity: { ...added, lastModified: now }, location: jobUrl(baseUrl, job.id) };
     },
 
     Job_Get: async ({ account, params, baseUrl, conditions }) => {
@@ -49,7 +50,7 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
         const job = await lockExistingJob(sql, account, params.jobId);
         conditions.check(job);
         checkJobAction(job, "update");
-        return updateJob(sql, patchedJob(job, body, now));
+        return updateJob(sql, account, patchedJob(job, body, now), { quotas, now });
       });
       return { entity: { ...entity, lastModified: now } };
     },
@@ -59,7 +60,7 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
         const job = await lockExistingJob(sql, account, params.jobId);
         conditions.check(job);
         checkJobAction(job, "update");
-        return updateJob(sql, replacedJob(job, body, now));
+        return updateJob(sql, account, replacedJob(job, body, now), { quotas, now });
       });
       return { entity: { ...entity, lastModified: now } };
     },
@@ -168,7 +169,7 @@ export function jobUrl(baseUrl: string, jobId: string): string {
   return `${baseUrl}/jobs/${jobId}`;
 }
 
-function cloudJob(job: Job, baseUrl: string): CloudJob {
+export function cloudJob(job: Job, baseUrl: string): CloudJob {
   return {
     ...job.spec,
     id: job.id,
@@ -189,7 +190,7 @@ function cloudJob(job: Job, baseUrl: string): CloudJob {
     executionInfo: {
       startTime: isoTime(job.startTime),
       ...(job.endTime ? { endTime: isoTime(job.endTime) } : {}),
-      poolId: job.poolId,
+      ...(job.poolId === "" ? {} : { poolId: job.poolId }),
       ...(job.schedulingError
         ? { schedulingError: { ...job.schedulingError, details: [...job.schedulingError.details] } }
         : {}),

@@ -1,6 +1,7 @@
 import { BatchError } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import { checkJobAction, isOpen, type Job, moveJob } from "../domain/job.ts";
+import { saveKeepAlive } from "../store/auto-pools.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
   forgetCompletionChecks,
@@ -12,6 +13,7 @@ import {
   saveJob,
 } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
+import { type AddingOptions, provideAutoPool } from "./auto-pool.ts";
 
 export async function lockExistingJob(sql: Sql, account: Account, id: string): Promise<Job> {
   const job = await lockJob(sql, account, id);
@@ -73,11 +75,27 @@ export async function enableJob(sql: Sql, job: Job, now: Date): Promise<{ etag: 
   return saved;
 }
 
-/** Saves what a client changed of a job. */
-export async function updateJob(sql: Sql, job: Job): Promise<{ etag: string }> {
-  const saved = await saveJob(sql, job, "client");
+/** Saves what a client changed of a job, and adds the auto pool that it now asks for. */
+export async function updateJob(
+  sql: Sql,
+  account: Account,
+  job: Job,
+  options: AddingOptions,
+): Promise<{ etag: string }> {
+  const saved = await saveJob(sql, await inWantedPool(sql, account, job, options), "client");
   await notify(sql, "schedule");
+  await notify(sql, "jobschedules");
   return saved;
+}
+
+async function inWantedPool(sql: Sql, account: Account, job: Job, options: AddingOptions): Promise<Job> {
+  const specification = job.spec.poolInfo.autoPoolSpecification;
+  if (!specification) return job;
+  await saveKeepAlive(sql, { jobPk: job.pk }, specification.keepAlive ?? false);
+  if (job.poolId !== "") return job;
+  const user = { jobPk: job.pk, jobSchedulePk: job.jobSchedulePk };
+  const poolId = await provideAutoPool(sql, account, { specification, user }, options);
+  return { ...job, poolId, poolKey: poolId.toLowerCase() };
 }
 
 /** What the end of a task asks of its job, and the reason that the job shows when it is terminated. */

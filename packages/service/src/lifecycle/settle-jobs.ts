@@ -5,7 +5,7 @@ import { deleteJob, lockJobByPk, readMovingJobs, saveJob } from "../store/jobs.t
 import { notify } from "../store/notices.ts";
 import { deletePreparations } from "../store/preparations.ts";
 import { deleteTasks, lockRunningTasks } from "../store/tasks.ts";
-import { keepUsageInAccount } from "../store/usage.ts";
+import { keepUsage } from "../store/usage.ts";
 import { releaseNodes } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
@@ -58,6 +58,7 @@ async function settleJob(sql: Sql, pk: number, now: Date): Promise<void> {
   if (!settled) return;
   await saveJob(sql, settled, "service");
   if (settled.state === "active") await notify(sql, "schedule");
+  if (settled.state === "completed") await notify(sql, "jobschedules");
 }
 
 async function noteWaiting(sql: Sql, job: Job, nodes: number): Promise<void> {
@@ -66,9 +67,10 @@ async function noteWaiting(sql: Sql, job: Job, nodes: number): Promise<void> {
 
 /** Deletes what is left of a job whose tasks are gone. */
 async function forgetJob(sql: Sql, job: Job): Promise<void> {
-  await keepUsageInAccount(sql, job.pk);
+  await keepUsage(sql, job.pk);
   await deletePreparations(sql, job.pk);
   await deleteJob(sql, job.pk);
+  await notify(sql, "jobschedules");
 }
 
 function settledState(job: Job, now: Date): Job | undefined {

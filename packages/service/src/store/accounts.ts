@@ -12,3 +12,8 @@ export async function ensureAccount(sql: Sql, name: string, key: string, now: Da
     insert into account (name, keys, creation_time) values (${name}, ${[key]}, ${now})
     on conflict (name) do update set keys = array[${key}] || account.keys[2:]`;
 }
+
+export async function readAccountByPk(sql: Sql, pk: number): Promise<Account | undefined> {
+  const [account] = await sql<Account[]>`select pk, name, keys from account where pk = ${pk}`;
+  return account;
+}

@@ -69,6 +69,19 @@ export async function transaction<T>(database: Database, work: (sql: Sql) => Pro
   }
 }
 
+/** Runs a part of a transaction that may fail without it: when `work` rejects, what it wrote is taken back. */
+export async function undoneOnFailure<T>(sql: Sql, work: () => Promise<T>): Promise<T> {
+  await sql`savepoint part`;
+  try {
+    const result = await work();
+    await sql`release savepoint part`;
+    return result;
+  } catch (cause) {
+    await sql`rollback to savepoint part`;
+    throw cause;
+  }
+}
+
 /** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
 export function sqlState(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("code" in cause)) return undefined;

@@ -24,11 +24,12 @@ export const jobFilterColumns: FilterColumns = {
 export async function insertJob(sql: Sql, job: NewJob): Promise<{ pk: number; etag: string } | undefined> {
   const [inserted] = await sql<{ pk: number; etag: string }[]>`
     insert into job (
-      account_pk, key, id, last_modified, creation_time, state, state_transition_time, pool_key, pool_id, priority,
+      account_pk, job_schedule_pk, key, id, last_modified, creation_time, state, state_transition_time, pool_key,
+      pool_id, priority,
       max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, wall_clock_end, start_time,
       completion_check_time, allow_task_preemption, spec
     ) values (
-      ${job.accountPk}, ${job.id.toLowerCase()}, ${job.id}, ${job.lastModified}, ${job.creationTime}, ${job.state},
+      ${job.accountPk}, ${job.jobSchedulePk}, ${job.id.toLowerCase()}, ${job.id}, ${job.lastModified}, ${job.creationTime}, ${job.state},
       ${job.stateTransitionTime}, ${job.poolKey}, ${job.poolId}, ${job.priority}, ${job.maxParallelTasks},
       ${job.usesTaskDependencies}, ${job.onAllTasksComplete}, ${job.onTaskFailure}, ${job.wallClockEnd},
       ${job.startTime}, ${job.completionCheckTime}, ${job.spec.allowTaskPreemption ?? false}, ${asJson(job.spec)}::text::jsonb
@@ -98,17 +99,53 @@ export async function saveJob(sql: Sql, job: Job, by: "client" | "service"): Pro
   return { etag: saved?.etag ?? job.etag };
 }
 
+interface JobPage {
+  readonly filter?: Filter;
+  readonly after?: string;
+  readonly limit: number;
+}
+
 /** One page of jobs in the order of their keys, beginning after `after`. */
-export async function listJobs(
-  sql: Sql,
-  account: Account,
-  page: { filter?: Filter; after?: string; limit: number },
-): Promise<Job[]> {
+export async function listJobs(sql: Sql, account: Account, page: JobPage): Promise<Job[]> {
   return sql<Job[]>`
     select * from job
     where account_pk = ${account.pk} and key > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, jobFilterColumns)}` : sql``}
     order by key limit ${page.limit}`;
+}
+
+/** The same of the jobs that a schedule has made. */
+export async function listJobsOfSchedule(sql: Sql, jobSchedulePk: number, page: JobPage): Promise<Job[]> {
+  const { id: _, ...columns } = jobFilterColumns;
+  return sql<Job[]>`
+    select * from job
+    where job_schedule_pk = ${jobSchedulePk} and key > ${page.after ?? ""}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, columns)}` : sql``}
+    order by key limit ${page.limit}`;
+}
+
+/** The job of a schedule that has not completed, if any: there is one at most. */
+export async function lockUnfinishedJob(sql: Sql, jobSchedulePk: number): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`
+    select * from job where job_schedule_pk = ${jobSchedulePk} and state <> 'completed' for no key update`;
+  return job;
+}
+
+export async function hasJobs(sql: Sql, jobSchedulePk: number): Promise<boolean> {
+  const rows = await sql`select from job where job_schedule_pk = ${jobSchedulePk} limit 1`;
+  return rows.length > 0;
+}
+
+/** Jobs of a schedule whose deletion has not been asked for, or not by force. */
+export async function lockJobsToDelete(
+  sql: Sql,
+  jobSchedulePk: number,
+  { force, limit }: { readonly force: boolean; readonly limit: number },
+): Promise<Job[]> {
+  return sql<Job[]>`
+    select * from job
+    where job_schedule_pk = ${jobSchedulePk} and (state <> 'deleting' or (${force} and not is_forced))
+    order by pk limit ${limit} for no key update`;
 }
 
 /** Jobs on their way to another state. */
@@ -169,11 +206,4 @@ export async function readJobsWithCompleteTasks(sql: Sql, pks: readonly number[]
       and (select coalesce(sum(c.active + c.running), 0) from task_count c where c.job_pk = j.pk) = 0
     order by j.pk`;
   return rows.map(({ pk }) => pk);
-}
-
-/** How many jobs count towards the quota: all that are not completed and not being deleted. */
-export async function countOpenJobs(sql: Sql, account: Account): Promise<number> {
-  const [row] = await sql<{ count: number }[]>`
-    select count(*) from job where account_pk = ${account.pk} and state not in ('completed', 'deleting')`;
-  return row?.count ?? 0;
 }
