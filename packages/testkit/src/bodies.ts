@@ -14,3 +14,9 @@ export const aPool = <T extends object>(id: string, more?: T) => ({
   targetDedicatedNodes: 1,
   ...more,
 });
+
+/** A pool as a job asks for it. */
+export function anAutoPool<T extends object>(more?: T) {
+  const { id: _, ...pool } = aPool("", more);
+  return pool;
+}

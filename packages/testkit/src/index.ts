@@ -1,4 +1,4 @@
-export { aPool } from "./bodies.ts";
+export { anAutoPool, aPool } from "./bodies.ts";
 export { batchClient, storageContainer, type TestContainer } from "./clients.ts";
 export { type MovableClock, movableClock } from "./movable-clock.ts";
 export { type RawAnswer, type RawClient, type RawRequest, rawClient } from "./raw-client.ts";

@@ -68,7 +68,7 @@ export function moveJobSchedule(schedule: JobSchedule, event: JobScheduleEvent, 
   const moves: Partial<Record<JobScheduleEvent, JobScheduleState>> = jobScheduleTransitions[schedule.state];
   const state = moves[event];
   if (state === undefined) return undefined;
-  if (state === schedule.state) return schedule;
+  if (state === schedule.state) return awaiting(schedule, now);
   const previous =
     schedule.state === "terminating"
       ? {}
