@@ -42,3 +42,12 @@ test("operations of one path and method never live in the same version twice", (
   const places = Object.values(allOperations).map(({ method, path }) => `${method} ${path}`);
   expect(new Set(places).size).toBe(places.length);
 });
+
+test("what this server adds is there and marked as its own", () => {
+  const document = openApiDocument("http://localhost", "2022-10-01.16.0");
+  const run = at(document, "components", "schemas", "AutoScaleRun", "properties");
+  expect(at(run, "statements")).toMatchObject({ "x-kyanite-addition": true, type: "array" });
+  expect(at(run, "results")).not.toHaveProperty("x-kyanite-addition");
+  expect(at(document, "paths", "/pools/{poolId}/autoscaleruns", "get", "operationId")).toBe("Pool_ListAutoScaleRuns");
+  expect(at(document, "paths", "/pools/{poolId}/runautoscale", "post", "operationId")).toBe("Pool_RunAutoScale");
+});

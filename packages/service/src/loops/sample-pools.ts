@@ -1,6 +1,6 @@
 import { after } from "../domain/time.ts";
-import type { Database } from "../store/database.ts";
-import { deleteSamples, insertPoolSamples } from "../store/samples.ts";
+import { type Database, transaction } from "../store/database.ts";
+import { beginSampling, deleteSamples, insertPoolSamples } from "../store/samples.ts";
 import type { Loop } from "./loop.ts";
 
 export interface SampleOptions {
@@ -19,12 +19,11 @@ export function samplePools(database: Database, { poolSampleSeconds, poolSampleH
     everySeconds: Math.min(5, poolSampleSeconds / 4),
     round: async (now) => {
       const at = new Date(Math.floor(now.getTime() / period) * period);
-      const sampled = await insertPoolSamples(database, { at, periodSeconds: poolSampleSeconds });
-      if (sampled > 0)
-        await deleteSamples(database, {
-          node: after(now, -nodeSampleSeconds),
-          pool: after(now, -3_600 * poolSampleHours),
-        });
+      await transaction(database, async (sql) => {
+        if (!(await beginSampling(sql, at))) return;
+        await insertPoolSamples(sql, { at, periodSeconds: poolSampleSeconds });
+        await deleteSamples(sql, { node: after(now, -nodeSampleSeconds), pool: after(now, -3_600 * poolSampleHours) });
+      });
       return false;
     },
   };

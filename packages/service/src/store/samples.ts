@@ -36,17 +36,21 @@ export interface Sampling {
   readonly periodSeconds: number;
 }
 
+/** Whether this is a new moment to sample pools at; it is not any more when the transaction commits. */
+export async function beginSampling(sql: Sql, at: Date): Promise<boolean> {
+  const begun = await sql`update pool_sampling set at = ${at} where at < ${at}`;
+  return begun.count > 0;
+}
+
 /**
- * Takes the sample of a moment for every pool that has none of it yet. Use of the nodes is averaged, and what was read,
+ * Takes the sample of a moment for every pool that was there then. Use of the nodes is averaged, and what was read,
  * written and transferred is added up, over what their agents said in the period before.
- * @returns how many pools were sampled
  */
-export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Sampling): Promise<number> {
-  const inserted = await sql`
+export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Sampling): Promise<void> {
+  await sql`
     with due as (
       select pk, account_pk, key, task_slots_per_node from pool p
       where state = 'active' and creation_time <= ${at}
-        and not exists (select from pool_sample s where s.pool_pk = p.pk and s.at = ${at})
     ), job_of_due as (
       select due.pk as pool_pk, j.pk, j.state, j.uses_task_dependencies
       from due join job j on j.account_pk = due.account_pk and j.pool_key = due.key
@@ -61,6 +65,12 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       select j.pool_pk, count(*) as active
       from job_of_due j join task t on t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
       where j.uses_task_dependencies and j.state <> 'completed'
+      group by j.pool_pk
+    ), gangs as (
+      -- A multi-instance task counts as many as it has instances; the first is counted already.
+      select j.pool_pk, sum(t.instances - 1) as more
+      from job_of_due j join task t on t.job_pk = j.pk and t.instances is not null and t.state = 'active' and t.waiting_for = 0
+      where j.state <> 'completed'
       group by j.pool_pk
     ), counted_nodes as (
       select n.pool_pk,
@@ -81,7 +91,7 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       group by n.pool_pk
     )
     insert into pool_sample
-    select due.pk, ${at}, coalesce(c.active, 0) + coalesce(r.active, 0), coalesce(c.running, 0),
+    select due.pk, ${at}, coalesce(c.active, 0) + coalesce(r.active, 0) + coalesce(g.more, 0), coalesce(c.running, 0),
       coalesce(c.succeeded, 0), coalesce(c.failed, 0), due.task_slots_per_node, coalesce(n.dedicated, 0),
       coalesce(n.low_priority, 0), coalesce(n.usable, 0), coalesce(n.preempted, 0), coalesce(u.nodes, 0),
       coalesce(u.cpu, 0), coalesce(c.running, 0) * ${periodSeconds}::double precision, coalesce(u.memory_megabytes, 0),
@@ -91,10 +101,10 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
     from due
     left join counted c on c.pool_pk = due.pk
     left join ready r on r.pool_pk = due.pk
+    left join gangs g on g.pool_pk = due.pk
     left join counted_nodes n on n.pool_pk = due.pk
     left join used u on u.pool_pk = due.pk
     on conflict do nothing`;
-  return inserted.count;
 }
 
 /** Forgets what is older. */
@@ -135,17 +145,18 @@ export async function readPoolHistory(
   { now, periodSeconds }: { readonly now: Date; readonly periodSeconds: number },
 ): Promise<SampleHistory> {
   const wanted = [...variables];
-  const list = wanted.map((variable) => expressions[variable]).join(", ");
-  const rows =
-    wanted.length === 0
-      ? []
-      : await sql<{ at: Date; values: number[] }[]>`
-          select at, array[${sql.unsafe(list)}] as values from pool_sample
-          where pool_pk = ${poolPk} and at <= ${now} order by at`;
+  if (wanted.length === 0) return { periodSeconds, samplesOf: () => [] };
+  const columns = wanted.map((variable) => `json_agg(${expressions[variable]} order by at)`).join(", ");
+  // A day has 2880 samples, which are cheaper as one document than as rows.
+  const [row] = await sql<{ times: number[] | null; columns: number[][] }[]>`
+    select json_agg((extract(epoch from at) * 1000)::bigint order by at) as times,
+      json_build_array(${sql.unsafe(columns)}) as columns
+    from pool_sample where pool_pk = ${poolPk} and at <= ${now}`;
+  const times = row?.times ?? [];
   const series = new Map(
-    wanted.map((variable, index) => [
+    wanted.map((variable, column) => [
       variable,
-      rows.map(({ at, values }) => ({ at: at.getTime(), value: values[index] ?? 0 })),
+      times.map((at, index) => ({ at, value: row?.columns[column]?.[index] ?? 0 })),
     ]),
   );
   return { periodSeconds, samplesOf: (variable) => series.get(variable) ?? [] };

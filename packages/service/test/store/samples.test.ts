@@ -2,7 +2,13 @@ import { type SampleVariable, sampleVariables } from "@kyanite/autoscale";
 import { type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { after } from "../../src/domain/time.ts";
-import { deleteSamples, insertNodeSamples, insertPoolSamples, readPoolHistory } from "../../src/store/samples.ts";
+import {
+  beginSampling,
+  deleteSamples,
+  insertNodeSamples,
+  insertPoolSamples,
+  readPoolHistory,
+} from "../../src/store/samples.ts";
 
 let temporary: TemporaryDatabase;
 
@@ -41,14 +47,20 @@ beforeAll(async () => {
         max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, start_time, spec
       ) select pk, ${key}, ${key}, ${at}, ${at}, ${state}, ${at}, 'busy', 'busy', 0, -1, ${usesDependencies}, 'noaction',
         'noaction', ${at}, '{}' from account`;
-  const addTasks = (job: string, count: number, state: string, more: { result?: string; waitingFor?: number } = {}) =>
+  const addTasks = (
+    job: string,
+    count: number,
+    state: string,
+    more: { result?: string; waitingFor?: number; instances?: number } = {},
+  ) =>
     database`
       insert into task (
         job_pk, key, id, last_modified, creation_time, state, state_transition_time, required_slots, waiting_for,
-        result, spec
+        instances, result, spec
       ) select pk, gen_random_uuid()::text, 't', ${at}, ${at}, ${state}, ${at}, 2, ${more.waitingFor ?? 0},
-        ${more.result ?? null}, '{}' from job, generate_series(1, ${count}) where key = ${job}`;
+        ${more.instances ?? null}, ${more.result ?? null}, '{}' from job, generate_series(1, ${count}) where key = ${job}`;
   await addTasks("plain", 5, "active");
+  await addTasks("plain", 1, "active", { instances: 10 });
   await addTasks("plain", 2, "running");
   await addTasks("plain", 1, "preparing");
   await addTasks("plain", 7, "completed", { result: "success" });
@@ -86,7 +98,7 @@ async function readLast(key: string): Promise<Partial<Record<SampleVariable, num
   );
 }
 
-test("a sample counts tasks, nodes and what agents said in the period, once per pool and moment", async () => {
+test("a sample counts tasks, nodes and what agents said in the period", async () => {
   const { database } = temporary;
   const nodes = await database<{ pk: number }[]>`select pk from node order by id`;
   const [one = 0, other = 0] = nodes.map(({ pk }) => pk);
@@ -100,12 +112,11 @@ test("a sample counts tasks, nodes and what agents said in the period, once per 
     ],
     after(at, -10),
   );
-  expect(await insertPoolSamples(database, { at, periodSeconds })).toBe(2);
-  expect(await insertPoolSamples(database, { at, periodSeconds })).toBe(0);
+  await insertPoolSamples(database, { at, periodSeconds });
   expect(await readLast("busy")).toEqual({
-    $ActiveTasks: 8,
+    $ActiveTasks: 18,
     $RunningTasks: 3,
-    $PendingTasks: 11,
+    $PendingTasks: 21,
     $SucceededTasks: 7,
     $FailedTasks: 6,
     $TaskSlotsPerNode: 4,
@@ -125,6 +136,13 @@ test("a sample counts tasks, nodes and what agents said in the period, once per 
     $NetworkInBytes: 200,
     $NetworkOutBytes: 400,
   });
+});
+
+test("each moment is sampled once, and none before it", async () => {
+  const { database } = temporary;
+  const begun = [];
+  for (const seconds of [0, 0, -30, 30]) begun.push(await beginSampling(database, after(at, seconds)));
+  expect(begun).toEqual([true, false, false, true]);
 });
 
 test("an idle pool has samples of zero, and a pool that was made since has none", async () => {
