@@ -1,0 +1,15 @@
+#!/bin/sh
+# Coordination command of every instance: opens this node's door and, in the background, runs what comes through it.
+# Local nodes share a machine, so a named pipe does what sshd does between machines.
+set -e
+doors="/tmp/mpi-$AZ_BATCH_JOB_ID-$AZ_BATCH_TASK_ID"
+# The id of a node is no host name: too long, and with underscores.
+door="$doors/node$(printf %s "$AZ_BATCH_NODE_ID" | cksum | cut -d ' ' -f 1)"
+mkdir -p -m 700 "$doors"
+rm -f "$door"
+mkfifo -m 600 "$door"
+(
+  trap 'rm -f "$door"; rmdir "$doors" 2>/dev/null; exit' TERM
+  # Opened for writing as well, so that it does not end when a writer leaves.
+  while IFS= read -r command; do sh -c "$command" & done <> "$door"
+) &
