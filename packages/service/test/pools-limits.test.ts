@@ -1,4 +1,6 @@
 import { EventEmitter, once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
 import type { Provider } from "@kyanite/providers";
 import {
@@ -178,6 +180,30 @@ describe("a provider that refuses", () => {
     await gone(client, "refused");
   });
 });
+
+test("a leaving node whose agent dies does not wait for its task, which runs again elsewhere", async () => {
+  await using service = await runningService({ settings: { heartbeatSeconds: 1, nodeSilentSeconds: 3 } });
+  const client = batchClient(service);
+  await client.pool.add(aPool("pool", { targetDedicatedNodes: 2 }));
+  await client.job.add({ id: "job", poolInfo: { poolId: "pool" } });
+  await steady(client, "pool");
+  await client.task.add("job", { id: "task", commandLine: sh("sleep 300") });
+  const { nodeInfo } = await until(
+    () => client.task.get("job", "task"),
+    ({ state }) => state === "running",
+  );
+  const nodeId = nodeInfo?.nodeId ?? "";
+  await client.pool.removeNodes("pool", { nodeList: [nodeId], nodeDeallocationOption: "taskcompletion" });
+  const record = await readFile(join(service.nodesDirectory, nodeId, "agent.json"), "utf8");
+  process.kill(JSON.parse(record).pid, "SIGKILL");
+  await until(
+    () => client.task.get("job", "task"),
+    (task) => task.state === "running" && task.nodeInfo?.nodeId !== nodeId,
+    40,
+  );
+  await steady(client, "pool");
+  expect((await nodesOf(client, "pool")).map(({ id }) => id)).not.toContain(nodeId);
+}, 90_000);
 
 describe("a pool that is being deleted", () => {
   let service: RunningService;

@@ -180,6 +180,29 @@ test.each([
   expect(await refusal(request())).toMatchObject({ status: 404, code: "PoolNotFound" });
 });
 
+test("the images that pools may use are listed by pages, and filtered", async () => {
+  const all = [...(await client.account.listSupportedImages())];
+  expect(all.length).toBeGreaterThan(30);
+  expect(all).toContainEqual(
+    expect.objectContaining({
+      nodeAgentSKUId: "batch.node.ubuntu 22.04",
+      osType: "linux",
+      verificationType: "verified",
+      imageReference: expect.objectContaining({
+        publisher: "canonical",
+        offer: "0001-com-ubuntu-server-jammy",
+        sku: "22_04-lts",
+        version: "latest",
+      }),
+    }),
+  );
+  const filter = "nodeAgentSKUId eq 'batch.node.debian 12'";
+  const options = { accountListSupportedImagesOptions: { filter, maxResults: 1 } };
+  const first = await client.account.listSupportedImages(options);
+  const rest = await client.account.listSupportedImagesNext(first.odatanextLink ?? "");
+  expect([...first, ...rest].map(({ imageReference }) => imageReference.sku)).toEqual(["12", "12-gen2"]);
+});
+
 test("a second pool of an id, and one pool too many, are refused", async () => {
   expect(await refusal(client.pool.add(aPool("EMPTY")))).toMatchObject({ status: 409, code: "PoolExists" });
   const ids = [...Array(8).keys()].map((n) => `quota-${n}`);
