@@ -3,6 +3,7 @@ import { cpus, networkInterfaces, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import type { AgentReport, RunExit, RunOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
+import { accountFailure } from "./accounts.ts";
 import type { AgentConfig } from "./config.ts";
 import { failureOf } from "./failure.ts";
 import { postFilesReply } from "./files-answer.ts";
@@ -20,7 +21,7 @@ import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
 import { serviceAddress } from "./service-address.ts";
 import { createSharedDownloads } from "./shared-downloads.ts";
 import { openPackageStore } from "./steps/application-packages.ts";
-import { userResolver } from "./user.ts";
+import { openUsers } from "./user.ts";
 
 export const agentVersion = "0.1.0";
 
@@ -46,7 +47,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const journal = await openJournal(join(ownDirectory, "runs.jsonl"));
   await killLeftovers(journal, { clock, log });
   await makeRoot(root);
-  const resolveUser = await userResolver(root, config.users, log);
+  const users = await openUsers({ root, users: config.users, directory: ownDirectory, nodeId: config.nodeId, log });
   const retention = await openRetention({
     file: join(ownDirectory, "retention.jsonl"),
     clock,
@@ -57,7 +58,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch" | "onCoordinated">> => {
     const downloads = await createSharedDownloads(join(root, "volatile", "downloads"), clock);
     const packages = await openPackageStore(join(root, "applications"), downloads);
-    return { root, resolveUser, clock, log, downloads, packages, launchers, settings: config };
+    return { root, resolveUser: users.resolve, clock, log, downloads, packages, launchers, settings: config };
   };
 
   let means = await makeMeans();
@@ -116,6 +117,8 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
           signal: stopping.signal,
         });
       }
+      case "setUp":
+        return setUp(action);
       case "restart":
         await whenEnded(action.after);
         return restart(action);
@@ -169,9 +172,22 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     }
   };
 
+  const setUp = async ({ setupId, accounts }: Extract<NodeAction, { type: "setUp" }>) => {
+    try {
+      await users.accounts.set(accounts);
+      link.send({ type: "setUp", setupId });
+    } catch (cause) {
+      log.error("accounts not made", { cause });
+      link.send({ type: "setUp", setupId, failure: accountFailure(cause) });
+    }
+  };
+
   const restart = async ({ restartId, erase }: Extract<NodeAction, { type: "restart" }>) => {
     log.info("restart", { erase });
-    if (erase) for (const name of await readdir(root)) await removeTree(join(root, name));
+    if (erase) {
+      for (const name of await readdir(root)) await removeTree(join(root, name));
+      await users.accounts.removeAll();
+    }
     await makeRoot(root);
     means = await makeMeans();
     bootTime = clock.now();
@@ -189,6 +205,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     cores: cpus().length,
     memoryBytes: totalmem(),
     runIds: [...heldRunIds(state)],
+    managesUsers: users.managesUsers,
     ...(lastRestartId === undefined ? {} : { restartId: lastRestartId }),
   });
 
@@ -217,6 +234,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     for (const { controller } of running.values()) controller.abort();
     await Promise.all([...running.values()].map(({ done }) => done));
     await expiring;
+    if (outcome === "removed") await users.accounts.removeAll();
     launchers.close();
     journal.close();
     return outcome;

@@ -1,4 +1,4 @@
-import type { AgentReport, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, NodeAccount, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
 
 type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
@@ -40,6 +40,7 @@ export type NodeAction =
   /** Once those runs have ended. */
   | { readonly type: "removeDirectory"; readonly directory: string; readonly after: readonly string[] }
   | { readonly type: "answerFiles"; readonly requestId: string; readonly request: NodeRequest }
+  | { readonly type: "setUp"; readonly setupId: string; readonly accounts: readonly NodeAccount[] }
   /** Once those runs have ended. */
   | {
       readonly type: "restart";
@@ -100,6 +101,8 @@ function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
     }
     case "files":
       return { state, actions: [{ type: "answerFiles", requestId: order.requestId, request: order.request }] };
+    case "setUp":
+      return { state, actions: [order] };
     case "restart":
       return order.restartId === state.restartId ? { state, actions: [] } : restart(state, order);
   }

@@ -85,6 +85,25 @@ const order = fc.oneof(
   fc.record({ type: fc.constant("acknowledge"), runIds: odd(fc.array(odd(text))) }),
   fc.record({ type: fc.constant("removeDirectory"), directory: odd(text) }),
   fc.record({ type: fc.constant("files"), requestId: uuid, request: odd(request) }),
+  fc.record({
+    type: fc.constant("setUp"),
+    setupId: odd(fc.uuid()),
+    accounts: fc.array(
+      fc.record(
+        {
+          name: odd(text),
+          isAdmin: odd(fc.boolean()),
+          passwordHash: odd(text),
+          sshPublicKey: odd(text),
+          sshPrivateKey: odd(text),
+          uid: odd(fc.nat()),
+          gid: odd(fc.nat()),
+          expiryTime: instant,
+        },
+        { requiredKeys: ["name", "isAdmin"] },
+      ),
+    ),
+  }),
   fc.record({ type: fc.constant("restart"), restartId: odd(fc.uuid()), erase: odd(fc.boolean()) }),
 );
 

@@ -164,6 +164,17 @@ const isRequest = either(
   ),
 );
 
+const isAccount = shape<Order<"setUp">["accounts"][number]>({
+  name: isText,
+  isAdmin: isYesNo,
+  passwordHash: optional(isText),
+  sshPublicKey: optional(isText),
+  sshPrivateKey: optional(isText),
+  uid: optional(isInteger),
+  gid: optional(isInteger),
+  expiryTime: optional(isInstant),
+});
+
 const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = {
   welcome: shape<Order<"welcome">>({ type: oneOf("welcome"), heartbeatSeconds: isNumber, sampleSeconds: isNumber }),
   run: shape<Order<"run">>({ type: oneOf("run"), order: isRunOrder }),
@@ -172,6 +183,7 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
   acknowledge: shape<Order<"acknowledge">>({ type: oneOf("acknowledge"), runIds: listOf(isText) }),
   removeDirectory: shape<Order<"removeDirectory">>({ type: oneOf("removeDirectory"), directory: isText }),
   files: shape<Order<"files">>({ type: oneOf("files"), requestId: isUuid, request: isRequest }),
+  setUp: shape<Order<"setUp">>({ type: oneOf("setUp"), setupId: isUuid, accounts: listOf(isAccount) }),
   restart: shape<Order<"restart">>({ type: oneOf("restart"), restartId: isUuid, erase: isYesNo }),
 };
 

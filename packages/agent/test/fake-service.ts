@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AgentReport, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, NodeAccount, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
 import { AgentReport as AgentReportSchema, FilesAnswer, ServiceOrder as ServiceOrderSchema } from "@kyanite/contract";
 import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
@@ -107,6 +107,11 @@ export async function startFakeService() {
       const requestId = randomUUID();
       order({ type: "files", requestId, request });
       return until(() => files.get(requestId), "files");
+    },
+    async setUp(accounts: NodeAccount[]) {
+      const setupId = randomUUID();
+      order({ type: "setUp", setupId, accounts });
+      return until(() => reports.find((report) => report.type === "setUp" && report.setupId === setupId), "set-up");
     },
     dropLink: () => socket?.terminate(),
     async [Symbol.asyncDispose]() {

@@ -1,6 +1,7 @@
 import { readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { linuxName } from "../src/accounts.ts";
 import { aRun, shell, startNode, type TestNode } from "./fake-service.ts";
 
 const isRoot = process.getuid?.() === 0 && process.platform === "linux";
@@ -38,11 +39,22 @@ describe.skipIf(!isRoot)("as root", () => {
   });
 
   test("a named user is used, and a missing one fails the run", async () => {
+    await node.service.setUp([{ name: "alice", isAdmin: false }]);
     const directory = "workitems/job/job-1/named";
-    await node.service.run({ directory, user: { kind: "named", name: "nobody" }, commandLine: "id -un" });
-    expect(await read(`${directory}/stdout.txt`)).toBe("nobody\n");
-    const exit = await node.service.exit({ user: { kind: "named", name: "no-such-user" } });
-    expect(exit).toMatchObject({ kind: "failed", failure: { category: "UserError", code: "CommandLaunchFailed" } });
+    const asAlice = { kind: "named", name: "alice" } as const;
+    await node.service.run({
+      directory,
+      user: asAlice,
+      commandLine: shell("id -un; touch $AZ_BATCH_NODE_SHARED_DIR/a"),
+    });
+    expect(await read(`${directory}/stdout.txt`)).toBe(`${linuxName("tvm-1", "alice")}\n`);
+    for (const name of ["root", "nobody", "no-such-user"])
+      expect(await node.service.exit({ user: { kind: "named", name } })).toMatchObject({
+        kind: "failed",
+        failure: { category: "UserError", code: "CommandLaunchFailed" },
+      });
+    await node.service.setUp([]);
+    expect(await node.service.exit({ user: asAlice })).toMatchObject({ kind: "failed" });
   });
 
   test("a link gets no file out that the run's user could not read", async () => {

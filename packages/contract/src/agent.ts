@@ -86,6 +86,19 @@ export const RunUser = Type.Union([
 ]);
 export type RunUser = Static<typeof RunUser>;
 
+/** An account on a node: of its pool, or of a person. */
+export const NodeAccount = Type.Object({
+  name: Type.String({ description: "As the API knows it; on its machine the account has a name of its own." }),
+  isAdmin: Type.Boolean({ description: "Whether it may become root without a password." }),
+  passwordHash: Type.Optional(Type.String({ description: "SHA-512-crypt; no password when absent." })),
+  sshPublicKey: Type.Optional(Type.String({ description: "A line of `authorized_keys`." })),
+  sshPrivateKey: Type.Optional(Type.String({ description: "Lets it log in to other nodes of its pool." })),
+  uid: Type.Optional(Type.Integer()),
+  gid: Type.Optional(Type.Integer()),
+  expiryTime: Type.Optional(Instant),
+});
+export type NodeAccount = Static<typeof NodeAccount>;
+
 export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask"] as const;
 export type RunKind = (typeof runKinds)[number];
 
@@ -178,6 +191,8 @@ export const AgentReport = Type.Union([
     runIds: Type.Array(Type.String()),
     /** The last restart that this agent has carried out. */
     restartId: Type.Optional(Type.String()),
+    /** Whether the agent may make accounts on its machine. */
+    managesUsers: Type.Optional(Type.Boolean()),
   }),
   Type.Object({ type: Type.Literal("heartbeat"), sample: Type.Optional(NodeSample) }),
   Type.Object({ type: Type.Literal("started"), runId: Type.String(), startTime: Instant }),
@@ -190,6 +205,8 @@ export const AgentReport = Type.Union([
     endTime: Instant,
     exit: RunExit,
   }),
+  /** The node has what it was to be given, or why it has not. */
+  Type.Object({ type: Type.Literal("setUp"), setupId: Type.String(), failure: Type.Optional(Failure) }),
   /** Something is wrong with the node itself, for example `DiskFull`. */
   Type.Object({ type: Type.Literal("nodeError"), failure: Failure }),
 ]);
@@ -236,6 +253,12 @@ export const ServiceOrder = Type.Union([
       /** Asks where a person can log in. */
       Type.Object({ operation: Type.Literal("findLogin") }),
     ]),
+  }),
+  /** Gives the node these accounts and no others; it reports when that is done. A repeat is harmless. */
+  Type.Object({
+    type: Type.Literal("setUp"),
+    setupId: Type.String({ format: "uuid" }),
+    accounts: Type.Array(NodeAccount),
   }),
   /**
    * Kills every run without a report, since what becomes of the tasks is decided by who restarts the node, and says

@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process";
 import { access, chmod, mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import {
   type Clock,
   hasErrorCode,
@@ -42,6 +44,8 @@ interface Places {
   readonly tokenFile: string;
   readonly recordFile: string;
   readonly logFile: string;
+  /** There while the node has users on this machine: they have to go with it. */
+  readonly accountsFile: string;
 }
 
 const startMilliseconds = 5_000;
@@ -100,6 +104,7 @@ function placesOf(nodeId: string, { directory }: LocalProcessOptions): Places {
     tokenFile: join(home, "token"),
     recordFile: join(home, "agent.json"),
     logFile: join(home, "agent.log"),
+    accountsFile: join(home, "accounts.json"),
   };
 }
 
@@ -129,19 +134,23 @@ async function startAgent(
   return startBackgroundProcess({
     command,
     args,
-    env: {
-      ...options.environment,
-      KYANITE_AGENT_SERVICE_URL: options.serviceUrl,
-      KYANITE_AGENT_SERVICE_URL_FILE: serviceUrlFile(options),
-      KYANITE_AGENT_NODE_ID: nodeId,
-      KYANITE_AGENT_TOKEN_FILE: places.tokenFile,
-      KYANITE_AGENT_ROOT: places.root,
-      KYANITE_AGENT_LOG_LEVEL: options.agentLogLevel,
-    },
+    env: environmentOf(nodeId, places, options),
     directory: places.home,
     logFile: places.logFile,
     recordFile: places.recordFile,
   });
+}
+
+function environmentOf(nodeId: string, places: Places, options: LocalProcessOptions) {
+  return {
+    ...options.environment,
+    KYANITE_AGENT_SERVICE_URL: options.serviceUrl,
+    KYANITE_AGENT_SERVICE_URL_FILE: serviceUrlFile(options),
+    KYANITE_AGENT_NODE_ID: nodeId,
+    KYANITE_AGENT_TOKEN_FILE: places.tokenFile,
+    KYANITE_AGENT_ROOT: places.root,
+    KYANITE_AGENT_LOG_LEVEL: options.agentLogLevel,
+  };
 }
 
 /** False when the agent ended instead. One that is only slow counts as ready: the service will hear of it. */
@@ -154,7 +163,17 @@ async function becomesReady(places: Places, agent: ProcessRecord, { clock }: Loc
 async function removeNode(nodeId: string, options: LocalProcessOptions, trash: Trash): Promise<void> {
   const places = placesOf(nodeId, options);
   await endNode(places, options);
+  if (await exists(places.accountsFile)) await removeAccounts(nodeId, places, options);
   await trash.discard(places.home);
+}
+
+/** Has an agent's own program take away the users that the node has on this machine. */
+async function removeAccounts(nodeId: string, places: Places, options: LocalProcessOptions): Promise<void> {
+  const [command, ...args] = options.agentCommand;
+  const env = environmentOf(nodeId, places, options);
+  await promisify(execFile)(command, [...args, "remove-accounts"], { env, cwd: options.directory }).catch(
+    (cause: unknown) => options.log.warn("accounts of a node not removed", { nodeId, cause }),
+  );
 }
 
 /** Ends the agent, which ends its tasks; then whatever it could not end, if it was itself killed before. */

@@ -63,5 +63,6 @@ export const aNode = (node: Partial<Node> = {}): Node => ({
   restartId: null,
   setupId: null,
   recentTasks: [],
+  managesUsers: false,
   ...node,
 });

@@ -32,6 +32,8 @@ export interface Node {
   readonly restartId: string | null;
   readonly setupId: string | null;
   readonly recentTasks: readonly number[];
+  /** Whether its agent may make accounts on its machine. */
+  readonly managesUsers: boolean;
 }
 
 /** What a node does when its tasks have ended; `start` is under way until the node has booted. */
@@ -72,7 +74,13 @@ const repairable = { reboot: "rebooting", reimage: "reimaging" } as const;
 /** A compute node moves along this table and in no other way; `boot` is its agent saying hello after a start. */
 export const nodeTransitions = {
   creating: { boot: "starting", fail: "unusable", leave: "leavingpool", preempt: "preempted" },
-  starting: { ...fromAnywhere, boot: "starting", awaitStartTask: "waitingforstarttask", ready: "idle" },
+  starting: {
+    ...fromAnywhere,
+    boot: "starting",
+    awaitStartTask: "waitingforstarttask",
+    startTaskFailed: "starttaskfailed",
+    ready: "idle",
+  },
   waitingforstarttask: {
     ...fromAnywhere,
     boot: "starting",

@@ -1,4 +1,5 @@
 import { invalidProperty, type PoolAddParameter } from "@kyanite/contract";
+import { checkUserAccounts } from "./user-accounts.ts";
 
 /**
  * Rules between the properties that describe a pool's machines, network and upgrades.
@@ -8,6 +9,7 @@ export function checkPoolSettings(pool: Omit<PoolAddParameter, "id">): void {
   checkWindowsSettings(pool);
   checkUpgradePolicy(pool);
   checkPublicAddresses(pool);
+  checkUserAccounts(pool.userAccounts);
 }
 
 type Settings = Omit<PoolAddParameter, "id">;

@@ -22,7 +22,6 @@ const network = "Nodes use the network of the machine they run on";
 const run: readonly Unsupported[] = [
   { path: "containerSettings", reason: containers },
   { path: "resourceFiles[].identityReference", reason: identities },
-  { path: "userIdentity.username", reason: "Named user accounts are not supported yet; use autoUser" },
 ];
 
 /** What neither an ordinary task nor a job manager does. */
@@ -69,7 +68,6 @@ const pool: readonly Unsupported[] = [
     harmless: ["BatchManaged", "NoPublicIPAddresses"],
   },
   { path: "networkConfiguration.subnetId", reason: network },
-  { path: "userAccounts", reason: "User accounts on nodes are not supported yet" },
   { path: "vmSkuProfile", reason: hardware },
 ];
 

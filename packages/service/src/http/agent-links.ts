@@ -3,7 +3,8 @@ import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { Run } from "../domain/run.ts";
 import { recordCoordination } from "../lifecycle/gang.ts";
-import { failNode, welcomeNode } from "../lifecycle/node.ts";
+import { failNode, finishSetUp, welcomeNode } from "../lifecycle/node.ts";
+import { readAccounts } from "../lifecycle/node-users.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
 import { listen } from "../store/notices.ts";
@@ -29,8 +30,9 @@ interface Link {
   readonly socket: WebSocket;
   readonly runIds: Set<string>;
   readonly recorded: Set<string>;
-  /** The last restart that was ordered. */
+  /** The last restart and the last set-up that were ordered. */
   restartId: string | undefined;
+  setupId: string | undefined;
 }
 
 /**
@@ -96,6 +98,8 @@ export class AgentLinks {
           startTime: new Date(report.startTime),
           endTime: new Date(report.endTime),
         });
+      case "setUp":
+        return this.#finishSetUp(node, report);
       case "nodeError":
         return this.#fail(node, report.failure);
     }
@@ -126,6 +130,7 @@ export class AgentLinks {
       runIds: new Set(hello.runIds),
       recorded: new Set(),
       restartId: hello.restartId,
+      setupId: undefined,
     });
     this.send(node.pk, { type: "welcome", heartbeatSeconds, sampleSeconds });
     log.info("node connected", { nodeId: node.id });
@@ -136,6 +141,12 @@ export class AgentLinks {
     const { database, clock, log } = this.#options;
     log.warn("node reports an error", { nodeId: node.id, code: failure.code });
     await transaction(database, (sql) => failNode(sql, node.pk, failure, clock.now()));
+  }
+
+  async #finishSetUp(node: { pk: number; id: string }, report: Extract<AgentReport, { type: "setUp" }>): Promise<void> {
+    const { database, clock, log } = this.#options;
+    if (report.failure) log.warn("node not set up", { nodeId: node.id, failure: report.failure });
+    await transaction(database, (sql) => finishSetUp(sql, node.pk, report, clock.now()));
   }
 
   #refresh(nodePks: readonly number[]): void {
@@ -170,8 +181,19 @@ export class AgentLinks {
     for (const link of links) {
       const duty = duties.find(({ pk }) => pk === link.nodePk);
       if (!duty || duty.state === "unknown") link.socket.terminate();
-      else this.#restart(link, duty);
+      else {
+        this.#restart(link, duty);
+        await this.#setUp(link, duty);
+      }
     }
+  }
+
+  async #setUp(link: Link, { setupId }: NodeDuty): Promise<void> {
+    if (setupId === null || setupId === link.setupId) return;
+    const accounts = await readAccounts(this.#options.database, link.nodePk);
+    if (!accounts) return;
+    link.setupId = setupId;
+    this.send(link.nodePk, { type: "setUp", setupId, accounts });
   }
 
   #restart(link: Link, { state, restartId }: NodeDuty): void {

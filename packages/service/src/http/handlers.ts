@@ -8,6 +8,7 @@ import { jobHandlers } from "./jobs.ts";
 import { nodeActionHandlers } from "./node-actions.ts";
 import { nodeExtensionHandlers } from "./node-extensions.ts";
 import { nodeLogHandlers } from "./node-logs.ts";
+import { nodeUserHandlers } from "./node-users.ts";
 import { nodeHandlers } from "./nodes.ts";
 import { poolStatisticsHandlers } from "./pool-statistics.ts";
 import { poolHandlers } from "./pools.ts";
@@ -25,6 +26,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...nodeActionHandlers(context),
   ...nodeExtensionHandlers(context),
   ...nodeLogHandlers(context),
+  ...nodeUserHandlers(context),
   ...jobHandlers(context),
   ...jobScheduleHandlers(context),
   ...taskHandlers(context),

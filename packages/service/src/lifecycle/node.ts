@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import type { AgentReport, Failure } from "@kyanite/contract";
-import { afterBoot, afterReturn, isRestarted } from "../domain/boot.ts";
+import { afterBoot, afterReturn, afterSetUp, isRestarted } from "../domain/boot.ts";
 import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node.ts";
+import type { PoolSpec } from "../domain/pool.ts";
 import type { NodeInterruption } from "../domain/preparation.ts";
 import { afterNodeLoss, type Task } from "../domain/task.ts";
+import { accountsOf } from "../domain/user-accounts.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
+import { deleteNodeUsers, readNodeUsers } from "../store/node-users.ts";
 import { lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPoolByPk } from "../store/pools.ts";
@@ -34,17 +37,54 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
   if (!locked) return;
   const { node, tasks } = locked;
   const bootTime = new Date(hello.bootTime);
-  const met = { ...node, lastSeen: now, ipAddress: hello.ipAddress, agentVersion: hello.agentVersion };
+  const met = {
+    ...node,
+    lastSeen: now,
+    ipAddress: hello.ipAddress,
+    agentVersion: hello.agentVersion,
+    managesUsers: hello.managesUsers ?? false,
+  };
   if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, now));
   await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
-  await interruptPreparations(sql, [nodePk], interruptionOf(node, hello), now);
+  const interruption = interruptionOf(node, hello);
+  await interruptPreparations(sql, [nodePk], interruption, now);
+  if (interruption === "reimaged") await deleteNodeUsers(sql, nodePk);
   const pool = await readPoolByPk(sql, node.poolPk);
   const booted = { ...met, runningTasks: 0, lastBootTime: bootTime };
-  if (pool && isRestarted(node, hello.restartId))
-    await saveNode(sql, afterBoot(booted, pool.spec.startTask ?? null, randomUUID(), now));
-  else await saveNode(sql, booted);
+  await saveNode(
+    sql,
+    pool && isRestarted(node, hello.restartId) ? await beginAgain(sql, booted, pool.spec, now) : booted,
+  );
   await notify(sql, "schedule");
   await notify(sql, "pools");
+}
+
+async function beginAgain(sql: Sql, node: Node, pool: PoolSpec, now: Date): Promise<Node> {
+  const needsAccounts = accountsOf(pool, await readNodeUsers(sql, node.pk)).length > 0;
+  const ids = { setupId: needsAccounts ? randomUUID() : null, startRunId: randomUUID() };
+  return afterBoot(node, pool.startTask ?? null, ids, now);
+}
+
+/** A node's agent has given it what the service asked for, or says why it could not. */
+export async function finishSetUp(
+  sql: Sql,
+  nodePk: number,
+  { setupId, failure }: Extract<AgentReport, { type: "setUp" }>,
+  now: Date,
+): Promise<void> {
+  const [node] = await lockNodes(sql, [nodePk]);
+  if (node?.setupId !== setupId) return;
+  const errors = failure ? [...(node.errors ?? []), failure] : node.errors;
+  // A node that is at work goes on without what it was to be given, and says so.
+  const isUseless = failure !== undefined && node.state === "starting";
+  await saveNode(
+    sql,
+    isUseless
+      ? moveNode({ ...node, errors, setupId: null }, "fail", now)
+      : afterSetUp({ ...node, errors }, randomUUID(), now),
+  );
+  await notifyOrders(sql, [nodePk]);
+  await notify(sql, "schedule");
 }
 
 /** A machine that was made anew or erased has never seen a job; one that was merely restarted has kept its files. */

@@ -15,6 +15,7 @@ import { notify } from "../store/notices.ts";
 import { countPools, insertPool, lockPool, savePool } from "../store/pools.ts";
 import { type AutoScaleSettings, beginAutoScale } from "./auto-scale.ts";
 import { checkCertificateReferences } from "./certificate.ts";
+import { hashPassword } from "./password-hash.ts";
 import { checkPoolAction } from "./pool-action.ts";
 
 export async function lockExistingPool(sql: Sql, account: Account, id: string): Promise<Pool> {
@@ -35,7 +36,7 @@ export async function addPool(
   { now, ...limits }: AutoScaleSettings & { readonly poolQuota: number; readonly now: Date },
 ): Promise<{ id: string; etag: string }> {
   const { poolQuota } = limits;
-  const pool = newPool(body, account, now);
+  const pool = withHashedPasswords(newPool(body, account, now));
   checkInterval(body.autoScaleEvaluationInterval, limits.autoScaleMinimumSeconds);
   await checkCertificateReferences(sql, account, body.certificateReferences);
   const existing = await lockPool(sql, account, pool.id);
@@ -60,7 +61,7 @@ export async function patchPool(
   const isEmpty = (await readNodesOfPool(sql, pool.pk)).length === 0;
   const next = patchedPool(pool, body, { isEmpty, now });
   await checkCertificateReferences(sql, account, body.certificateReferences);
-  return savePool(sql, next, "client");
+  return savePool(sql, body.userAccounts ? withHashedPasswords(next) : next, "client");
 }
 
 /** Replaces start task, references and metadata of a pool together. */
@@ -96,4 +97,12 @@ export async function beginDeletePool(sql: Sql, pool: Pool, now: Date): Promise<
     "client",
   );
   await notify(sql, "pools");
+}
+
+/** Passwords of accounts are kept as their nodes need them, and as nobody can read them. */
+function withHashedPasswords<P extends Pick<Pool, "spec">>(pool: P): P {
+  const { userAccounts } = pool.spec;
+  if (!userAccounts) return pool;
+  const hashed = userAccounts.map((user) => ({ ...user, password: hashPassword(user.password) }));
+  return { ...pool, spec: { ...pool.spec, userAccounts: hashed } };
 }

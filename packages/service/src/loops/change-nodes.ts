@@ -2,6 +2,7 @@ import type { Provider } from "@kyanite/providers";
 import type { Log } from "@kyanite/runtime";
 import { after } from "../domain/time.ts";
 import { actOnNodes, healNodes } from "../lifecycle/node-actions.ts";
+import { expireUsers } from "../lifecycle/node-users.ts";
 import type { Database } from "../store/database.ts";
 import { readNodesToHalt, releaseNodes, saveRestarts } from "../store/nodes.ts";
 import type { Loop } from "./loop.ts";
@@ -20,6 +21,7 @@ export function changeNodes(database: Database, { provider, log, recoverySeconds
     everySeconds: 2,
     notice: "nodes",
     round: async (now) => {
+      await expireUsers(database, now);
       await actOnNodes(database, now);
       for (const { id } of await healNodes(database, after(now, -recoverySeconds), now))
         log.warn("node is restarted", { nodeId: id });

@@ -110,6 +110,11 @@ export async function readNodeNumbers(sql: Sql, poolPk: number): Promise<NodeNum
   return numbers ?? { currentDedicatedNodes: 0, currentLowPriorityNodes: 0 };
 }
 
+export async function readNodeByPk(sql: Sql, pk: number): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`select * from node where pk = ${pk}`;
+  return node;
+}
+
 export async function readNode(sql: Sql, pool: Pool, id: string): Promise<Node | undefined> {
   const [node] = await sql<Node[]>`select * from node where pool_pk = ${pool.pk} and id = ${id.toLowerCase()}`;
   return node;
@@ -155,6 +160,7 @@ export async function saveNode(sql: Sql, node: Node): Promise<void> {
       pending_action = ${node.pendingAction},
       restart_id = ${node.restartId},
       setup_id = ${node.setupId},
+      manages_users = ${node.managesUsers},
       retains_data = ${node.retainsData},
       retained_until = ${node.retainedUntil}
     where pk = ${node.pk}`;

@@ -1,0 +1,70 @@
+import { invalidProperty, type NodeAccount, type UserAccount } from "@kyanite/contract";
+import type { PoolSpec } from "./pool.ts";
+
+const userName = /^[A-Za-z_][A-Za-z0-9_-]*$/;
+/** Below are the accounts of the machine itself. */
+const leastId = 1000;
+
+/** @throws BatchError for what no account can be called */
+export function checkUserName(name: string, property: string): void {
+  if (!userName.test(name))
+    throw invalidProperty(property, name, "Begins with a letter or _, and has letters, digits, - and _ only");
+}
+
+/**
+ * Rules for the accounts that a pool has on each of its nodes.
+ * @throws BatchError with the property and the rule it breaks
+ */
+export function checkUserAccounts(accounts: readonly UserAccount[] = []): void {
+  for (const [index, { name, linuxUserConfiguration }] of accounts.entries()) {
+    const place = `userAccounts[${index}]`;
+    checkUserName(name, `${place}.name`);
+    if (accounts.findIndex((other) => other.name === name) !== index)
+      throw invalidProperty(`${place}.name`, name, "Each account has a name of its own");
+    const { uid, gid } = linuxUserConfiguration ?? {};
+    const configuration = `${place}.linuxUserConfiguration`;
+    if ((uid === undefined) !== (gid === undefined))
+      throw invalidProperty(`${configuration}.${uid === undefined ? "uid" : "gid"}`, undefined, "uid goes with gid");
+    for (const [id, value] of Object.entries({ uid, gid }))
+      if (value !== undefined && value < leastId)
+        throw invalidProperty(`${configuration}.${id}`, value, `Ids below ${leastId} belong to the machine`);
+  }
+}
+
+/** A person's account on a node. */
+export interface NodeUser {
+  readonly name: string;
+  readonly isAdmin: boolean;
+  readonly passwordHash: string | null;
+  readonly sshPublicKey: string | null;
+  readonly expiryTime: Date;
+}
+
+/** All accounts that a node should have: those of its pool, whose passwords are kept as hashes, and people's. */
+export function accountsOf(
+  pool: Pick<PoolSpec, "userAccounts" | "enableInterNodeCommunication">,
+  users: readonly NodeUser[],
+): NodeAccount[] {
+  const ofPool = (pool.userAccounts ?? []).map(({ name, password, elevationLevel, linuxUserConfiguration }) => {
+    const { uid, gid, sshPrivateKey } = linuxUserConfiguration ?? {};
+    return {
+      name,
+      isAdmin: elevationLevel === "admin",
+      passwordHash: password,
+      ...(uid === undefined ? {} : { uid }),
+      ...(gid === undefined ? {} : { gid }),
+      ...(sshPrivateKey === undefined || !pool.enableInterNodeCommunication ? {} : { sshPrivateKey }),
+    };
+  });
+  return [...ofPool, ...users.map(accountOf)];
+}
+
+function accountOf({ name, isAdmin, passwordHash, sshPublicKey, expiryTime }: NodeUser): NodeAccount {
+  return {
+    name,
+    isAdmin,
+    ...(passwordHash === null ? {} : { passwordHash }),
+    ...(sshPublicKey === null ? {} : { sshPublicKey }),
+    expiryTime: expiryTime.toISOString(),
+  };
+}
