@@ -74,12 +74,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   await ensureAccount(database, parts.account.name, parts.account.key, clock.now());
 
   const tokens = await openTaskTokens(database);
+  const bounds = { tasksPerPool: settings.placementsPerRound, jobsPerPool: 50 };
   const links = new AgentLinks({
     database,
     clock,
     log,
     heartbeatSeconds: settings.heartbeatSeconds,
     sampleSeconds: settings.sampleSeconds,
+    bounds,
     orderFor: async (run) => {
       const names = autoStorageContainers(run);
       const urls = new Map(
@@ -125,7 +127,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const stopping = new AbortController();
   const stopListening = await links.start();
   const loops = [
-    scheduleTasks(database, { tasksPerPool: settings.placementsPerRound, jobsPerPool: 50 }),
+    scheduleTasks(database, bounds),
     resizePools(database, provider, log, {
       limits: { ...settings, vmSizes: parseCapacities(settings.vmSizes) ?? [] },
       startsPerRound: 2 * settings.agentStartsAtOnce,

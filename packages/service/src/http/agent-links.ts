@@ -11,6 +11,7 @@ import { listen } from "../store/notices.ts";
 import { addPoolLoad } from "../store/pool-load.ts";
 import { readRuns, readWantedRuns } from "../store/runs.ts";
 import { insertNodeSamples } from "../store/samples.ts";
+import type { SnapshotBounds } from "../store/snapshot.ts";
 import { coalesced } from "./coalesced.ts";
 import { RunRecorder } from "./run-recorder.ts";
 
@@ -20,6 +21,8 @@ export interface LinkOptions {
   readonly log: Log;
   readonly heartbeatSeconds: number;
   readonly sampleSeconds: number;
+  /** How much is looked at to find the next tasks for slots that have become free. */
+  readonly bounds: SnapshotBounds;
   readonly orderFor: (run: Run) => Promise<RunOrder>;
 }
 
@@ -79,11 +82,11 @@ export class AgentLinks {
 
   /** Takes what an agent says after it has presented itself; `hello` comes first. */
   async receive(node: { pk: number; id: string }, socket: WebSocket, report: AgentReport): Promise<void> {
-    this.#heard.add(node.pk);
     switch (report.type) {
       case "hello":
         return this.#connect(node, socket, report);
       case "heartbeat":
+        this.#heard.add(node.pk);
         if (report.sample) this.#samples.push({ nodePk: node.pk, sample: report.sample });
         return this.#touch();
       case "started":
@@ -249,7 +252,9 @@ export class AgentLinks {
     this.#samples = [];
     const { database, clock } = this.#options;
     const now = clock.now();
-    await touchNodes(database, pks, now);
+    const touched = new Set(await touchNodes(database, pks, now));
+    // The others are noted with the next heartbeat of any node.
+    for (const pk of pks) if (!touched.has(pk) && this.#links.has(pk)) this.#heard.add(pk);
     if (samples.length === 0) return;
     await addPoolLoad(database, samples);
     await insertNodeSamples(database, samples, now);

@@ -1,9 +1,19 @@
 import type { Clock, Log } from "@kyanite/runtime";
+import { placeTasks } from "../lifecycle/placement.ts";
 import { type FinishedRun, finishRuns } from "../lifecycle/run.ts";
-import { type Database, isDatabaseAway, transaction } from "../store/database.ts";
+import { plan } from "../scheduler/plan.ts";
+import { type Database, isDatabaseAway, type Sql, transaction } from "../store/database.ts";
+import { readSnapshot, type SnapshotBounds } from "../store/snapshot.ts";
 
 export interface ReportedRun extends FinishedRun {
   readonly nodePk: number;
+}
+
+export interface RecorderOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly bounds: SnapshotBounds;
 }
 
 /** How many ended runs are recorded in one transaction. */
@@ -16,15 +26,12 @@ const most = 200;
 export class RunRecorder {
   readonly #waiting = new Map<string, ReportedRun>();
   readonly #onRecorded: (runs: readonly ReportedRun[]) => void;
-  readonly #options: { readonly database: Database; readonly clock: Clock; readonly log: Log };
+  readonly #options: RecorderOptions;
   #recording: Promise<void> | undefined;
   #isDoubtful = false;
   #isClosed = false;
 
-  constructor(
-    options: { readonly database: Database; readonly clock: Clock; readonly log: Log },
-    onRecorded: (runs: readonly ReportedRun[]) => void,
-  ) {
+  constructor(options: RecorderOptions, onRecorded: (runs: readonly ReportedRun[]) => void) {
     this.#options = options;
     this.#onRecorded = onRecorded;
   }
@@ -50,6 +57,14 @@ export class RunRecorder {
     }
   }
 
+  /** The slots that are freed get their next tasks in the same commit, which is most of what a short task waits for. */
+  async #finishAndRefill(sql: Sql, runs: readonly ReportedRun[]): Promise<void> {
+    const now = this.#options.clock.now();
+    await finishRuns(sql, runs, now);
+    const nodePks = [...new Set(runs.map(({ nodePk }) => nodePk))];
+    await placeTasks(sql, plan(await readSnapshot(sql, { ...this.#options.bounds, nodePks })), now);
+  }
+
   /**
    * Records runs, and answers whether they are done with. When a set fails for a reason of its own, runs are recorded
    * one by one, so that one that cannot be recorded keeps no other waiting; it stays with its agent.
@@ -57,7 +72,7 @@ export class RunRecorder {
   async #record(runs: readonly ReportedRun[]): Promise<boolean> {
     const { database, clock, log } = this.#options;
     try {
-      await transaction(database, (sql) => finishRuns(sql, runs, clock.now()));
+      await transaction(database, (sql) => this.#finishAndRefill(sql, runs));
       this.#isDoubtful = false;
       this.#onRecorded(runs);
       return true;

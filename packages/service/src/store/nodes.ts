@@ -187,7 +187,10 @@ export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date
     from jsonb_populate_recordset(
       null::node_load, ${asJson(loads.map(({ nodePk, ...load }) => ({ node_pk: nodePk, ...load })))}::text::jsonb
     ) as g
-    join node old on old.pk = g.node_pk
+    join (
+      -- Everybody locks nodes in this order.
+      select * from node where pk = any(${loads.map(({ nodePk }) => nodePk)}::bigint[]) order by pk for no key update
+    ) as old on old.pk = g.node_pk
     cross join lateral (
       select case
         when old.state not in ('idle', 'running') then old.state
@@ -252,9 +255,17 @@ export async function nodesToHeal(sql: Sql, since: Date): Promise<Node[]> {
     order by pk limit 1000`;
 }
 
-/** Notes that these nodes have just been heard of. */
-export async function touchNodes(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
-  await sql`update node set last_seen = ${now} where pk = any(${[...pks]}::bigint[])`;
+/**
+ * Notes that these nodes have just been heard of, but for those that somebody is changing at the moment.
+ * @returns the nodes for which it is noted
+ */
+export async function touchNodes(sql: Sql, pks: readonly number[], now: Date): Promise<number[]> {
+  const touched = await sql<{ pk: number }[]>`
+    update node set last_seen = ${now} where pk in (
+      select pk from node where pk = any(${[...pks]}::bigint[]) for no key update skip locked
+    )
+    returning pk`;
+  return touched.map(({ pk }) => pk);
 }
 
 /** Nodes that ought to be connected, leaving ones with tasks among them, and have not been heard of since an instant. */

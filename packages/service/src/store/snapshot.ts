@@ -13,6 +13,11 @@ import type { Sql } from "./database.ts";
 export interface SnapshotBounds {
   readonly tasksPerPool: number;
   readonly jobsPerPool: number;
+  /**
+   * Only these nodes, when given, and only of pools where looking at some of the nodes is enough: where nobody waits
+   * for several nodes at once, and no task has to make room for another.
+   */
+  readonly nodePks?: readonly number[];
 }
 
 interface PoolRow {
@@ -32,7 +37,7 @@ interface PoolRow {
 /** Reads what the planner needs; its cost does not depend on how many tasks wait. */
 export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Snapshot> {
   const snapshots: PoolSnapshot[] = [];
-  for (const pool of await readPools(sql)) {
+  for (const pool of await readPools(sql, bounds.nodePks)) {
     const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
     const preemptible = pool.mayPreempt ? await readPreemptible(sql, poolPk, bounds.tasksPerPool) : [];
     const places = preemptible.flatMap((task) => task.places);
@@ -48,7 +53,7 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
     });
     if (jobs.length === 0) continue;
     const also = [...new Set(places.map(({ nodePk }) => nodePk))];
-    const nodes = await readRoom(sql, pool, also, limit + also.length);
+    const nodes = await readRoom(sql, pool, { also, nodePks: bounds.nodePks, limit: limit + also.length });
     snapshots.push({
       poolPk,
       fillType,
@@ -63,7 +68,11 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
 }
 
 /** The pools that have room, or could have it at the cost of running tasks. */
-async function readPools(sql: Sql): Promise<PoolRow[]> {
+async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Promise<PoolRow[]> {
+  const someNodes = nodePks
+    ? sql`and n.pk = any(${[...nodePks]}::bigint[]) and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
+        and p.pk not in (select pk from preempting)`
+    : sql``;
   return sql<PoolRow[]>`
     with preempting as (
       select distinct p.pk from job j join pool p on p.account_pk = j.account_pk and p.key = j.pool_key
@@ -85,6 +94,7 @@ async function readPools(sql: Sql): Promise<PoolRow[]> {
     from pool p join node n on n.pool_pk = p.pk
     where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
       and n.pending_action is null and (n.used_slots < n.slots or p.pk in (select pk from preempting))
+      ${someNodes}
     group by p.pk`;
 }
 
@@ -219,18 +229,18 @@ function nodeIdOfAffinity(affinityId: string): string {
   return affinityId.replace(/^TVM:/i, "").toLowerCase();
 }
 
-/** Nodes with room, and those of `also`. */
+/** Nodes with room, and those of `also`; only `nodePks` when given. */
 async function readRoom(
   sql: Sql,
   { poolPk, fillType }: PoolRow,
-  also: readonly number[],
-  limit: number,
+  { also, nodePks, limit }: { also: readonly number[]; nodePks: readonly number[] | undefined; limit: number },
 ): Promise<NodeSnapshot[]> {
   return sql<NodeSnapshot[]>`
     select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots, is_dedicated
     from node
     where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled'
       and pending_action is null and (used_slots < slots or pk = any(${[...also]}::bigint[]))
+      ${nodePks ? sql`and pk = any(${[...nodePks]}::bigint[])` : sql``}
     order by ${fillType === "pack" ? sql`slots - used_slots` : sql`used_slots - slots`}, pk
     limit ${limit}`;
 }
