@@ -45,7 +45,7 @@ export const AutoScaleStatement = model("AutoScaleStatement", "What one statemen
   line: Int32(),
   column: Int32(),
   text: Type.String(),
-  value: optional(Type.String(), "Absent when the statement failed."),
+  value: optional(Type.String(), "Its first 1000 characters; absent when the statement failed."),
   samples: Type.Array(AutoScaleSamples),
 });
 export type AutoScaleStatement = Static<typeof AutoScaleStatement>;

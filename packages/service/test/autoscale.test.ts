@@ -57,10 +57,11 @@ describe("a pool that is added with a formula", () => {
   test("takes another formula at once, whose targets are set while the run on show is still the first", async () => {
     const before = await client.pool.get("added");
     await client.pool.enableAutoScale("added", {
-      autoScaleFormula: "$TargetLowPriorityNodes = 0; x = 1;",
+      autoScaleFormula: "$TargetDedicated = 1; x = 1;",
       autoScaleEvaluationInterval: "PT7M",
     });
     const pool = await client.pool.get("added");
+    expect(pool).toMatchObject({ allocationState: "resizing", targetDedicatedNodes: 1 });
     expect(pool.autoScaleRun).toEqual(before.autoScaleRun);
     expect(pool.autoScaleEvaluationInterval).toBe("PT7M");
     expect(pool.eTag).not.toBe(before.eTag);
@@ -82,9 +83,9 @@ describe("a pool that is added with a formula", () => {
     const credentials = new BatchSharedKeyCredentials(account.name, account.key);
     const impatient = new BatchServiceClient(credentials, url, { noRetryPolicy: true });
     await expect(
-      impatient.pool.enableAutoScale("added", { autoScaleFormula: "$TargetDedicatedNodes = 1;" }),
+      impatient.pool.enableAutoScale("added", { autoScaleFormula: "$TargetDedicatedNodes = 2;" }),
     ).rejects.toMatchObject({ statusCode: 503, code: "TooManyEnableAutoScaleRequests" });
-    expect((await client.pool.get("added")).targetDedicatedNodes).toBe(0);
+    expect((await client.pool.get("added")).targetDedicatedNodes).toBe(1);
   });
 });
 

@@ -157,7 +157,7 @@ export function autoScaleRun(
     statements: trace.map(({ statement, value, uses }) => ({
       ...statement.at,
       text: statement.text,
-      ...(value ? { value: valueText(value) } : {}),
+      ...(value ? { value: cut(valueText(value)) } : {}),
       samples: uses.map(shownUse),
     })),
   };
@@ -173,6 +173,9 @@ function runError({ code, message, detail }: FormulaError) {
 }
 
 const mostValues = 100;
+const mostCharacters = 1000;
+
+const cut = (text: string) => (text.length > mostCharacters ? `${text.slice(0, mostCharacters)}…` : text);
 
 function shownUse({ variable, method, samples, window }: SampleUse) {
   return {
