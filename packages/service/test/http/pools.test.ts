@@ -203,6 +203,33 @@ test("the images that pools may use are listed by pages, and filtered", async ()
   expect([...first, ...rest].map(({ imageReference }) => imageReference.sku)).toEqual(["12", "12-gen2"]);
 });
 
+const machine = aPool("x").virtualMachineConfiguration;
+
+test.each([
+  ["NodeAgentSKUNotFound", { virtualMachineConfiguration: { ...machine, nodeAgentSKUId: "batch.node.none" } }],
+  ["MissingRequiredProperty", { virtualMachineConfiguration: undefined }],
+  ["UnsupportedProperty", { virtualMachineConfiguration: undefined, cloudServiceConfiguration: { osFamily: "6" } }],
+  ["InvalidPropertyValue", { cloudServiceConfiguration: { osFamily: "6" } }],
+  ["InvalidPropertyValue", { vmSize: "huge" }],
+  ["InvalidPropertyValue", { taskSlotsPerNode: 257 }],
+  ["InvalidPropertyValue", { targetDedicatedNodes: -1 }],
+  ["InvalidPropertyValue", { resizeTimeout: "PT1M" }],
+  ["InvalidPropertyValue", { enableAutoScale: true, autoScaleFormula: "$TargetDedicatedNodes=1;" }],
+  ["EmptyMetadataKey", { metadata: [{ name: "", value: "v" }] }],
+  ["InvalidCertificateReferences", { certificateReferences: [{ thumbprint: "ab", thumbprintAlgorithm: "sha1" }] }],
+] as const)("a pool is refused with %s for %j", async (code, change) => {
+  const refused = await refusal(client.pool.add(aPool("wrong", change)));
+  expect(refused).toMatchObject({ status: code === "NodeAgentSKUNotFound" ? 404 : 400, code });
+  expect(await refusal(client.pool.get("wrong"))).toMatchObject({ code: "PoolNotFound" });
+});
+
+test("a resize names at least one target, and a timeout of five minutes or more", async () => {
+  expect(await refusal(client.pool.resize("empty", {}))).toMatchObject({ code: "MissingRequiredProperty" });
+  expect(
+    await refusal(client.pool.resize("empty", { targetDedicatedNodes: 0, resizeTimeout: "PT4M59S" })),
+  ).toMatchObject({ status: 400, code: "InvalidPropertyValue" });
+});
+
 test("a second pool of an id, and one pool too many, are refused", async () => {
   expect(await refusal(client.pool.add(aPool("EMPTY")))).toMatchObject({ status: 409, code: "PoolExists" });
   const ids = [...Array(8).keys()].map((n) => `quota-${n}`);
