@@ -39,7 +39,7 @@ const step = fc.record({
   kind: fc.oneof(
     { weight: 5, arbitrary: fc.constant("schedule" as const) },
     { weight: 4, arbitrary: fc.constant("coordinate" as const) },
-    { weight: 4, arbitrary: fc.constantFrom("addGang" as const, "addSmall" as const) },
+    { weight: 6, arbitrary: fc.constantFrom("addGang" as const, "addSmall" as const) },
     { weight: 4, arbitrary: fc.constantFrom("succeed" as const, "fail" as const, "cannotStart" as const) },
     { weight: 2, arbitrary: fc.constantFrom("loseNode" as const, "requeue" as const) },
     { weight: 2, arbitrary: fc.constantFrom("terminate" as const, "delete" as const, "reactivate" as const) },
@@ -57,7 +57,7 @@ interface World {
 
 let worlds = 0;
 
-/** A pool of idle nodes, and three jobs: one that may be preempted, and two of higher priority. */
+/** A pool of nodes, and three jobs: one that may be preempted and takes all nodes, and two of higher priority. */
 async function newWorld(): Promise<World> {
   const sql = temporary.database;
   worlds += 1;
@@ -78,7 +78,10 @@ async function newWorld(): Promise<World> {
     const job = await insertJob(sql, newJob(body, account, start));
     if (job) jobPks.push(job.pk);
   }
-  return { poolPk: pool.pk, jobPks, now: start, added: 0 };
+  const world: World = { poolPk: pool.pk, jobPks, now: start, added: 0 };
+  for (let n = 0; n < nodeCount; n++) await addTask(world, 0);
+  await perform(world, { kind: "schedule", pick: 0 });
+  return world;
 }
 
 const pickOf = <Item>(items: readonly Item[], pick: number): Item | undefined =>
