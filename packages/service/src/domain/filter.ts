@@ -63,13 +63,22 @@ function tokenize(text: string): Token[] {
     const found = matchAt(text, at);
     if (!found) throw invalidFilter(text, `Cannot be read at position ${at + 1}`);
     const token = found.make(found.match, at);
-    if (token?.kind === "literal" && token.value instanceof Date && Number.isNaN(token.value.getTime()))
-      throw invalidFilter(text, `Not a time at position ${at + 1}`);
+    if (token?.kind === "literal" && !isWithinReach(token.value))
+      throw invalidFilter(text, `Not a time or number that can be compared at position ${at + 1}`);
     if (token) tokens.push(token);
     at += found.match.length;
   }
   return tokens;
 }
+
+/** Whether the database can hold the value: years of four digits, 64-bit integers that a number holds exactly. */
+export function isWithinReach(value: Literal): boolean {
+  if (value instanceof Date) return value.getTime() >= firstTime && value.getTime() <= lastTime;
+  return typeof value !== "number" || Number.isSafeInteger(value);
+}
+
+const firstTime = Date.parse("0001-01-01T00:00:00Z");
+const lastTime = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 function matchAt(text: string, at: number) {
   for (const [pattern, make] of tokenPatterns) {

@@ -1,3 +1,4 @@
+import { CertificateState } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { Certificate } from "../domain/certificate.ts";
 import type { Filter } from "../domain/filter.ts";
@@ -11,7 +12,7 @@ export type NewCertificate = Pick<
 
 /** What `$filter` may say of certificates. */
 const certificateFilterColumns: FilterColumns = {
-  state: { column: "state", type: "state", operators: ["eq", "ne"] },
+  state: { column: "state", type: "state", operators: ["eq", "ne"], values: CertificateState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
 };
 

@@ -1,3 +1,4 @@
+import { JobState } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { Filter } from "../domain/filter.ts";
 import { type Job, openStates } from "../domain/job.ts";
@@ -11,7 +12,7 @@ const equality = ["eq", "ne"] as const;
 /** What `$filter` may say of jobs. */
 export const jobFilterColumns: FilterColumns = {
   id: { column: "key", type: "id" },
-  state: { column: "state", type: "state", operators: equality },
+  state: { column: "state", type: "state", operators: equality, values: JobState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
   creationTime: { column: "creation_time", type: "time" },
   lastModified: { column: "last_modified", type: "time" },

@@ -1,4 +1,4 @@
-import type { StartTask } from "@kyanite/contract";
+import { ComputeNodeState, type StartTask, StartTaskState, TaskExecutionResult } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { NodeNumbers } from "../domain/auto-scale.ts";
 import type { Filter } from "../domain/filter.ts";
@@ -14,12 +14,22 @@ const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of nodes. */
 export const nodeFilterColumns: FilterColumns = {
-  state: { column: "state", type: "state", operators: equality },
+  state: { column: "state", type: "state", operators: equality, values: ComputeNodeState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
   lastBootTime: { column: "last_boot_time", type: "time" },
   allocationTime: { column: "allocation_time", type: "time" },
-  "startTaskInfo/state": { column: "(start_task_info ->> 'state')", type: "state", operators: equality },
-  "startTaskInfo/result": { column: "(start_task_info ->> 'result')", type: "state", operators: equality },
+  "startTaskInfo/state": {
+    column: "(start_task_info ->> 'state')",
+    type: "state",
+    operators: equality,
+    values: StartTaskState.enum,
+  },
+  "startTaskInfo/result": {
+    column: "(start_task_info ->> 'result')",
+    type: "state",
+    operators: equality,
+    values: TaskExecutionResult.enum,
+  },
   "startTaskInfo/exitCode": { column: "(start_task_info ->> 'exitCode')::integer", type: "integer" },
   "startTaskInfo/startTime": { column: "(start_task_info ->> 'startTime')::timestamptz", type: "time" },
   "startTaskInfo/endTime": { column: "(start_task_info ->> 'endTime')::timestamptz", type: "time" },

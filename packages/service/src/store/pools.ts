@@ -1,4 +1,4 @@
-import type { AutoScaleRun } from "@kyanite/contract";
+import { AllocationState, type AutoScaleRun, PoolState } from "@kyanite/contract";
 import type { Account } from "../domain/account.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { Pool } from "../domain/pool.ts";
@@ -19,9 +19,9 @@ const equality = ["eq", "ne"] as const;
 /** What `$filter` may say of pools. */
 export const poolFilterColumns: FilterColumns = {
   id: { column: "p.key", type: "id" },
-  state: { column: "p.state", type: "state", operators: equality },
+  state: { column: "p.state", type: "state", operators: equality, values: PoolState.enum },
   stateTransitionTime: { column: "p.state_transition_time", type: "time" },
-  allocationState: { column: "p.allocation_state", type: "state", operators: equality },
+  allocationState: { column: "p.allocation_state", type: "state", operators: equality, values: AllocationState.enum },
   allocationStateTransitionTime: { column: "p.allocation_state_transition_time", type: "time" },
   creationTime: { column: "p.creation_time", type: "time" },
   lastModified: { column: "p.last_modified", type: "time" },

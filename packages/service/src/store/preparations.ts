@@ -1,3 +1,4 @@
+import { TaskExecutionResult } from "@kyanite/contract";
 import type { Filter } from "../domain/filter.ts";
 import type { Job } from "../domain/job.ts";
 import { begunPreparation, type Preparation } from "../domain/preparation.ts";
@@ -8,7 +9,12 @@ const equality = ["eq", "ne"] as const;
 
 const infoColumns = (property: string, column: string): FilterColumns => ({
   [`${property}/state`]: { column: `(${column} ->> 'state')`, type: "state", operators: equality },
-  [`${property}/result`]: { column: `(${column} ->> 'result')`, type: "state", operators: equality },
+  [`${property}/result`]: {
+    column: `(${column} ->> 'result')`,
+    type: "state",
+    operators: equality,
+    values: TaskExecutionResult.enum,
+  },
   [`${property}/exitCode`]: { column: `(${column} ->> 'exitCode')::integer`, type: "integer" },
   [`${property}/startTime`]: { column: `(${column} ->> 'startTime')::timestamptz`, type: "time" },
   [`${property}/endTime`]: { column: `(${column} ->> 'endTime')::timestamptz`, type: "time" },

@@ -1,4 +1,4 @@
-import type { TaskAddParameter } from "@kyanite/contract";
+import { type TaskAddParameter, TaskExecutionResult, TaskState } from "@kyanite/contract";
 import type { Filter } from "../domain/filter.ts";
 import type { Job } from "../domain/job.ts";
 import type { NodeLoad } from "../domain/load.ts";
@@ -12,7 +12,7 @@ const equality = ["eq", "ne"] as const;
 /** What `$filter` may say of tasks. */
 export const taskFilterColumns: FilterColumns = {
   id: { column: "key", type: "id" },
-  state: { column: "state", type: "state", operators: equality },
+  state: { column: "state", type: "state", operators: equality, values: TaskState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
   creationTime: { column: "creation_time", type: "time" },
   lastModified: { column: "last_modified", type: "time" },
@@ -20,7 +20,7 @@ export const taskFilterColumns: FilterColumns = {
   "executionInfo/startTime": { column: "start_time", type: "time" },
   "executionInfo/endTime": { column: "end_time", type: "time" },
   "executionInfo/exitCode": { column: "exit_code", type: "integer" },
-  "executionInfo/result": { column: "result", type: "state", operators: equality },
+  "executionInfo/result": { column: "result", type: "state", operators: equality, values: TaskExecutionResult.enum },
 };
 
 export interface InsertedTask {
