@@ -25,7 +25,7 @@ export interface Preparation {
   readonly state: PreparationState;
   /** The run of the preparation or release task that is wanted now. */
   readonly runId: string | null;
-  /** Whether the release task has to run here when the job ends. */
+  /** Whether the release task has to run here when the job ends: the preparation has been successful at least once. */
   readonly needsRelease: boolean;
   readonly preparationInfo: JobPreparationTaskExecutionInformation;
   readonly releaseInfo: JobReleaseTaskExecutionInformation | null;
@@ -47,7 +47,7 @@ export const preparationTransitions = {
     finish: "released",
   },
   prepared: { undo: "unprepared", release: "releasing", finish: "released" },
-  failed: { undo: "unprepared", finish: "released" },
+  failed: { undo: "unprepared", release: "releasing", finish: "released" },
   releasing: { finish: "released" },
   released: {},
 } as const satisfies Record<PreparationState, Partial<Record<PreparationEvent, PreparationState>>>;

@@ -126,6 +126,7 @@ export function afterExit(task: Task, job: Pick<Job, "onTaskFailure">, end: RunE
         runId: null,
         retryCount: task.retryCount + 1,
         lastRetryTime: now,
+        startTime: now,
         exitCode: end.exit.exitCode,
       },
       jobAction: "none",
@@ -150,7 +151,8 @@ function withExitOptions(task: Task, job: Pick<Job, "onTaskFailure">, exit: RunE
     exit,
     job.onTaskFailure === "performexitoptionsjobaction",
   );
-  return { task: { ...task, isSatisfied: dependencyAction === "satisfy" }, jobAction };
+  // What has once satisfied its dependents stays so, even when it is reactivated and fails.
+  return { task: { ...task, isSatisfied: task.isSatisfied || dependencyAction === "satisfy" }, jobAction };
 }
 
 /**

@@ -11,14 +11,29 @@ import { takeFromNodes } from "./task.ts";
 
 /** How many tasks of a job are ended or deleted in one transaction. */
 const slice = 1000;
+const jobsAtOnce = 100;
 
-/** Brings every job that is on its way to another state one step further, slice by slice. */
+/**
+ * Brings every job that is on its way to another state one step further, slice by slice. A job that cannot be moved
+ * does not hold up the others.
+ * @throws the first error, when all have had their turn
+ */
 export async function advanceJobs(database: Database, now: Date): Promise<void> {
-  for (const job of await readMovingJobs(database)) {
-    if (job.state !== "enabling") await endRunningTasks(database, job, now);
-    if (job.state === "deleting") await deleteAllTasks(database, job);
-    await transaction(database, (sql) => settleJob(sql, job.pk, now));
+  const errors: unknown[] = [];
+  let last = 0;
+  for (;;) {
+    const jobs = await readMovingJobs(database, last, jobsAtOnce);
+    for (const job of jobs) await advanceJob(database, job, now).catch((error: unknown) => errors.push(error));
+    last = jobs.at(-1)?.pk ?? last;
+    if (jobs.length < jobsAtOnce) break;
   }
+  if (errors.length > 0) throw errors[0];
+}
+
+async function advanceJob(database: Database, job: Job, now: Date): Promise<void> {
+  if (job.state !== "enabling") await endRunningTasks(database, job, now);
+  if (job.state === "deleting") await deleteAllTasks(database, job);
+  await transaction(database, (sql) => settleJob(sql, job.pk, now));
 }
 
 /** Takes the job's running tasks from their nodes, as its state asks. The job itself is not locked meanwhile. */

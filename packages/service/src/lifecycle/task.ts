@@ -15,7 +15,7 @@ import type { Sql } from "../store/database.ts";
 import { changeLoad, insertDirectoryRemovals } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readSubtasks } from "../store/subtasks.ts";
-import { deleteTask, insertTasks, saveTasks, touchTask } from "../store/tasks.ts";
+import { deleteTask, insertTasks, saveTasks, touchTask, withdrawFromDependents } from "../store/tasks.ts";
 import { leaving } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete } from "./job.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
@@ -92,6 +92,7 @@ export async function reactivateTask(sql: Sql, task: Task, now: Date): Promise<{
 /** Deletes a task: its run is ended, and its directory removed from the node. */
 export async function removeTask(sql: Sql, job: Job, task: Task, now: Date): Promise<void> {
   const subtasks = task.instances === null ? [] : await readSubtasks(sql, [task.pk]);
+  if (job.usesTaskDependencies && task.isSatisfied) await withdrawFromDependents(sql, task);
   await deleteTask(sql, task);
   await changeLoad(sql, loadsOf([task, ...leaving(subtasks)]), now);
   const nodeIds = [task, ...subtasks].flatMap(({ nodeInfo }) => nodeInfo?.nodeId ?? []);

@@ -65,9 +65,12 @@ export async function lockJobByPk(sql: Sql, pk: number): Promise<Job | undefined
  * each other.
  */
 export async function lockJobForTasks(sql: Sql, account: Account, id: string): Promise<Job | undefined> {
-  const [job] = await sql<Job[]>`
-    select * from job where account_pk = ${account.pk} and key = ${id.toLowerCase()} for share`;
-  if (job?.usesTaskDependencies) await sql`select pk from job where pk = ${job.pk} for no key update`;
+  const found = await readJob(sql, account, id);
+  if (!found) return undefined;
+  // In one step: two writers that both share the row could not both go on to hold it alone.
+  const [job] = found.usesTaskDependencies
+    ? await sql<Job[]>`select * from job where pk = ${found.pk} for no key update`
+    : await sql<Job[]>`select * from job where pk = ${found.pk} for share`;
   return job;
 }
 
@@ -149,10 +152,12 @@ export async function lockJobsToDelete(
     order by pk limit ${limit} for no key update`;
 }
 
-/** Jobs on their way to another state. */
-export async function readMovingJobs(sql: Sql): Promise<Job[]> {
+/** Up to `limit` jobs on their way to another state, in the order of their pks, beginning after `afterPk`. */
+export async function readMovingJobs(sql: Sql, afterPk: number, limit: number): Promise<Job[]> {
   return sql<Job[]>`
-    select * from job where state in ('disabling', 'enabling', 'terminating', 'deleting') order by pk limit 100`;
+    select * from job
+    where state in ('disabling', 'enabling', 'terminating', 'deleting') and pk > ${afterPk}
+    order by pk limit ${limit}`;
 }
 
 /** Jobs whose wall clock has run out. */

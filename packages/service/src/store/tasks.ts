@@ -128,7 +128,31 @@ export async function releaseDependents(sql: Sql, parents: readonly Task[]): Pro
     )
     update task set waiting_for = waiting_for - s.parents
     from (select child_pk, sum(parents)::int as parents from released group by child_pk) s
-    where task.pk = s.child_pk`;
+    where task.pk = s.child_pk and task.waiting_for > 0`;
+}
+
+/**
+ * Lets tasks that still wait for others wait for this one again, which is about to be deleted and had satisfied them.
+ * Those that wait for nothing any more are not affected.
+ */
+export async function withdrawFromDependents(sql: Sql, parent: Task): Promise<void> {
+  await sql`select pk from job where pk = ${parent.jobPk} for no key update`;
+  await sql`
+    with parent as (select pk, job_pk, key, number from task where pk = ${parent.pk}),
+    withdrawn as (
+      select d.child_pk from task_dependency d join parent p on p.job_pk = d.job_pk and p.key = d.parent_key
+      union all
+      select r.child_pk
+      from parent p
+      join task_dependency_range r on r.job_pk = p.job_pk and p.number between r.range_start and r.range_end
+      where not exists (
+        select from task other
+        where other.job_pk = p.job_pk and other.number = p.number and other.is_satisfied and other.pk <> p.pk
+      )
+    )
+    update task set waiting_for = waiting_for + s.parents
+    from (select child_pk, count(*)::int as parents from withdrawn group by child_pk) s
+    where task.pk = s.child_pk and task.waiting_for > 0`;
 }
 
 export async function readTask(sql: Sql, job: Job, id: string): Promise<Task | undefined> {
