@@ -5,13 +5,14 @@ import type { AgentReport, RunExit, RunOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import { accountFailure } from "./accounts.ts";
 import type { AgentConfig } from "./config.ts";
-import { failureOf } from "./failure.ts";
+import { failureOf, StepFailure } from "./failure.ts";
 import { postFilesReply } from "./files-answer.ts";
 import { createHeartbeat } from "./heartbeat.ts";
 import { type FinishedReport, openJournal } from "./journal.ts";
 import { openLaunchers } from "./launcher.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { openLink } from "./link.ts";
+import { placeMounts } from "./mounts.ts";
 import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
 import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -172,13 +173,17 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     }
   };
 
-  const setUp = async ({ setupId, accounts }: Extract<NodeAction, { type: "setUp" }>) => {
+  const setUp = async ({ setupId, accounts, mounts }: Extract<NodeAction, { type: "setUp" }>) => {
     try {
       await users.accounts.set(accounts);
+      await placeMounts(root, mounts);
       link.send({ type: "setUp", setupId });
     } catch (cause) {
-      log.error("accounts not made", { cause });
-      link.send({ type: "setUp", setupId, failure: accountFailure(cause) });
+      const isExpected = cause instanceof StepFailure;
+      const failure = isExpected ? cause.failure : accountFailure(cause);
+      if (isExpected) log.warn("node not set up", { failure });
+      else log.error("node not set up", { cause });
+      link.send({ type: "setUp", setupId, failure });
     }
   };
 

@@ -1,4 +1,12 @@
-import type { AgentReport, NodeAccount, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type {
+  AgentReport,
+  NodeAccount,
+  NodeMount,
+  NodeRequest,
+  RunExit,
+  RunOrder,
+  ServiceOrder,
+} from "@kyanite/contract";
 
 type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
@@ -40,7 +48,12 @@ export type NodeAction =
   /** Once those runs have ended. */
   | { readonly type: "removeDirectory"; readonly directory: string; readonly after: readonly string[] }
   | { readonly type: "answerFiles"; readonly requestId: string; readonly request: NodeRequest }
-  | { readonly type: "setUp"; readonly setupId: string; readonly accounts: readonly NodeAccount[] }
+  | {
+      readonly type: "setUp";
+      readonly setupId: string;
+      readonly accounts: readonly NodeAccount[];
+      readonly mounts: readonly NodeMount[];
+    }
   /** Once those runs have ended. */
   | {
       readonly type: "restart";

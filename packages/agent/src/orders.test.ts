@@ -88,6 +88,7 @@ const order = fc.oneof(
   fc.record({
     type: fc.constant("setUp"),
     setupId: odd(fc.uuid()),
+    mounts: odd(fc.array(fc.record({ path: odd(text), source: text, directory: maybe(text) }))),
     accounts: fc.array(
       fc.record(
         {

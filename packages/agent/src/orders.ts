@@ -175,6 +175,12 @@ const isAccount = shape<Order<"setUp">["accounts"][number]>({
   expiryTime: optional(isInstant),
 });
 
+const isMount = shape<Order<"setUp">["mounts"][number]>({
+  path: isText,
+  source: isText,
+  directory: optional(isText),
+});
+
 const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = {
   welcome: shape<Order<"welcome">>({ type: oneOf("welcome"), heartbeatSeconds: isNumber, sampleSeconds: isNumber }),
   run: shape<Order<"run">>({ type: oneOf("run"), order: isRunOrder }),
@@ -183,7 +189,12 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
   acknowledge: shape<Order<"acknowledge">>({ type: oneOf("acknowledge"), runIds: listOf(isText) }),
   removeDirectory: shape<Order<"removeDirectory">>({ type: oneOf("removeDirectory"), directory: isText }),
   files: shape<Order<"files">>({ type: oneOf("files"), requestId: isUuid, request: isRequest }),
-  setUp: shape<Order<"setUp">>({ type: oneOf("setUp"), setupId: isUuid, accounts: listOf(isAccount) }),
+  setUp: shape<Order<"setUp">>({
+    type: oneOf("setUp"),
+    setupId: isUuid,
+    accounts: listOf(isAccount),
+    mounts: listOf(isMount),
+  }),
   restart: shape<Order<"restart">>({ type: oneOf("restart"), restartId: isUuid, erase: isYesNo }),
 };
 

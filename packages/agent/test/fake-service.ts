@@ -4,7 +4,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AgentReport, NodeAccount, NodeRequest, RunExit, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type {
+  AgentReport,
+  NodeAccount,
+  NodeMount,
+  NodeRequest,
+  RunExit,
+  RunOrder,
+  ServiceOrder,
+} from "@kyanite/contract";
 import { AgentReport as AgentReportSchema, FilesAnswer, ServiceOrder as ServiceOrderSchema } from "@kyanite/contract";
 import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
@@ -108,9 +116,9 @@ export async function startFakeService() {
       order({ type: "files", requestId, request });
       return until(() => files.get(requestId), "files");
     },
-    async setUp(accounts: NodeAccount[]) {
+    async setUp(accounts: NodeAccount[], mounts: NodeMount[] = []) {
       const setupId = randomUUID();
-      order({ type: "setUp", setupId, accounts });
+      order({ type: "setUp", setupId, accounts, mounts });
       return until(() => reports.find((report) => report.type === "setUp" && report.setupId === setupId), "set-up");
     },
     dropLink: () => socket?.terminate(),

@@ -99,6 +99,16 @@ export const NodeAccount = Type.Object({
 });
 export type NodeAccount = Static<typeof NodeAccount>;
 
+/** A share that a node's tasks find below `AZ_BATCH_NODE_MOUNTS_DIR`. */
+export const NodeMount = Type.Object({
+  path: Type.String({ description: "Below the mounts directory." }),
+  source: Type.String({ description: "The share, as messages name it." }),
+  directory: Type.Optional(
+    Type.String({ description: "What stands for it on the machine; absent when nothing does." }),
+  ),
+});
+export type NodeMount = Static<typeof NodeMount>;
+
 export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask"] as const;
 export type RunKind = (typeof runKinds)[number];
 
@@ -254,11 +264,12 @@ export const ServiceOrder = Type.Union([
       Type.Object({ operation: Type.Literal("findLogin") }),
     ]),
   }),
-  /** Gives the node these accounts and no others; it reports when that is done. A repeat is harmless. */
+  /** Gives the node these accounts and mounts and no others; it reports when that is done. A repeat is harmless. */
   Type.Object({
     type: Type.Literal("setUp"),
     setupId: Type.String({ format: "uuid" }),
     accounts: Type.Array(NodeAccount),
+    mounts: Type.Array(NodeMount),
   }),
   /**
    * Kills every run without a report, since what becomes of the tasks is decided by who restarts the node, and says

@@ -15,6 +15,7 @@ import { ConnectionStringError, parseConnectionString } from "@kyanite/storage/a
 import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYaml } from "./config-sources.ts";
 import { roles } from "./domain/caller.ts";
 import { parseCapacities } from "./domain/capacity.ts";
+import { parseMountSources } from "./domain/mounts.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
 
@@ -23,6 +24,14 @@ const vmSizes: Setting<string> = {
   placeholder: "LIST",
   initial: "*=10000",
   parse: (value) => (parseCapacities(value) ? { value } : { problem: 'must be a list such as "standard_nc*=0,*=200"' }),
+};
+
+const mountSources: Setting<string> = {
+  help: "directories of the nodes' machines that stand for shares in mount configurations: SHARE=DIRECTORY,…",
+  placeholder: "LIST",
+  initial: "",
+  parse: (value) =>
+    parseMountSources(value) ? { value } : { problem: 'must be a list such as "files:/export=/srv/export"' },
 };
 
 const storageConnectionString: Setting<string | undefined> = {
@@ -106,6 +115,7 @@ export const tuningSettings = {
   dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
   vmSizes,
+  mountSources,
   preemptionSeconds: integer(30, "time for which a preempted node stays away", { least: 0, most: 86_400 }),
 } as const;
 

@@ -4,6 +4,7 @@ import type { Clock, Log } from "@kyanite/runtime";
 import type { Settings } from "./config.ts";
 import { parseCapacities } from "./domain/capacity.ts";
 import { orderedCertificate, visibleThumbprints } from "./domain/certificate.ts";
+import { parseMountSources } from "./domain/mounts.ts";
 import type { Run } from "./domain/run.ts";
 import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
@@ -82,6 +83,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     heartbeatSeconds: settings.heartbeatSeconds,
     sampleSeconds: settings.sampleSeconds,
     bounds,
+    mountSources: parseMountSources(settings.mountSources) ?? [],
     orderFor: async (run) => {
       const names = autoStorageContainers(run);
       const urls = new Map(

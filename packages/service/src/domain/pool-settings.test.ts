@@ -92,7 +92,6 @@ describe("a pool", () => {
       withMachine({ securityProfile: { encryptionAtHost: true } }),
       withMachine({ diskEncryptionConfiguration: { targets: ["temporarydisk"] } }),
       { networkConfiguration: { subnetId: "/subscriptions/s/subnets/n" } },
-      { mountConfiguration: [{ nfsMountConfiguration: { source: "s", relativeMountPath: "p" } }] },
     ])
       expect(refusal(change), JSON.stringify(change)).toMatchObject({ code: "UnsupportedProperty" });
   });

@@ -1,4 +1,5 @@
 import { invalidProperty, type PoolAddParameter } from "@kyanite/contract";
+import { checkMounts } from "./mounts.ts";
 import { checkUserAccounts } from "./user-accounts.ts";
 
 /**
@@ -9,6 +10,7 @@ export function checkPoolSettings(pool: Omit<PoolAddParameter, "id">): void {
   checkWindowsSettings(pool);
   checkUpgradePolicy(pool);
   checkPublicAddresses(pool);
+  checkMounts(pool.mountConfiguration);
   checkUserAccounts(pool.userAccounts);
 }
 

@@ -56,7 +56,7 @@ const pool: readonly Unsupported[] = [
   ...under("virtualMachineConfiguration", machine),
   { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
   { path: "applicationPackageReferences", reason: packages },
-  { path: "mountConfiguration", reason: "Mounting of file systems is not supported yet" },
+  { path: "mountConfiguration[].azureBlobFileSystemConfiguration.identityReference", reason: identities },
   { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },
   { path: "networkConfiguration.endpointConfiguration", reason: network },
   { path: "networkConfiguration.publicIPAddressConfiguration.ipAddressIds", reason: network },

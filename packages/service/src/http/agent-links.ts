@@ -1,10 +1,11 @@
 import type { AgentReport, Failure, NodeSample, RunOrder, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
+import type { MountSource } from "../domain/mounts.ts";
 import type { Run } from "../domain/run.ts";
 import { recordCoordination } from "../lifecycle/gang.ts";
 import { failNode, finishSetUp, welcomeNode } from "../lifecycle/node.ts";
-import { readAccounts } from "../lifecycle/node-users.ts";
+import { readSetUp } from "../lifecycle/node-users.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { type NodeDuty, readDuties, takeDirectoryRemovals, touchNodes } from "../store/nodes.ts";
 import { listen } from "../store/notices.ts";
@@ -23,6 +24,8 @@ export interface LinkOptions {
   readonly sampleSeconds: number;
   /** How much is looked at to find the next tasks for slots that have become free. */
   readonly bounds: SnapshotBounds;
+  /** Directories of the machines that stand for shares. */
+  readonly mountSources: readonly MountSource[];
   readonly orderFor: (run: Run) => Promise<RunOrder>;
 }
 
@@ -193,10 +196,11 @@ export class AgentLinks {
 
   async #setUp(link: Link, { setupId }: NodeDuty): Promise<void> {
     if (setupId === null || setupId === link.setupId) return;
-    const accounts = await readAccounts(this.#options.database, link.nodePk);
-    if (!accounts) return;
+    const { database, mountSources } = this.#options;
+    const wanted = await readSetUp(database, link.nodePk, mountSources);
+    if (!wanted) return;
     link.setupId = setupId;
-    this.send(link.nodePk, { type: "setUp", setupId, accounts });
+    this.send(link.nodePk, { type: "setUp", setupId, ...wanted });
   }
 
   #restart(link: Link, { state, restartId }: NodeDuty): void {

@@ -4,8 +4,10 @@ import {
   type ComputeNodeUser,
   invalidProperty,
   type NodeAccount,
+  type NodeMount,
   type NodeUpdateUserParameter,
 } from "@kyanite/contract";
+import { type MountSource, mountsOf } from "../domain/mounts.ts";
 import type { Node } from "../domain/node.ts";
 import { authorizedKey } from "../domain/ssh-key.ts";
 import { after } from "../domain/time.ts";
@@ -62,11 +64,20 @@ export async function expireUsers(database: Database, now: Date): Promise<void> 
   });
 }
 
-/** The accounts that a node should have now; undefined when the node is gone. */
-export async function readAccounts(sql: Sql, nodePk: number): Promise<NodeAccount[] | undefined> {
+/** The accounts and mounts that a node should have now; undefined when the node is gone. */
+export async function readSetUp(
+  sql: Sql,
+  nodePk: number,
+  mountSources: readonly MountSource[],
+): Promise<{ accounts: NodeAccount[]; mounts: NodeMount[] } | undefined> {
   const node = await readNodeByPk(sql, nodePk);
   const pool = node && (await readPoolByPk(sql, node.poolPk));
-  return pool && accountsOf(pool.spec, await readNodeUsers(sql, nodePk));
+  return (
+    pool && {
+      accounts: accountsOf(pool.spec, await readNodeUsers(sql, nodePk)),
+      mounts: mountsOf(pool.spec.mountConfiguration, mountSources),
+    }
+  );
 }
 
 async function lockNodeForUsers(sql: Sql, nodePk: number): Promise<Node> {

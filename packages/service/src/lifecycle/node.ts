@@ -61,7 +61,8 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
 
 async function beginAgain(sql: Sql, node: Node, pool: PoolSpec, now: Date): Promise<Node> {
   const needsAccounts = accountsOf(pool, await readNodeUsers(sql, node.pk)).length > 0;
-  const ids = { setupId: needsAccounts ? randomUUID() : null, startRunId: randomUUID() };
+  const needsMounts = (pool.mountConfiguration ?? []).length > 0;
+  const ids = { setupId: needsAccounts || needsMounts ? randomUUID() : null, startRunId: randomUUID() };
   return afterBoot(node, pool.startTask ?? null, ids, now);
 }
 
