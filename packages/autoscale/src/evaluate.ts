@@ -1,11 +1,11 @@
 import type { Expression, Formula, Link, Statement } from "./ast.ts";
+import { callFunction } from "./call.ts";
 import { type Fail, FormulaError, type Position } from "./formula-error.ts";
-import { type FormulaFunction, functions } from "./functions.ts";
 import { Memory, type Targets } from "./memory.ts";
 import { applyOperator } from "./operators.ts";
 import { methods, type SampleHistory, type SampleUse } from "./samples.ts";
-import { checkInterval, parseInstant, ticksPerMillisecond, timestampMembers, toMilliseconds } from "./time.ts";
-import { double, nameOfKind, truth, type Value, vector } from "./value.ts";
+import { checkInterval, ticksPerMillisecond, timestampMembers, toMilliseconds } from "./time.ts";
+import { double, nameOfKind, sizeOf, truth, type Value } from "./value.ts";
 import type { SampleVariable } from "./variables.ts";
 
 /** A pool at one moment, as a formula sees it. */
@@ -200,63 +200,15 @@ class Run {
   }
 
   #call(name: string, args: readonly Expression[], at: Position): Value {
-    const fail = failAt(at);
-    const called = functions.get(name) ?? fail(`There is no function ${name}`);
     const values = args.map((argument) => this.#plain(argument));
-    switch (called.takes) {
-      case "list":
-        return double(called.of(this.#flat(name, values, at), fail));
-      case "each": {
-        const [only] = values;
-        if (values.length === 1 && only?.kind === "double") return double(called.of(only.value));
-        return vector(this.#flat(name, values, at).map(called.of));
-      }
-      case "element":
-        return this.#element(called, name, values, at);
-      case "own":
-        return this.#own(called.does, values[0], fail);
-    }
-  }
-
-  #element(
-    called: Extract<FormulaFunction, { takes: "element" }>,
-    name: string,
-    [of, parameter]: readonly Value[],
-    at: Position,
-  ): Value {
-    if (of?.kind !== "vector" || parameter?.kind !== "double") return failAt(at)(`${name} takes a vector and a double`);
-    this.#spend(of.values.length, at);
-    return double(called.of(of.values, parameter.value, failAt(at)));
-  }
-
-  #flat(name: string, values: readonly Value[], at: Position): readonly number[] {
-    const flat: number[] = [];
-    for (const value of values) {
-      this.#spend(sizeOf(value), at);
-      if (value.kind === "double") flat.push(value.value);
-      else if (value.kind === "vector") for (const each of value.values) flat.push(each);
-      else failAt(at)(`${name} takes doubles and vectors, not ${nameOfKind(value)}`);
-    }
-    return flat;
-  }
-
-  #own(does: "rand" | "time" | "stop" | "vec", argument: Value | undefined, fail: Fail): Value {
-    switch (does) {
-      case "rand":
-        return double(this.#pool.random());
-      case "stop":
+    return callFunction(name, values, {
+      now: this.#now,
+      random: this.#pool.random,
+      stop: () => {
         this.isStopped = true;
-        return { kind: "nothing" };
-      case "vec":
-        return argument?.kind === "double" ? vector([argument.value]) : fail("vec takes a double");
-      case "time": {
-        if (argument === undefined) return { kind: "timestamp", ticks: this.#now };
-        if (argument.kind !== "string") return fail("time takes a string");
-        const ticks = argument.text === "" ? this.#now : parseInstant(argument.text);
-        return ticks === undefined ? fail(`"${argument.text}" is no date and time`) : { kind: "timestamp", ticks };
-      }
-    }
+      },
+      spend: (steps) => this.#spend(steps, at),
+      fail: failAt(at),
+    });
   }
 }
-
-const sizeOf = (value: Value) => (value.kind === "vector" ? value.values.length : 1);

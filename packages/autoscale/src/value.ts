@@ -32,3 +32,6 @@ const names: Record<Value["kind"], string> = {
 
 /** For messages: `a double`, `a vector` … */
 export const nameOfKind = (value: Value) => names[value.kind];
+
+/** How many numbers a value holds. */
+export const sizeOf = (value: Value) => (value.kind === "vector" ? value.values.length : 1);
