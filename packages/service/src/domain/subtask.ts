@@ -71,7 +71,7 @@ export function afterTaskEnd(subtask: Subtask, now: Date): Subtask {
 }
 
 /** Says in a task's failure which of its instances has failed. */
-export function blaming(task: Task, subtask: Pick<Subtask, "id" | "nodeInfo">): Task {
+export function blaming<T extends Pick<Task, "failureInfo">>(task: T, subtask: Pick<Subtask, "id" | "nodeInfo">): T {
   if (!task.failureInfo) return task;
   const details = [
     ...task.failureInfo.details,

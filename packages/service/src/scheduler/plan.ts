@@ -15,27 +15,25 @@ export function plan(snapshot: Snapshot): Placement[] {
 }
 
 function planPool(pool: PoolSnapshot): Placement[] {
-  const nodes = new FreeNodes(pool.nodes, pool.fillType);
-  const preemption = new Preemption(pool.preemptible ?? []);
+  const room = { nodes: new FreeNodes(pool.nodes, pool.fillType), preemption: new Preemption(pool.preemptible ?? []) };
   const headroom = new Map(pool.jobs.map((job) => [job.jobPk, job.headroom ?? Number.POSITIVE_INFINITY]));
   const closed = new Map(pool.jobs.map((job) => [job.jobPk, new Set(job.closedNodePks)]));
   const isTurn = pool.jobs.some(hasGang);
   const placements: Placement[] = [];
   let isHeld = false;
   for (const task of inOrder(pool.jobs, pool.jobOrder)) {
-    if (nodes.isFull && !preemption.isPossible) break;
+    if (room.nodes.isFull && !room.preemption.isPossibleFor(task)) break;
     const left = headroom.get(task.jobPk) ?? 0;
     const shut = closed.get(task.jobPk) ?? none;
-    const isHopeless = task.instances !== undefined && task.instances > (pool.gangNodes ?? 0) - shut.size;
-    if (left <= 0 || isHopeless) continue;
-    const place = takeRoom(task, nodes, preemption, shut);
+    if (left <= 0 || isHopeless(task, (pool.gangNodes ?? 0) - shut.size)) continue;
+    const place = takeRoom(task, room, shut);
     if (place) {
       headroom.set(task.jobPk, left - 1);
       placements.push({ ...placement(task, place), ...(isTurn ? { isTurn } : {}) });
     } else if (!isHeld && task.instances !== undefined) {
       isHeld = true;
-      nodes.hold(task, shut);
-      preemption.end();
+      room.nodes.hold(task, shut);
+      room.preemption.end();
     }
   }
   return placements;
@@ -43,15 +41,25 @@ function planPool(pool: PoolSnapshot): Placement[] {
 
 const none: ClosedNodes = new Set();
 
+/** Whether a multi-instance task needs more nodes than its job can ever have here now. */
+function isHopeless({ instances }: OrderedTask, gangNodes: number): boolean {
+  return instances !== undefined && instances > gangNodes;
+}
+
+interface Room {
+  readonly nodes: FreeNodes;
+  readonly preemption: Preemption;
+}
+
 interface Place {
   readonly nodePks: readonly [number, ...number[]];
   readonly preempted: readonly RunningTask[];
 }
 
-function takeRoom(task: OrderedTask, nodes: FreeNodes, preemption: Preemption, closed: ClosedNodes): Place | undefined {
+function takeRoom(task: OrderedTask, { nodes, preemption }: Room, closed: ClosedNodes): Place | undefined {
   const free = nodes.take(task, closed);
   if (free) return { nodePks: free, preempted: [] };
-  const preempted = preemption.isPossible ? preemption.makeRoom(task, nodes, closed) : undefined;
+  const preempted = preemption.isPossibleFor(task) ? preemption.makeRoom(task, nodes, closed) : undefined;
   const nodePks = preempted && nodes.take(task, closed);
   return preempted && nodePks ? { nodePks, preempted } : undefined;
 }

@@ -11,8 +11,9 @@ export class Preemption {
     this.#running = running;
   }
 
-  get isPossible(): boolean {
-    return this.#running.length > 0;
+  /** Whether there are tasks of lower priority than this one. */
+  isPossibleFor(task: OrderedTask): boolean {
+    return this.#running.some(({ priority }) => priority < task.priority);
   }
 
   /** Nothing may be taken any more. */
@@ -26,13 +27,21 @@ export class Preemption {
    */
   makeRoom(task: OrderedTask, nodes: FreeNodes, closed: ClosedNodes): readonly RunningTask[] | undefined {
     const lower = this.#running.filter(({ priority }) => priority < task.priority);
-    const chosen =
-      task.instances === undefined ? roomOnOneNode(task, lower, nodes, closed) : wholeNodes(task, lower, nodes, closed);
+    const search = { task, lower, nodes, closed };
+    const chosen = task.instances === undefined ? roomOnOneNode(search) : wholeNodes(search, task.instances);
     if (!chosen) return undefined;
     this.#running = this.#running.filter((running) => !chosen.includes(running));
     for (const { places } of chosen) for (const { nodePk, slots } of places) nodes.release(nodePk, slots);
     return chosen;
   }
+}
+
+interface Search {
+  readonly task: OrderedTask;
+  /** Running tasks of lower priority, in the order in which they should go. */
+  readonly lower: readonly RunningTask[];
+  readonly nodes: FreeNodes;
+  readonly closed: ClosedNodes;
 }
 
 /** What goes from one node so far, and the slots that are free there then. */
@@ -42,7 +51,7 @@ interface Gathered {
 }
 
 /** Running tasks in order, each with a node that it leaves, and what is gathered there with it. */
-function* gather(task: OrderedTask, lower: readonly RunningTask[], nodes: FreeNodes, closed: ClosedNodes) {
+function* gather({ task, lower, nodes, closed }: Search) {
   const gathered = new Map<number, Gathered>();
   for (const running of lower)
     for (const { nodePk, slots } of running.places) {
@@ -55,14 +64,10 @@ function* gather(task: OrderedTask, lower: readonly RunningTask[], nodes: FreeNo
     }
 }
 
-function roomOnOneNode(
-  task: OrderedTask,
-  lower: readonly RunningTask[],
-  nodes: FreeNodes,
-  closed: ClosedNodes,
-): readonly RunningTask[] | undefined {
-  for (const { node, here } of gather(task, lower, nodes, closed)) {
-    const surplus = here.free - (task.isExclusive ? node.slots : task.requiredSlots);
+function roomOnOneNode(search: Search): readonly RunningTask[] | undefined {
+  const { isExclusive, requiredSlots } = search.task;
+  for (const { node, here } of gather(search)) {
+    const surplus = here.free - (isExclusive ? node.slots : requiredSlots);
     if (surplus >= 0) return withoutSpared(here.tasks, node.nodePk, surplus);
   }
   return undefined;
@@ -79,15 +84,10 @@ function withoutSpared(tasks: readonly RunningTask[], nodePk: number, surplus: n
   });
 }
 
-function wholeNodes(
-  task: OrderedTask,
-  lower: readonly RunningTask[],
-  nodes: FreeNodes,
-  closed: ClosedNodes,
-): readonly RunningTask[] | undefined {
-  let needed = (task.instances ?? 0) - nodes.countWhole(task, closed);
+function wholeNodes(search: Search, instances: number): readonly RunningTask[] | undefined {
+  let needed = instances - search.nodes.countWhole(search.task, search.closed);
   const chosen = new Set<RunningTask>();
-  for (const { node, here } of gather(task, lower, nodes, closed)) {
+  for (const { node, here } of gather(search)) {
     if (here.free !== node.slots) continue;
     for (const each of here.tasks) chosen.add(each);
     needed -= 1;
