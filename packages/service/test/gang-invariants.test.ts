@@ -14,7 +14,7 @@ import { plan } from "../src/scheduler/plan.ts";
 import { ensureAccount, readAccount } from "../src/store/accounts.ts";
 import { type Sql, transaction } from "../src/store/database.ts";
 import { insertJob, lockJobByPk } from "../src/store/jobs.ts";
-import { insertNodes } from "../src/store/nodes.ts";
+import { insertNodes } from "../src/store/node-provision.ts";
 import { insertPool, readPoolByPk } from "../src/store/pools.ts";
 import { readRuns, readWantedRuns } from "../src/store/runs.ts";
 import { readSnapshot } from "../src/store/snapshot.ts";

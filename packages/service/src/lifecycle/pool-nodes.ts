@@ -12,11 +12,11 @@ import {
   deleteNodes,
   insertNodes,
   leavePool,
-  readNodesOfPool,
   readRetentions,
   saveRetainedUntil,
   stayInPool,
-} from "../store/nodes.ts";
+} from "../store/node-provision.ts";
+import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { deletePool, lockPoolByPk, readMovingPools, savePool } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";

@@ -7,7 +7,7 @@ import { differenceOf } from "../domain/provided-nodes.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
-import { readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/nodes.ts";
+import { readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/node-provision.ts";
 import type { Loop } from "./loop.ts";
 
 export interface ResizeOptions {
