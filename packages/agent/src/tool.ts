@@ -12,6 +12,8 @@ interface ToolOptions {
 }
 
 const mostTries = 40;
+/** A tool that hangs, for example on a directory service that is away, must not keep the node from saying so. */
+const longestMilliseconds = 60_000;
 
 /**
  * Runs one of the machine's programs to its end and gives what it prints. While another process has the file of users
@@ -33,6 +35,8 @@ async function runOnce(program: string, args: readonly string[], options: ToolOp
   const child = spawn(program, args, {
     stdio: ["pipe", "pipe", "pipe"],
     cwd: options.directory ?? "/",
+    timeout: longestMilliseconds,
+    killSignal: "SIGKILL",
     env: { PATH, LC_ALL: "C", ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),

@@ -1,0 +1,127 @@
+import type { StartTask } from "@kyanite/contract";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { aNode } from "../../test/builders.ts";
+import { afterBoot, afterReturn, afterSetUp, isRestarted } from "./boot.ts";
+import { moveNode, type Node, nextNodeState, nodeTransitions } from "./node.ts";
+import { afterStartTaskExit } from "./start-task.ts";
+
+const now = new Date("2026-01-01T00:00:00Z");
+const awaited: StartTask = { commandLine: "true", waitForSuccess: true };
+const unawaited: StartTask = { commandLine: "true", waitForSuccess: false };
+const ids = { setupId: null, startRunId: "run" };
+const end = (exitCode: number) => ({ exit: { kind: "exited", exitCode }, startTime: now, endTime: now }) as const;
+
+describe("after a boot", () => {
+  test("a node without a start task is idle at once, and without what was wrong before", () => {
+    const failure = { category: "ServerError", code: "DiskFull", message: "", details: [] } as const;
+    const broken = aNode({ state: "unusable", errors: [{ ...failure, details: [] }], restartId: "r" });
+    expect(afterBoot(broken, null, ids, now)).toMatchObject({ state: "idle", errors: null, restartId: null });
+  });
+
+  test("a node waits for its start task only when the pool does", () => {
+    expect(afterBoot(aNode({ state: "creating" }), awaited, ids, now)).toMatchObject({
+      state: "waitingforstarttask",
+      startRunId: "run",
+      startTaskInfo: { state: "running", retryCount: 0 },
+    });
+    expect(afterBoot(aNode({ state: "creating" }), unawaited, ids, now)).toMatchObject({
+      state: "idle",
+      startRunId: "run",
+    });
+  });
+
+  test("a node that has to be set up is starting until that is done", () => {
+    const starting = afterBoot(aNode({ state: "rebooting" }), awaited, { ...ids, setupId: "s" }, now);
+    expect(starting).toMatchObject({ state: "starting", setupId: "s", startRunId: null });
+    expect(afterSetUp(starting, "run", now)).toMatchObject({ state: "waitingforstarttask", startRunId: "run" });
+  });
+
+  test("a node whose scheduling is disabled is offline, unless it was released", () => {
+    const closed = aNode({ state: "rebooting", schedulingState: "disabled" });
+    expect(afterBoot(closed, null, ids, now)).toMatchObject({ state: "offline", schedulingState: "disabled" });
+    const started = { ...closed, state: "starting", pendingAction: "start" } as const;
+    expect(afterBoot(started, null, ids, now)).toMatchObject({ state: "idle", schedulingState: "enabled" });
+  });
+
+  test("a node that is to lose its files begins again only when it has", () => {
+    const node = aNode({ state: "reimaging", restartId: "r" });
+    expect(isRestarted(node, undefined)).toBe(false);
+    expect(isRestarted(node, "other")).toBe(false);
+    expect(isRestarted(node, "r")).toBe(true);
+    expect(isRestarted(aNode({ state: "rebooting", restartId: "r" }), undefined)).toBe(true);
+  });
+});
+
+test("a node at work goes on when its accounts have been changed", () => {
+  const node = aNode({ state: "running", runningTasks: 1, setupId: "s", startTask: awaited });
+  expect(afterSetUp(node, "run", now)).toEqual({ ...node, setupId: null });
+});
+
+describe("whatever happens to a node", () => {
+  type Step = (node: Node) => Node;
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    fc
+      .record({
+        startTask: fc.constantFrom(null, awaited, unawaited, { ...awaited, maxTaskRetryCount: 1 }),
+        setupId: fc.constantFrom(null, "s"),
+      })
+      .map(
+        ({ startTask, setupId }): Step =>
+          (node) =>
+            afterBoot({ ...node, runningTasks: 0 }, startTask, { setupId, startRunId: "run" }, now),
+      ),
+    fc.constant<Step>((node) => (node.setupId === null ? node : afterSetUp(node, "run", now))),
+    fc.constant<Step>((node) => afterReturn(node, now)),
+    fc.constantFrom(0, 1).map(
+      (exitCode): Step =>
+        (node) =>
+          node.startRunId === null ? node : afterStartTaskExit(node, end(exitCode), "again", now),
+    ),
+    fc.constantFrom("silent", "fail", "reboot", "reimage", "deallocate", "deallocated", "start", "leave").map(
+      (event): Step =>
+        (node) =>
+          nextNodeState(node.state, event) === undefined ? node : moveNode(node, event, now),
+    ),
+    fc.boolean().map(
+      (isOpen): Step =>
+        (node) => ({ ...node, schedulingState: isOpen ? "enabled" : "disabled" }),
+    ),
+  );
+  const lives = fc.array(step, { maxLength: 30 });
+  const created = aNode({ state: "creating", lastBootTime: null });
+
+  test("it moves along the table", () => {
+    fc.assert(
+      fc.property(lives, (steps) => {
+        steps.reduce((node, take) => {
+          const next = take(node);
+          const reachable: readonly string[] = reachableFrom(node.state);
+          expect([node.state, ...reachable]).toContain(next.state);
+          return next;
+        }, created);
+      }),
+    );
+  });
+
+  test("it takes no tasks while its start task has still to succeed, or while it is not set up", () => {
+    fc.assert(
+      fc.property(lives, (steps) => {
+        steps.reduce((node, take) => {
+          const next = take(node);
+          const takesTasks = next.state === "idle" || next.state === "running";
+          const waits = next.startTask?.waitForSuccess === true;
+          if (takesTasks && waits) expect(next.startTaskInfo?.result).toBe("success");
+          if (takesTasks) expect(next.setupId).toBeNull();
+          return next;
+        }, created);
+      }),
+    );
+  });
+});
+
+/** Several events may follow from one thing that happens, so any number of steps along the table counts. */
+function reachableFrom(state: Node["state"], known: readonly string[] = []): Node["state"][] {
+  const next = Object.values(nodeTransitions[state]).filter((each) => !known.includes(each));
+  return next.flatMap((each) => [each, ...reachableFrom(each, [...known, ...next])]);
+}
