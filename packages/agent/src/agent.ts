@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { AgentReport, RunExit, RunOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import { accountFailure } from "./accounts.ts";
+import { openCgroups } from "./cgroups.ts";
 import type { AgentConfig } from "./config.ts";
 import { failureOf, StepFailure } from "./failure.ts";
 import { postFilesReply } from "./files-answer.ts";
@@ -47,6 +48,8 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const stopping = new AbortController();
   const journal = await openJournal(join(ownDirectory, "runs.jsonl"));
   await killLeftovers(journal, { clock, log });
+  const cgroups = openCgroups(root, clock);
+  await cgroups.clear();
   await makeRoot(root);
   const users = await openUsers({ root, users: config.users, directory: ownDirectory, nodeId: config.nodeId, log });
   const retention = await openRetention({
@@ -55,11 +58,11 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     log,
     remove: (directory) => removeBelow(root, directory),
   });
-  const launchers = openLaunchers();
+  const launchers = openLaunchers(cgroups);
   const makeMeans = async (): Promise<Omit<RunMeans, "onLaunch" | "onCoordinated">> => {
     const downloads = await createSharedDownloads(join(root, "volatile", "downloads"), clock);
     const packages = await openPackageStore(join(root, "applications"), downloads);
-    return { root, resolveUser: users.resolve, clock, log, downloads, packages, launchers, settings: config };
+    return { root, resolveUser: users.resolve, clock, log, downloads, packages, launchers, cgroups, settings: config };
   };
 
   let means = await makeMeans();
@@ -241,6 +244,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     await expiring;
     if (outcome === "removed") await users.accounts.removeAll();
     launchers.close();
+    await cgroups.clear();
     journal.close();
     return outcome;
   };

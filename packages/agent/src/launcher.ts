@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import type { Cgroup, Cgroups } from "./cgroups.ts";
 import type { TaskUser } from "./user.ts";
 
 /** What a shell is told to run. */
@@ -18,6 +19,10 @@ export interface Launched {
   readonly pid: number;
   /** The exit code, or 128 + n when signal n ended the process. */
   readonly exit: Promise<number>;
+  /** What the command has started and what is still running, itself included, where the machine can tell. */
+  readonly members: (() => readonly number[]) | undefined;
+  /** To be called when the command and what it started are over: from then on the shell may start another. */
+  release(): void;
 }
 
 /**
@@ -33,18 +38,19 @@ export interface Launchers {
 const shell = "/bin/bash";
 const mostIdle = 8;
 
-export function openLaunchers(): Launchers {
+export function openLaunchers(cgroups: Cgroups): Launchers {
   const idle = new Map<number | undefined, Launcher[]>();
   const hasShell = isExecutable(shell);
   const shelve = (launcher: Launcher, uid: number | undefined) => {
     const shelf = idle.get(uid) ?? [];
-    if (launcher.isUsable && shelf.length < mostIdle) idle.set(uid, [...shelf, launcher]);
+    // One whose last command has left something running must not lend its group to another.
+    if (launcher.isUsable && launcher.isAlone && shelf.length < mostIdle) idle.set(uid, [...shelf, launcher]);
     else launcher.close();
   };
   return {
     launch(command, user) {
       if (!hasShell || !canBeWritten(command)) return undefined;
-      const launcher = takeUsable(idle.get(user?.uid)) ?? new Launcher(user);
+      const launcher = takeUsable(idle.get(user?.uid)) ?? new Launcher(user, cgroups.make());
       return launcher.run(command, () => shelve(launcher, user?.uid));
     },
     close() {
@@ -90,8 +96,10 @@ class Launcher {
   #unread = "";
   #waiting: Waiting | undefined;
   #isGone = false;
+  readonly #cgroup: Cgroup | undefined;
 
-  constructor(user: TaskUser | undefined) {
+  constructor(user: TaskUser | undefined, cgroup: Cgroup | undefined) {
+    this.#cgroup = cgroup;
     this.#process = spawn(shell, ["--norc", "--noprofile"], {
       cwd: "/",
       env: {},
@@ -104,6 +112,8 @@ class Launcher {
     this.#process.stdin?.on("error", () => {});
     this.#process.once("error", (error) => this.#lose(error));
     this.#process.once("exit", () => this.#lose(new Error("the shell that started the command has ended")));
+    // Before it is told of any command: all of them will be in its group.
+    if (this.#process.pid !== undefined) cgroup?.add(this.#process.pid);
     // In monitor mode every command that it starts leads a process group.
     this.#write("set -m\n");
   }
@@ -112,24 +122,37 @@ class Launcher {
     return !this.#isGone;
   }
 
+  /** Whether nothing but the shell is in its group, as far as the machine can tell. */
+  get isAlone(): boolean {
+    return this.#others().length === 0;
+  }
+
+  #others(): readonly number[] {
+    return this.#cgroup?.pids().filter((pid) => pid !== this.#process.pid) ?? [];
+  }
+
   /** @param onFree called when the shell can take another command */
   run(command: LaunchedCommand, onFree: () => void): Promise<Launched> {
     return new Promise((resolve, reject) => {
       let isKnown = false;
+      let isReleased = false;
+      const release = () => {
+        if (!isReleased) onFree();
+        isReleased = true;
+      };
+      const members = this.#cgroup && (() => this.#others());
       const exit = new Promise<number>((settle) => {
         this.#waiting = {
           onPid: (pid) => {
             isKnown = true;
-            resolve({ pid, exit });
+            resolve({ pid, exit, members, release });
           },
           onExit: (code) => {
             this.#waiting = undefined;
-            onFree();
             settle(code);
           },
           onLost: (error) => {
             if (!isKnown) return reject(error);
-            onFree();
             settle(killedCode);
           },
         };
@@ -161,6 +184,7 @@ class Launcher {
     this.#isGone = true;
     this.#waiting?.onLost(error);
     this.#waiting = undefined;
+    this.#cgroup?.remove();
   }
 }
 

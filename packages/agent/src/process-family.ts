@@ -3,20 +3,24 @@ import { hasErrorCode } from "@kyanite/runtime";
 import { runMarker } from "./environment.ts";
 
 /**
- * Everything that a run's command started: its process group, and whoever left the group (setsid, a daemon's double
- * fork) but still has the run's marker in its environment. Elsewhere than on Linux only the group is known.
+ * Everything that a run's command started: its process group, whoever left the group (setsid, a daemon's double fork)
+ * but still has the run's marker in its environment, and where there are control groups everybody else as well.
+ * Elsewhere than on Linux only the process group is known.
  */
 export interface ProcessFamily {
   readonly runId: string;
   readonly group: number;
   readonly since: Date;
+  /** The members of its control group. */
+  readonly members?: (() => readonly number[]) | undefined;
 }
 
 /** The living members. Costs a look at each process that may belong to it. */
 export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
   if (process.platform !== "linux") return send(-family.group, 0) ? [family.group] : [];
   const mark = `${runMarker}=${family.runId}`;
-  return candidates(family, now).filter((pid) => isMember(pid, family.group, mark));
+  const found = candidates(family, now).filter((pid) => isMember(pid, family.group, mark));
+  return family.members ? [...new Set([...found, ...family.members()])] : found;
 }
 
 /** Signals every living member; returns how many there were. */

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { closeSync, constants, fchownSync, openSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
+import type { Cgroups } from "./cgroups.ts";
 import type { Launchers } from "./launcher.ts";
 import { membersOf, type ProcessFamily, signalFamily } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
@@ -17,6 +18,7 @@ export interface Command {
   readonly user: TaskUser | undefined;
   /** Shells that start it, when they can. */
   readonly launchers: Launchers | undefined;
+  readonly cgroups: Cgroups;
   /** Called when the process exists, before anything is awaited. */
   onLaunch(leader: ProcessRecord): void;
 }
@@ -26,6 +28,8 @@ export interface StartedCommand {
   readonly family: ProcessFamily;
   /** The exit code, or 128 + n when signal n ended the process. */
   readonly exit: Promise<number>;
+  /** To be called when the command and all that it started are over. */
+  release(): void;
 }
 
 /**
@@ -58,10 +62,10 @@ function openOutput(path: string, user: TaskUser | undefined) {
 async function launchInShell(command: Command, now: Date): Promise<StartedCommand | undefined> {
   const launched = await command.launchers?.launch(command, command.user);
   if (launched === undefined) return undefined;
-  const { pid, exit } = launched;
+  const { pid, exit, members, release } = launched;
   const record = recordOf(pid);
   command.onLaunch(record);
-  return { record, family: { runId: command.runId, group: pid, since: now }, exit };
+  return { record, family: { runId: command.runId, group: pid, since: now, members }, exit, release };
 }
 
 const recordOf = (pid: number): ProcessRecord => processRecord(pid) ?? { pid, startedAt: "already ended" };
@@ -78,11 +82,16 @@ async function launch(command: Command, [stdout, stderr]: [number, number], now:
     child.once("exit", (code, signal) => resolve(code ?? 128 + (signal ? osConstants.signals[signal] : 0))),
   );
   const { pid } = child;
+  const cgroup = pid === undefined ? undefined : command.cgroups.make();
+  // What it has started by now is found by its process group and its marker only.
+  if (pid !== undefined) cgroup?.add(pid);
   const record = pid === undefined ? undefined : recordOf(pid);
   if (record) command.onLaunch(record);
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   if (record === undefined) throw new Error(`${command.program} has no process id`);
-  return { record, family: { runId: command.runId, group: record.pid, since: now }, exit };
+  const members = cgroup && (() => cgroup.pids());
+  const family = { runId: command.runId, group: record.pid, since: now, members };
+  return { record, family, exit, release: () => cgroup?.remove() };
 }
 
 export interface StopOptions {

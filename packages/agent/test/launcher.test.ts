@@ -3,16 +3,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, waitUntil } from "@kyanite/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { type Cgroups, openCgroups } from "../src/cgroups.ts";
 import { type LaunchedCommand, type Launchers, openLaunchers } from "../src/launcher.ts";
 
 let directory: string;
 let launchers: Launchers;
+let cgroups: Cgroups;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "kyanite-launcher-"));
-  launchers = openLaunchers();
+  cgroups = openCgroups(directory, systemClock);
+  launchers = openLaunchers(cgroups);
 });
 afterEach(async () => {
   launchers.close();
+  await cgroups.clear();
   await rm(directory, { recursive: true });
 });
 
@@ -65,6 +69,7 @@ test("every command leads a process group of its own, has no input, and adds to 
 test("commands run at the same time, each in a shell that serves the next one afterwards", async () => {
   const commands = await Promise.all(Array.from({ length: 12 }, (_, n) => launch(sh(`sleep 0.2; exit ${n}`))));
   expect(await Promise.all(commands.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, (_, n) => n));
+  for (const { release } of commands) release();
   const again = await Promise.all(Array.from({ length: 12 }, () => launch(sh("exit 3"))));
   expect(await Promise.all(again.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, () => 3));
 });
@@ -81,8 +86,9 @@ test("what a shell cannot write is left to the ordinary way", () => {
 });
 
 test("no shell is left when the launchers are closed", async () => {
-  const { exit } = await launch(sh("echo $PPID"));
+  const { exit, release } = await launch(sh("echo $PPID"));
   await exit;
+  release();
   const shell = Number(await output());
   launchers.close();
   const isGone = () => {

@@ -25,7 +25,10 @@ import { takeTurns } from "./turns.ts";
 export interface LocalProcessOptions {
   /** Holds a directory for each node. When we are root, everybody may pass through, since tasks have other users. */
   readonly directory: string;
-  /** Program and arguments that run an agent, such as `["/usr/bin/node", "/…/agent/dist/main.js"]`. */
+  /**
+   * Program and arguments that run an agent, such as `["/usr/bin/node", "/…/agent/dist/main.js"]`. With one more
+   * argument, `clean`, it removes what an agent that was killed has left on the machine, and ends.
+   */
   readonly agentCommand: readonly [string, ...string[]];
   readonly serviceUrl: string;
   readonly agentLogLevel: LogLevel;
@@ -52,6 +55,7 @@ const startMilliseconds = 5_000;
 /** Longer than an agent takes to end its tasks. */
 const stopMilliseconds = 10_000;
 const stopsAtOnce = 64;
+const cleanMilliseconds = 60_000;
 
 /** Each node is an agent process on this machine, in a process group of its own, with its own root directory. */
 export async function localProcess(options: LocalProcessOptions): Promise<Provider> {
@@ -67,7 +71,7 @@ export async function localProcess(options: LocalProcessOptions): Promise<Provid
   const create = (node: NodeRequest) =>
     starting(() => (stopped.now ? refuse(node, "the provider is stopping") : createNode(node, options)));
   const remove = (nodeId: string) => stopping(() => removeNode(nodeId, options, trash));
-  const end = (nodeId: string) => stopping(() => endNode(placesOf(nodeId, options), options));
+  const end = (nodeId: string) => stopping(async () => void (await endNode(placesOf(nodeId, options), options)));
   return {
     create: (nodes) => Promise.all(nodes.map((node) => turns.take(node.nodeId, () => create(node)))),
     remove: async (nodeIds) => {
@@ -162,22 +166,27 @@ async function becomesReady(places: Places, agent: ProcessRecord, { clock }: Loc
 
 async function removeNode(nodeId: string, options: LocalProcessOptions, trash: Trash): Promise<void> {
   const places = placesOf(nodeId, options);
-  await endNode(places, options);
-  if (await exists(places.accountsFile)) await removeAccounts(nodeId, places, options);
+  const isInOrder = await endNode(places, options);
+  if (!isInOrder || (await exists(places.accountsFile))) await clean(nodeId, places, options);
   await trash.discard(places.home);
 }
 
-/** Has an agent's own program take away the users that the node has on this machine. */
-async function removeAccounts(nodeId: string, places: Places, options: LocalProcessOptions): Promise<void> {
+/** Has an agent's own program take away what the node has on this machine beside its directory, such as users. */
+async function clean(nodeId: string, places: Places, options: LocalProcessOptions): Promise<void> {
+  if (!(await exists(places.tokenFile))) return;
   const [command, ...args] = options.agentCommand;
   const env = environmentOf(nodeId, places, options);
-  await promisify(execFile)(command, [...args, "remove-accounts"], { env, cwd: options.directory }).catch(
-    (cause: unknown) => options.log.warn("accounts of a node not removed", { nodeId, cause }),
+  const limits = { cwd: options.directory, timeout: cleanMilliseconds, killSignal: "SIGKILL" } as const;
+  await promisify(execFile)(command, [...args, "clean"], { env, ...limits }).catch((cause: unknown) =>
+    options.log.warn("node not cleaned up", { nodeId, cause }),
   );
 }
 
-/** Ends the agent, which ends its tasks; then whatever it could not end, if it was itself killed before. */
-async function endNode(places: Places, { clock, log }: LocalProcessOptions): Promise<void> {
+/**
+ * Ends the agent, which ends its tasks; then whatever it could not end, if it was itself killed before.
+ * @returns whether the agent has ended in order, with nothing left of it but its directory and its users
+ */
+async function endNode(places: Places, { clock, log }: LocalProcessOptions): Promise<boolean> {
   const agent = await readRunningProcess(places.recordFile);
   const outcome = agent && (await stopProcessGroup(agent, { clock, graceMilliseconds: stopMilliseconds }));
   // An agent that ends in order leaves no task behind, and looking for what is left means looking at every process.
@@ -187,6 +196,7 @@ async function endNode(places: Places, { clock, log }: LocalProcessOptions): Pro
     log.warn("process outlived its agent", { pid: task.pid });
   }
   await rm(places.recordFile, { force: true });
+  return outcome === "ended";
 }
 
 async function listNodes(options: LocalProcessOptions): Promise<readonly ProvidedNode[]> {

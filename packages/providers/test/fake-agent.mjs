@@ -10,6 +10,7 @@ if (behaviour === "broken") {
 }
 if (behaviour === "deaf") process.on("SIGTERM", () => {});
 else process.on("SIGTERM", () => process.exit(0));
+if (process.argv[2] === "clean") process.exit(0);
 mkdirSync(root, { recursive: true });
 writeFileSync(join(root, "token-seen"), readFileSync(tokenFile, "utf8"));
 if (behaviour === "parent") {

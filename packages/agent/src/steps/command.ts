@@ -20,10 +20,14 @@ export interface CommandEnd {
 export async function runCommand(run: RunContext, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
   const command = await launch(run, { commandLine: run.order.commandLine, output: "", environment });
-  const wasStopped = await endOf(command, run);
-  const exitCode = await command.exit;
-  if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
-  return { exitCode, wasStopped, environment };
+  try {
+    const wasStopped = await endOf(command, run);
+    const exitCode = await command.exit;
+    if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
+    return { exitCode, wasStopped, environment };
+  } finally {
+    command.release();
+  }
 }
 
 export interface Launch {
@@ -59,6 +63,7 @@ export async function launch(run: RunContext, { commandLine, output, environment
         // A program that was just downloaded may be held open by another run of ours that is being forked, which a
         // shell could not tell from a program that ended with 126.
         launchers: program.startsWith(`${paths.root}/`) ? undefined : run.launchers,
+        cgroups: run.cgroups,
         onLaunch: run.onLaunch,
       },
       clock,

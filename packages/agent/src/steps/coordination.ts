@@ -15,8 +15,12 @@ export async function runCoordinationCommand(
   const environment = environmentOf(run, packages);
   const output = run.order.kind === "subtask" ? "" : "coordination-";
   const command = await launch(run, { commandLine: run.order.coordinationCommandLine ?? "", output, environment });
-  const wasStopped = await endOf(command, run);
-  return { exitCode: await command.exit, wasStopped, environment };
+  try {
+    const wasStopped = await endOf(command, run);
+    return { exitCode: await command.exit, wasStopped, environment };
+  } finally {
+    command.release();
+  }
 }
 
 /** What the coordination command has left running, which ends with the run. */

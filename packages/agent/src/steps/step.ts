@@ -1,5 +1,6 @@
 import type { RunOrder } from "@kyanite/contract";
 import type { Clock, Log, ProcessRecord } from "@kyanite/runtime";
+import type { Cgroups } from "../cgroups.ts";
 import type { Launchers } from "../launcher.ts";
 import type { RunPaths } from "../paths.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
@@ -17,6 +18,7 @@ export interface RunContext {
   readonly downloads: SharedDownloads;
   readonly packages: PackageStore;
   readonly launchers: Launchers;
+  readonly cgroups: Cgroups;
   readonly settings: RunSettings;
   /** Aborts when all instances of a multi-instance task are coordinated, so that its command may start. */
   readonly proceed: AbortSignal;

@@ -1,0 +1,80 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { isRunning, type ProcessRecord, processRecord, systemClock, waitUntil } from "@kyanite/runtime";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openCgroups } from "../src/cgroups.ts";
+import { startAgentProcess } from "./agent-process.ts";
+import { aRun, type FakeService, shell, startNode, type TestNode } from "./fake-service.ts";
+
+const isAllowed = await mayMakeGroups();
+if (!isAllowed) console.warn("control groups are not tested: this machine does not let us make any");
+
+async function mayMakeGroups(): Promise<boolean> {
+  const cgroups = openCgroups(`/test-${process.pid}`, systemClock);
+  const isMade = cgroups.make() !== undefined;
+  await cgroups.clear();
+  return isMade;
+}
+
+/** Leaves the process group and the session, and takes no variable along. */
+const escaping = 'env -i setsid sh -c "echo \\$\\$ > pid; exec sleep 600" &';
+
+async function escapedFrom(root: string, directory: string): Promise<ProcessRecord | undefined> {
+  return processRecord(Number(await readFile(join(root, directory, "wd/pid"), "utf8")));
+}
+
+describe.skipIf(!isAllowed)("what a run leaves running, whatever it does to hide", () => {
+  let node: TestNode;
+  beforeAll(async () => {
+    node = await startNode();
+  });
+  afterAll(() => node[Symbol.asyncDispose]());
+
+  const inRun = async (service: FakeService, commandLine: string) => {
+    const order = aRun({ commandLine });
+    service.order({ type: "run", order });
+    return order;
+  };
+
+  test("ends with the run", async () => {
+    const order = await inRun(node.service, shell(`${escaping} until [ -s pid ]; do sleep 0.02; done`));
+    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await escapedFrom(node.root, order.directory)).toBeUndefined();
+  });
+
+  test("ends with a run whose program was downloaded", async () => {
+    await writeFile(
+      join(node.root, "shared/program"),
+      "#!/bin/sh\nsleep 0.3\nenv -i setsid sh -c 'echo $$ > pid; exec sleep 600' &\nuntil [ -s pid ]; do sleep 0.02; done\n",
+      { mode: 0o755 },
+    );
+    const order = await inRun(node.service, join(node.root, "shared/program"));
+    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await escapedFrom(node.root, order.directory)).toBeUndefined();
+  });
+
+  test("leaves other runs alone, also those that the same shell starts", async () => {
+    const orders = await Promise.all([1, 2, 3].map(() => inRun(node.service, shell("sleep 0.3 & sleep 0.3; wait"))));
+    for (const { runId } of orders)
+      expect((await node.service.finished(runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  });
+});
+
+test.skipIf(!isAllowed)("an agent that was killed ends after its restart what hides from it", async () => {
+  await using agent = await startAgentProcess();
+  await agent.service.hello();
+  const order = aRun({ commandLine: shell(`${escaping} sleep 600`) });
+  agent.service.order({ type: "run", order });
+  const happens = (condition: () => boolean | Promise<boolean>) =>
+    waitUntil(condition, { clock: systemClock, timeoutMilliseconds: 20_000 });
+  expect(
+    await happens(async () => (await escapedFrom(agent.root, order.directory).catch(() => undefined)) !== undefined),
+  ).toBe(true);
+  const escaped = await escapedFrom(agent.root, order.directory);
+  if (!escaped) throw new Error("nothing has escaped");
+  agent.kill("SIGKILL");
+  await agent.exited();
+  expect(isRunning(escaped)).toBe(true);
+  agent.start();
+  expect(await happens(() => !isRunning(escaped))).toBe(true);
+});
