@@ -161,13 +161,13 @@ describe("a provider that refuses", () => {
     halt: async () => {},
   };
   beforeAll(async () => {
-    service = await runningService({ provider });
+    service = await runningService({ provider, settings: { agentStartsAtOnce: 2 } });
     client = batchClient(service);
   });
   afterAll(() => service[Symbol.asyncDispose]());
 
   test("is asked three times for a node, and then the resize ends with its reason", async () => {
-    await client.pool.add(aPool("refused", { targetDedicatedNodes: 1, targetLowPriorityNodes: 1 }));
+    await client.pool.add(aPool("refused", { targetDedicatedNodes: 9, targetLowPriorityNodes: 1 }));
     const pool = await steady(client, "refused");
     expect(pool.resizeErrors).toMatchObject([{ code: "AllocationFailed" }, { code: "AllocationFailed" }]);
     expect(JSON.stringify(pool.resizeErrors)).toContain("the machine is full");
@@ -175,7 +175,10 @@ describe("a provider that refuses", () => {
       () => nodesOf(client, "refused"),
       (nodes) => nodes.length === 0,
     );
-    expect(asked).toHaveLength(6);
+    // The last round has room to ask for some of them once more.
+    const counts = [...new Set(asked)].map((nodeId) => asked.filter((each) => each === nodeId).length);
+    expect(counts).toHaveLength(10);
+    for (const count of counts) expect([3, 4]).toContain(count);
     await client.pool.deleteMethod("refused");
     await gone(client, "refused");
   });

@@ -22,6 +22,11 @@ describe("the difference between nodes and their provider", () => {
     expect(difference.remove).toEqual(["d"]);
   });
 
+  test("asks first for the nodes that have failed least often", () => {
+    const nodes = [aNode({ id: "a", startFailures: 2 }), aNode({ id: "b" }), aNode({ id: "c", startFailures: 1 })];
+    expect(ids(differenceOf(nodes, [], now).start)).toEqual(["b", "c", "a"]);
+  });
+
   test("takes a leaving node away when its last task has ended, and never starts it", () => {
     const busy = aNode({ state: "leavingpool", runningTasks: 1 });
     expect(differenceOf([busy], [running("n")], now)).toMatchObject({ start: [], going: [], remove: [] });

@@ -8,6 +8,7 @@ interface ProvidedNode {
 
 /** What a provider should do about the nodes that the database has. */
 export interface Difference {
+  /** Those that have failed least often come first. */
   readonly start: readonly Node[];
   /** Nodes that leave for good. */
   readonly going: readonly Node[];
@@ -33,7 +34,9 @@ export function differenceOf(nodes: readonly Node[], provided: readonly Provided
   const lost = new Set([...going, ...nodes.filter(({ state }) => state === "preempted")]);
   const staying = new Set(nodes.filter((node) => !lost.has(node)).map(({ id }) => id));
   return {
-    start: nodes.filter(({ id, state }) => !notStarted.has(state) && !running.has(id)),
+    start: nodes
+      .filter(({ id, state }) => !notStarted.has(state) && !running.has(id))
+      .sort((one, other) => one.startFailures - other.startFailures),
     going,
     remove: provided.map(({ nodeId }) => nodeId).filter((id) => !staying.has(id)),
     retaining: done.filter(({ retainsData, retainedUntil }) => retainsData && retainedUntil === null),

@@ -15,7 +15,7 @@ export interface ResizeStep {
 }
 
 /** How often a node is asked for before its provider is taken at its word that there is none. */
-const mostStartFailures = 3;
+export const mostStartFailures = 3;
 
 const nothing = { grow: { dedicated: 0, lowPriority: 0 }, shrink: [], keep: [] } as const;
 

@@ -4,6 +4,7 @@ import type { Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
 import type { Node } from "../domain/node.ts";
 import { differenceOf } from "../domain/provided-nodes.ts";
+import { mostStartFailures } from "../domain/resize.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
@@ -57,7 +58,12 @@ async function matchProvider(
   const preempted = nodes.filter(({ state }) => state === "preempted").map(({ pk }) => pk);
   await recreatePreempted(database, preempted, after(now, -preemptionSeconds), now);
   await startNodes({ database, provider, log }, start.slice(0, startsPerRound));
-  return { hasGone: gone.length > 0, hasMore: start.length > startsPerRound };
+  return { hasGone: gone.length > 0, hasMore: start.slice(startsPerRound).some(isWorthAsking) };
+}
+
+/** Others wait until the loop comes round by itself. */
+function isWorthAsking({ startFailures }: Node): boolean {
+  return startFailures < mostStartFailures;
 }
 
 /** A node that could not be started is asked for again in the next round. */
