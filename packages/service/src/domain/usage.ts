@@ -1,4 +1,6 @@
+import { formatDuration, type JobStatistics } from "@kyanite/contract";
 import type { Task } from "./task.ts";
+import { isoTime } from "./time.ts";
 
 /** What tasks have used up, as statistics count it. */
 export interface Usage {
@@ -33,4 +35,30 @@ export function usageOf(before: Task, task: Task): JobUsage {
 export function waitSeconds({ creationTime, firstStartTime, startTime }: Task): number {
   const start = firstStartTime ?? startTime;
   return start === null ? 0 : Math.max(0, (start.getTime() - creationTime.getTime()) / 1000);
+}
+
+const nothing: Usage = { wallClockSeconds: 0, waitSeconds: 0, succeeded: 0, failed: 0, retries: 0 };
+
+/** What clients see of the usage of jobs since an instant. Processor time and input and output are not measured. */
+export function usageStatistics(
+  usage: Usage = nothing,
+  { url, since, now }: { readonly url: string; readonly since: Date; readonly now: Date },
+): JobStatistics {
+  const milliseconds = (seconds: number) => formatDuration(Math.round(seconds * 1000) / 1000);
+  return {
+    url,
+    startTime: isoTime(since),
+    lastUpdateTime: isoTime(now),
+    userCPUTime: "PT0S",
+    kernelCPUTime: "PT0S",
+    wallClockTime: milliseconds(usage.wallClockSeconds),
+    readIOps: "0",
+    writeIOps: "0",
+    readIOGiB: 0,
+    writeIOGiB: 0,
+    waitTime: milliseconds(usage.waitSeconds),
+    numSucceededTasks: String(usage.succeeded),
+    numFailedTasks: String(usage.failed),
+    numTaskRetries: String(usage.retries),
+  };
 }

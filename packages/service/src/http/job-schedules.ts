@@ -3,6 +3,7 @@ import type { Account } from "../domain/account.ts";
 import { checkJobScheduleAction, type JobSchedule, jobIdOf, nextRunTime } from "../domain/job-schedule.ts";
 import { patchedJobSchedule, replacedJobSchedule } from "../domain/new-job-schedule.ts";
 import { isoTime } from "../domain/time.ts";
+import { type Usage, usageStatistics } from "../domain/usage.ts";
 import {
   addJobSchedule,
   beginDeleteJobSchedule,
@@ -15,8 +16,9 @@ import {
 import { type Sql, transaction } from "../store/database.ts";
 import { listJobSchedules, readJobSchedule } from "../store/job-schedules.ts";
 import { listJobsOfSchedule } from "../store/jobs.ts";
+import { readJobScheduleUsage } from "../store/usage.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
-import { cloudJob, jobUrl } from "./jobs.ts";
+import { jobUrl, pageOfJobs } from "./jobs.ts";
 import { pageOf } from "./lists.ts";
 
 export const jobScheduleHandlers = ({ database, quotas }: HandlerContext) =>
@@ -26,10 +28,11 @@ export const jobScheduleHandlers = ({ database, quotas }: HandlerContext) =>
       return { entity, location: jobScheduleUrl(baseUrl, body.id) };
     },
 
-    JobSchedule_Get: async ({ account, params, baseUrl, conditions, now }) => {
+    JobSchedule_Get: async ({ account, params, list, baseUrl, conditions, now }) => {
       const schedule = await readExistingJobSchedule(database, account, params.jobScheduleId);
       conditions.check(schedule);
-      return { body: cloudJobSchedule(schedule, baseUrl, now), entity: schedule };
+      const usage = list.stats ? await readJobScheduleUsage(database, [schedule]) : undefined;
+      return { body: cloudJobSchedule(schedule, { baseUrl, usage, now }), entity: schedule };
     },
 
     JobSchedule_Exists: async ({ account, params, conditions }) => {
@@ -40,12 +43,13 @@ export const jobScheduleHandlers = ({ database, quotas }: HandlerContext) =>
 
     JobSchedule_List: async ({ account, list, baseUrl, now }) => {
       const schedules = await listJobSchedules(database, account, { ...list, limit: list.limit + 1 });
+      const usage = list.stats ? await readJobScheduleUsage(database, schedules) : undefined;
       return {
         body: pageOf(
           schedules,
           list.limit,
           ({ id }) => id.toLowerCase(),
-          (schedule) => cloudJobSchedule(schedule, baseUrl, now),
+          (schedule) => cloudJobSchedule(schedule, { baseUrl, usage, now }),
         ),
       };
     },
@@ -106,17 +110,10 @@ export const jobScheduleHandlers = ({ database, quotas }: HandlerContext) =>
       return {};
     },
 
-    Job_ListFromJobSchedule: async ({ account, params, list, baseUrl }) => {
+    Job_ListFromJobSchedule: async ({ account, params, list, baseUrl, now }) => {
       const schedule = await readExistingJobSchedule(database, account, params.jobScheduleId);
       const jobs = await listJobsOfSchedule(database, schedule.pk, { ...list, limit: list.limit + 1 });
-      return {
-        body: pageOf(
-          jobs,
-          list.limit,
-          ({ id }) => id.toLowerCase(),
-          (job) => cloudJob(job, baseUrl),
-        ),
-      };
+      return { body: await pageOfJobs(database, jobs, { list, baseUrl, now }) };
     },
   }) satisfies OperationHandlers;
 
@@ -130,11 +127,19 @@ function jobScheduleUrl(baseUrl: string, id: string): string {
   return `${baseUrl}/jobschedules/${id}`;
 }
 
-function cloudJobSchedule(schedule: JobSchedule, baseUrl: string, now: Date): CloudJobSchedule {
+/** With what the jobs of schedules have used up, where that was asked for. */
+interface View {
+  readonly baseUrl: string;
+  readonly usage: ReadonlyMap<number, Usage> | undefined;
+  readonly now: Date;
+}
+
+function cloudJobSchedule(schedule: JobSchedule, { baseUrl, usage, now }: View): CloudJobSchedule {
+  const url = jobScheduleUrl(baseUrl, schedule.id);
   return {
     ...schedule.spec,
     id: schedule.id,
-    url: jobScheduleUrl(baseUrl, schedule.id),
+    url,
     eTag: schedule.etag,
     lastModified: isoTime(schedule.lastModified),
     creationTime: isoTime(schedule.creationTime),
@@ -145,6 +150,7 @@ function cloudJobSchedule(schedule: JobSchedule, baseUrl: string, now: Date): Cl
       ? { previousStateTransitionTime: isoTime(schedule.previousStateTransitionTime) }
       : {}),
     executionInfo: executionInfo(schedule, baseUrl, now),
+    ...(usage ? { stats: usageStatistics(usage.get(schedule.pk), { url, since: schedule.creationTime, now }) } : {}),
   };
 }
 

@@ -8,13 +8,16 @@ import { newJob } from "../domain/new-job.ts";
 import type { Preparation } from "../domain/preparation.ts";
 import { isoTime } from "../domain/time.ts";
 import { patchedJob, replacedJob } from "../domain/update-job.ts";
+import { usageStatistics } from "../domain/usage.ts";
 import { beginDeleteJob, disableJob, enableJob, lockExistingJob, terminateJob, updateJob } from "../lifecycle/job.ts";
 import { addJob } from "../lifecycle/new-job.ts";
 import { type Sql, transaction } from "../store/database.ts";
 import { listJobs, readJob } from "../store/jobs.ts";
 import { listPreparations } from "../store/preparations.ts";
 import { readTaskCounts } from "../store/tasks.ts";
+import { readJobUsage } from "../store/usage.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
+import type { ListRequest, Page } from "./handler.ts";
 import { pageOf } from "./lists.ts";
 import { poolUrl } from "./pools.ts";
 
@@ -27,22 +30,16 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
       return { entity: { ...added, lastModified: now }, location: jobUrl(baseUrl, job.id) };
     },
 
-    Job_Get: async ({ account, params, baseUrl, conditions }) => {
+    Job_Get: async ({ account, params, list, baseUrl, conditions, now }) => {
       const job = await readExistingJob(database, account, params.jobId);
       conditions.check(job);
-      return { body: cloudJob(job, baseUrl), entity: job };
+      const statsOf = await jobStatistics(database, [job], { isWanted: list.stats, baseUrl, now });
+      return { body: { ...cloudJob(job, baseUrl), ...statsOf(job) }, entity: job };
     },
 
-    Job_List: async ({ account, list, baseUrl }) => {
+    Job_List: async ({ account, list, baseUrl, now }) => {
       const jobs = await listJobs(database, account, { ...list, limit: list.limit + 1 });
-      return {
-        body: pageOf(
-          jobs,
-          list.limit,
-          ({ id }) => id.toLowerCase(),
-          (job) => cloudJob(job, baseUrl),
-        ),
-      };
+      return { body: await pageOfJobs(database, jobs, { list, baseUrl, now }) };
     },
 
     Job_Patch: async ({ account, params, body, conditions, now }) => {
@@ -169,7 +166,41 @@ export function jobUrl(baseUrl: string, jobId: string): string {
   return `${baseUrl}/jobs/${jobId}`;
 }
 
-export function cloudJob(job: Job, baseUrl: string): CloudJob {
+/** What is asked of a page of jobs. */
+interface JobPageRequest {
+  readonly list: ListRequest;
+  readonly baseUrl: string;
+  readonly now: Date;
+}
+
+/** A page of jobs, with statistics where they were asked for. */
+export async function pageOfJobs(
+  sql: Sql,
+  jobs: readonly Job[],
+  { list, baseUrl, now }: JobPageRequest,
+): Promise<Page<CloudJob>> {
+  const statsOf = await jobStatistics(sql, jobs, { isWanted: list.stats, baseUrl, now });
+  return pageOf(
+    jobs,
+    list.limit,
+    ({ id }) => id.toLowerCase(),
+    (job) => ({ ...cloudJob(job, baseUrl), ...statsOf(job) }),
+  );
+}
+
+async function jobStatistics(
+  sql: Sql,
+  jobs: readonly Job[],
+  { isWanted, baseUrl, now }: { readonly isWanted: boolean; readonly baseUrl: string; readonly now: Date },
+): Promise<(job: Job) => Pick<CloudJob, "stats">> {
+  if (!isWanted) return () => ({});
+  const usage = await readJobUsage(sql, jobs);
+  return ({ pk, id, creationTime: since }) => ({
+    stats: usageStatistics(usage.get(pk), { url: jobUrl(baseUrl, id), since, now }),
+  });
+}
+
+function cloudJob(job: Job, baseUrl: string): CloudJob {
   return {
     ...job.spec,
     id: job.id,

@@ -336,3 +336,83 @@ describe("on the way to the end", () => {
     return isGone(id);
   });
 });
+
+describe("reading", () => {
+  const names = (schedules: readonly { id?: string }[]) => schedules.map(({ id }) => id);
+
+  test("lists are filtered, paged and cut to what is selected", async () => {
+    const later = { schedule: { doNotRunUntil: nextYear, doNotRunAfter: new Date("2100-02-01T00:00:00Z") } };
+    await client.jobSchedule.add({ id: "Read-1", jobSpecification, ...later });
+    await client.jobSchedule.add({ id: "Read-2", jobSpecification, ...later });
+    await client.jobSchedule.add({ id: "Read-3", jobSpecification, ...later });
+    await client.jobSchedule.disable("Read-2");
+    const listed = async (filter: string) =>
+      names(await client.jobSchedule.list({ jobScheduleListOptions: { filter, maxResults: 2 } }));
+    const mine = "startswith(id,'read-')";
+    const first = await client.jobSchedule.list({ jobScheduleListOptions: { filter: mine, maxResults: 2 } });
+    expect(names(first)).toEqual(["Read-1", "Read-2"]);
+    expect(names(await client.jobSchedule.listNext(first.odatanextLink ?? ""))).toEqual(["Read-3"]);
+    expect(await listed(`${mine} and state eq 'disabled'`)).toEqual(["Read-2"]);
+    expect(await listed(`${mine} and schedule/doNotRunUntil ge DateTime'2100-01-01' and id gt 'read-2'`)).toEqual([
+      "Read-3",
+    ]);
+    expect(await listed("schedule/doNotRunAfter lt DateTime'2100-01-01'")).toEqual([]);
+    expect(await listed(`${mine} and executionInfo/endTime gt DateTime'2000-01-01'`)).toEqual([]);
+    expect(await codeOf(listed("displayName eq 'x'"))).toBe("InvalidQueryParameterValue");
+    const options = { jobScheduleListOptions: { filter: "id eq 'READ-1'", select: "id,state" } };
+    expect([...(await client.jobSchedule.list(options))]).toEqual([{ id: "Read-1", state: "active" }]);
+  });
+
+  test("jobs of a schedule are filtered like jobs, but not by id", async () => {
+    const id = await aSchedule();
+    await jobsOf(id, 1);
+    const listed = (filter: string) =>
+      client.job.listFromJobSchedule(id, { jobListFromJobScheduleOptions: { filter, select: "id" } });
+    expect(names(await listed("state eq 'active' and executionInfo/poolId eq 'nowhere'"))).toEqual([`${id}:job-1`]);
+    expect(await listed("state eq 'completed'")).toHaveLength(0);
+    expect(await codeOf(listed("id eq 'x'"))).toBe("InvalidQueryParameterValue");
+    const all = await client.job.list({ jobListOptions: { filter: `startswith(id,'${id}:')` } });
+    expect(names(all)).toEqual([`${id}:job-1`]);
+  });
+
+  test("statistics come with those who ask for them", async () => {
+    const id = await aSchedule();
+    await jobsOf(id, 1);
+    const plain = await client.jobSchedule.get(id);
+    expect(plain.stats).toBeUndefined();
+    const { stats } = await client.jobSchedule.get(id, { jobScheduleGetOptions: { expand: "stats" } });
+    expect(stats).toMatchObject({
+      url: plain.url,
+      startTime: plain.creationTime,
+      numSucceededTasks: 0,
+      numFailedTasks: 0,
+      wallClockTime: "PT0S",
+    });
+    const [listed] = await client.jobSchedule.list({
+      jobScheduleListOptions: { filter: `id eq '${id}'`, expand: "stats" },
+    });
+    expect(listed?.stats?.numTaskRetries).toBe(0);
+    const [job] = await client.job.listFromJobSchedule(id, { jobListFromJobScheduleOptions: { expand: "stats" } });
+    expect(job?.stats).toMatchObject({ url: job?.url, numSucceededTasks: 0 });
+  });
+
+  test("existence is told by the status alone", async () => {
+    const id = await aSchedule();
+    expect((await client.jobSchedule.exists(id))._response.status).toBe(200);
+    expect((await client.jobSchedule.exists("nobody"))._response.status).toBe(404);
+  });
+
+  test("every operation says when there is no such schedule", async () => {
+    const requests = [
+      client.jobSchedule.get("nobody"),
+      client.jobSchedule.patch("nobody", {}),
+      client.jobSchedule.update("nobody", { schedule: {}, jobSpecification }),
+      client.jobSchedule.disable("nobody"),
+      client.jobSchedule.enable("nobody"),
+      client.jobSchedule.terminate("nobody"),
+      client.jobSchedule.deleteMethod("nobody"),
+      client.job.listFromJobSchedule("nobody"),
+    ];
+    expect(new Set(await Promise.all(requests.map(codeOf)))).toEqual(new Set(["JobScheduleNotFound"]));
+  });
+});
