@@ -237,7 +237,14 @@ describe("a pool that is being deleted", () => {
     );
     await client.pool.deleteMethod("pool");
   });
-  afterAll(() => service[Symbol.asyncDispose]());
+  const allow = () => {
+    isAllowed.now = true;
+    removal.emit("allowed");
+  };
+  afterAll(async () => {
+    allow();
+    await service[Symbol.asyncDispose]();
+  });
 
   test("shows that it is on its way down, with no nodes wanted", async () => {
     expect(await client.pool.get("pool")).toMatchObject({
@@ -261,8 +268,7 @@ describe("a pool that is being deleted", () => {
   });
 
   test("is gone when its provider has taken the nodes away, and its id may be used again", async () => {
-    isAllowed.now = true;
-    removal.emit("allowed");
+    allow();
     await gone(client, "pool");
     expect(known.size).toBe(0);
     await client.pool.add(aPool("pool", { targetDedicatedNodes: 0 }));
