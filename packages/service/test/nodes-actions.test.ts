@@ -157,6 +157,12 @@ describe("deallocate and start", () => {
     const [node = ""] = await poolWithNodes("release");
     await client.task.add("release", { id: "t", commandLine: sh("touch $AZ_BATCH_NODE_SHARED_DIR/mine; sleep 600") });
     await taskIs("release", "t", "running");
+    const shared = join(service.nodesDirectory, node, "root/shared");
+    await until(
+      () => readdir(shared),
+      (names) => names.includes("mine"),
+      patience,
+    );
     const before = await client.computeNode.get("release", node);
     expect(await action("release", node, "start")).toMatchObject({ status: 409, code: "OperationNotValidOnNode" });
     expect(await action("release", node, "deallocate", { nodeDeallocateOption: "Terminate" })).toMatchObject({
@@ -176,7 +182,7 @@ describe("deallocate and start", () => {
     const back = await nodeIs("release", node, "idle");
     expect(back).toMatchObject({ schedulingState: "enabled", allocationTime: before.allocationTime });
     expect(back.lastBootTime?.getTime()).toBeGreaterThan(before.lastBootTime?.getTime() ?? Number.NaN);
-    expect(await readdir(join(service.nodesDirectory, node, "root/shared"))).toEqual(["mine"]);
+    expect(await readdir(shared)).toEqual(["mine"]);
   });
 });
 

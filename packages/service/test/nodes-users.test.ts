@@ -187,6 +187,20 @@ describe.skipIf(!isRoot)("accounts of a pool", () => {
     await rm(directory, { recursive: true });
   });
 
+  test("that cannot be made leave the node of no use, and say why", async () => {
+    const nobody = { name: "thief", password: "x", linuxUserConfiguration: { uid: 65_534, gid: 65_534 } };
+    await client.pool.add(aPool("accounts-stolen", { userAccounts: [nobody] }));
+    const [node] = await until(
+      () => client.computeNode.list("accounts-stolen"),
+      (all) => all[0]?.state === "unusable",
+      patience,
+    );
+    expect(node?.errors).toMatchObject([{ code: "UserAccountError" }]);
+    expect(JSON.stringify(node?.errors)).toContain("belongs to nobody");
+    await deletePool("accounts-stolen");
+    expect(machineUsers(node?.id ?? "")).toEqual([]);
+  });
+
   test("are refused when they break a rule", async () => {
     const add = async (...userAccounts: readonly object[]) =>
       (await send(client, "POST", "/pools", { body: aPool("accounts-wrong", { userAccounts }) })).code;
