@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -90,6 +90,10 @@ describe("a job preparation task", () => {
     });
     expect(status[0]?.jobReleaseTaskExecutionInfo).toBeUndefined();
     expect((await client.job.getTaskCounts("prepared")).taskCounts.completed).toBe(5);
+    const { stats } = await client.job.get("prepared", { jobGetOptions: { expand: "stats" } });
+    expect(stats).toMatchObject({ numSucceededTasks: 5, numFailedTasks: 0, numTaskRetries: 0 });
+    // Five times 0.3 s and a little more.
+    expect(stats?.wallClockTime).toMatch(/^PT(1\.[5-9]|[2-9]|\d{2})/);
 
     await client.job.terminate("prepared");
     await ended("prepared");
@@ -102,6 +106,12 @@ describe("a job preparation task", () => {
       (jobs) => !jobs.some(({ id }) => id === "prepared"),
     );
     expect(await trace("release")).toHaveLength(2);
+    const lifetime = await client.job.getAllLifetimeStatistics();
+    expect(lifetime.numSucceededTasks).toBe(5);
+    await until(
+      () => readdir(service.nodesDirectory, { recursive: true }),
+      (files) => !files.some((file) => file.includes(join("prepared", "job-1"))),
+    );
   });
 
   test("is tried again as often as it may; meanwhile tasks are preparing", async () => {

@@ -1,4 +1,4 @@
-import { formatDuration, type JobStatistics } from "@kyanite/contract";
+import { formatDuration, type JobStatistics, type TaskStatistics } from "@kyanite/contract";
 import type { Task } from "./task.ts";
 import { isoTime } from "./time.ts";
 
@@ -39,11 +39,35 @@ export function waitSeconds({ creationTime, firstStartTime, startTime }: Task): 
 
 const nothing: Usage = { wallClockSeconds: 0, waitSeconds: 0, succeeded: 0, failed: 0, retries: 0 };
 
-/** What clients see of the usage of jobs since an instant. Processor time and input and output are not measured. */
-export function usageStatistics(
-  usage: Usage = nothing,
-  { url, since, now }: { readonly url: string; readonly since: Date; readonly now: Date },
-): JobStatistics {
+/** What statistics are about: whose they are, since when, and until when. */
+export interface StatisticsPlace {
+  readonly url: string;
+  readonly since: Date;
+  readonly now: Date;
+}
+
+/** What clients see of the usage of jobs since an instant. */
+export function usageStatistics(usage: Usage = nothing, place: StatisticsPlace): JobStatistics {
+  return {
+    ...spentTime(usage, place),
+    numSucceededTasks: String(usage.succeeded),
+    numFailedTasks: String(usage.failed),
+    numTaskRetries: String(usage.retries),
+  };
+}
+
+/** What clients see of the usage of a task; a run that goes on counts with what it has taken so far. */
+export function taskStatistics(task: Task, now: Date, url: string): TaskStatistics {
+  const present = task.state === "running" && task.startTime ? (now.getTime() - task.startTime.getTime()) / 1000 : 0;
+  const wallClockSeconds = task.wallClockSeconds + Math.max(0, present);
+  return spentTime({ wallClockSeconds, waitSeconds: waitSeconds(task) }, { url, since: task.creationTime, now });
+}
+
+/** Processor time and input and output are not measured. */
+function spentTime(
+  { wallClockSeconds, waitSeconds }: Pick<Usage, "wallClockSeconds" | "waitSeconds">,
+  { url, since, now }: StatisticsPlace,
+): TaskStatistics {
   const milliseconds = (seconds: number) => formatDuration(Math.round(seconds * 1000) / 1000);
   return {
     url,
@@ -51,14 +75,11 @@ export function usageStatistics(
     lastUpdateTime: isoTime(now),
     userCPUTime: "PT0S",
     kernelCPUTime: "PT0S",
-    wallClockTime: milliseconds(usage.wallClockSeconds),
+    wallClockTime: milliseconds(wallClockSeconds),
     readIOps: "0",
     writeIOps: "0",
     readIOGiB: 0,
     writeIOGiB: 0,
-    waitTime: milliseconds(usage.waitSeconds),
-    numSucceededTasks: String(usage.succeeded),
-    numFailedTasks: String(usage.failed),
-    numTaskRetries: String(usage.retries),
+    waitTime: milliseconds(waitSeconds),
   };
 }

@@ -15,6 +15,7 @@ import { insertNodeSamples } from "../store/samples.ts";
 import type { SnapshotBounds } from "../store/snapshot.ts";
 import { coalesced } from "./coalesced.ts";
 import { RunRecorder } from "./run-recorder.ts";
+import { StartRecorder } from "./start-recorder.ts";
 
 export interface LinkOptions {
   readonly database: Database;
@@ -52,12 +53,14 @@ export class AgentLinks {
   readonly #heard = new Set<number>();
   #samples: { readonly nodePk: number; readonly sample: NodeSample }[] = [];
   readonly #recorder: RunRecorder;
+  readonly #starts: StartRecorder;
   readonly #deliver: () => void;
   readonly #touch: () => void;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#recorder = new RunRecorder(options, (runs) => this.#acknowledge(runs));
+    this.#starts = new StartRecorder(options);
     this.#deliver = coalesced(() => this.#deliverOutdated(), options);
     this.#touch = coalesced(() => this.#noteHeard(), options);
   }
@@ -93,10 +96,11 @@ export class AgentLinks {
         if (report.sample) this.#samples.push({ nodePk: node.pk, sample: report.sample });
         return this.#touch();
       case "started":
-        return;
+        return this.#starts.add(report.runId, new Date(report.startTime));
       case "coordinated":
         return transaction(this.#options.database, (sql) => recordCoordination(sql, report.runId));
       case "finished":
+        this.#starts.forget(report.runId);
         return this.#recorder.add({
           nodePk: node.pk,
           runId: report.runId,
@@ -171,10 +175,11 @@ export class AgentLinks {
       return link && !link.runIds.has(runId) && !link.recorded.has(runId);
     });
     for (const link of links) this.#cancelUnwanted(link, wanted);
-    await this.#sendRuns(unknown);
-    for (const { nodePk, runId, mayProceed } of wanted) if (mayProceed) this.send(nodePk, { type: "proceed", runId });
+    // First, so that a new job of the same name does not lose what its tasks make.
     for (const { nodePk, directory } of await takeDirectoryRemovals(this.#options.database, pks))
       this.send(nodePk, { type: "removeDirectory", directory });
+    await this.#sendRuns(unknown);
+    for (const { nodePk, runId, mayProceed } of wanted) if (mayProceed) this.send(nodePk, { type: "proceed", runId });
     await this.#doDuties(links);
   }
 

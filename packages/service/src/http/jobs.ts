@@ -15,7 +15,7 @@ import { type Sql, transaction } from "../store/database.ts";
 import { listJobs, readJob } from "../store/jobs.ts";
 import { listPreparations } from "../store/preparations.ts";
 import { readTaskCounts } from "../store/tasks.ts";
-import { readJobUsage } from "../store/usage.ts";
+import { readAccountUsage, readJobUsage } from "../store/usage.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import type { ListRequest, Page } from "./handler.ts";
 import { pageOf } from "./lists.ts";
@@ -97,6 +97,11 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
         return enableJob(sql, job, now);
       });
       return { entity: { ...entity, lastModified: now } };
+    },
+
+    Job_GetAllLifetimeStatistics: async ({ account, baseUrl, now }) => {
+      const { usage, since } = await readAccountUsage(database, account);
+      return { body: usageStatistics(usage, { url: `${baseUrl}/lifetimejobstats`, since, now }) };
     },
 
     Job_ListPreparationAndReleaseTaskStatus: async ({ account, params, list, baseUrl }) => {

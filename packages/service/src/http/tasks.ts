@@ -5,12 +5,14 @@ import { checkJobAction, type Job } from "../domain/job.ts";
 import { affinityId } from "../domain/node-id.ts";
 import type { Task } from "../domain/task.ts";
 import { isoTime } from "../domain/time.ts";
+import { taskStatistics } from "../domain/usage.ts";
 import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../lifecycle/task.ts";
 import { type Sql, transaction } from "../store/database.ts";
 import { lockJobForTasks } from "../store/jobs.ts";
 import { listTasks, lockTask, readTask } from "../store/tasks.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { errorBody } from "./errors.ts";
+import type { ListRequest } from "./handler.ts";
 import { jobUrl, readExistingJob } from "./jobs.ts";
 import { pageOf } from "./lists.ts";
 import { poolUrl } from "./pools.ts";
@@ -37,13 +39,16 @@ export const taskHandlers = ({ database }: HandlerContext) =>
       };
     },
 
-    Task_Get: async ({ account, params, baseUrl, conditions }) => {
+    Task_Get: async ({ account, params, list, baseUrl, conditions, now }) => {
       const { job, task } = await readExistingTask(database, account, params);
       conditions.check(task);
-      return { body: cloudTask(task, job, baseUrl), entity: task };
+      return {
+        body: { ...cloudTask(task, job, baseUrl), ...statsOf(task, job, list, { baseUrl, now }) },
+        entity: task,
+      };
     },
 
-    Task_List: async ({ account, params, list, baseUrl }) => {
+    Task_List: async ({ account, params, list, baseUrl, now }) => {
       const job = await readExistingJob(database, account, params.jobId);
       const tasks = await listTasks(database, job, { ...list, limit: list.limit + 1 });
       return {
@@ -51,7 +56,7 @@ export const taskHandlers = ({ database }: HandlerContext) =>
           tasks,
           list.limit,
           ({ id }) => id.toLowerCase(),
-          (task) => cloudTask(task, job, baseUrl),
+          (task) => ({ ...cloudTask(task, job, baseUrl), ...statsOf(task, job, list, { baseUrl, now }) }),
         ),
       };
     },
@@ -129,6 +134,17 @@ async function lockExistingTask(
 
 export function taskUrl(baseUrl: string, jobId: string, taskId: string): string {
   return `${jobUrl(baseUrl, jobId)}/tasks/${taskId}`;
+}
+
+/** A task's statistics, if the request asks for them. */
+function statsOf(
+  task: Task,
+  job: Job,
+  { stats }: Pick<ListRequest, "stats">,
+  { baseUrl, now }: { readonly baseUrl: string; readonly now: Date },
+): Pick<CloudTask, "stats"> {
+  if (!stats) return {};
+  return { stats: taskStatistics(task, now, taskUrl(baseUrl, job.id, task.id)) };
 }
 
 function addResult(task: AddedTask, location: string, requestId: string, now: Date): TaskAddResult {

@@ -8,9 +8,6 @@ export function settleJobs(database: Database): Loop {
     name: "settle-jobs",
     everySeconds: 2,
     notice: "jobs",
-    round: async (now) => {
-      await advanceJobs(database, now);
-      return false;
-    },
+    round: (now) => advanceJobs(database, now),
   };
 }

@@ -242,7 +242,10 @@ export async function insertDirectoryRemovals(
 ): Promise<number[]> {
   const nodes = await sql<{ nodePk: number }[]>`
     insert into directory_removal (node_pk, directory)
-    select pk, ${directory} from node where id = any(${[...nodeIds]}::text[])
+    select pk, ${directory} from node
+    where id = any(${[...nodeIds]}::text[]) and not exists (
+      select from directory_removal r where r.node_pk = node.pk and r.directory = ${directory}
+    )
     returning node_pk`;
   return nodes.map(({ nodePk }) => nodePk);
 }

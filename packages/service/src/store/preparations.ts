@@ -122,6 +122,9 @@ export async function savePreparations(sql: Sql, preparations: readonly Preparat
     where preparation.pk = g.pk`;
 }
 
-export async function deletePreparations(sql: Sql, jobPk: number): Promise<void> {
-  await sql`delete from preparation where job_pk = ${jobPk}`;
+/** @returns the nodes that had been prepared for the job */
+export async function deletePreparations(sql: Sql, jobPk: number): Promise<string[]> {
+  const deleted = await sql<{ nodeId: string }[]>`
+    delete from preparation where job_pk = ${jobPk} returning node_id`;
+  return deleted.map(({ nodeId }) => nodeId);
 }

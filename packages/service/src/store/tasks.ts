@@ -337,6 +337,22 @@ export async function restartTasks(sql: Sql, pks: readonly number[]): Promise<vo
   await sql`update task set run_id = gen_random_uuid() where pk = any(${[...pks]}::bigint[])`;
 }
 
+/** Notes when runs really started; tasks that are being changed keep the time at which they were placed. */
+export async function noteStarts(
+  sql: Sql,
+  starts: readonly { readonly runId: string; readonly startTime: Date }[],
+): Promise<void> {
+  const rows = starts.map(({ runId, startTime }) => ({ run_id: runId, start_time: startTime }));
+  await sql`
+    with given as (
+      select t.pk, g.start_time
+      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (run_id uuid, start_time timestamptz)
+      join task t on t.run_id = g.run_id and t.state = 'running'
+      for no key update of t skip locked
+    )
+    update task set start_time = given.start_time from given where task.pk = given.pk`;
+}
+
 export interface TaskCountsRow {
   readonly active: number;
   readonly running: number;
@@ -361,15 +377,25 @@ export async function readTaskCounts(sql: Sql, job: Job): Promise<TaskCountsRow>
   return row;
 }
 
-/** Deletes up to `limit` tasks of a job with what belongs to them; returns how many there were. */
-export async function deleteTasks(sql: Sql, jobPk: number, limit: number): Promise<number> {
-  const deleted = await sql<{ pk: number }[]>`
-    delete from task where pk in (select pk from task where job_pk = ${jobPk} order by key limit ${limit}) returning pk`;
-  const pks = deleted.map(({ pk }) => pk);
-  await sql`delete from subtask where task_pk = any(${pks}::bigint[])`;
+/**
+ * Deletes up to `limit` tasks of a job with what belongs to them.
+ * @returns how many there were, and the nodes on which they last ran
+ */
+export async function deleteTasks(
+  sql: Sql,
+  jobPk: number,
+  limit: number,
+): Promise<{ readonly count: number; readonly nodeIds: readonly string[] }> {
+  const tasks = await sql<{ pk: number; nodeId: string | null }[]>`
+    delete from task where pk in (select pk from task where job_pk = ${jobPk} order by key limit ${limit})
+    returning pk, node_info ->> 'nodeId' as node_id`;
+  const pks = tasks.map(({ pk }) => pk);
+  const subtasks = await sql<{ nodeId: string | null }[]>`
+    delete from subtask where task_pk = any(${pks}::bigint[]) returning node_info ->> 'nodeId' as node_id`;
   await sql`delete from task_dependency where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
   await sql`delete from task_dependency_range where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
-  return deleted.length;
+  const nodeIds = new Set([...tasks, ...subtasks].flatMap(({ nodeId }) => nodeId ?? []));
+  return { count: tasks.length, nodeIds: [...nodeIds] };
 }
 
 export async function deleteTask(sql: Sql, task: Task): Promise<void> {

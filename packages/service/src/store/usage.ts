@@ -31,29 +31,30 @@ export async function addJobUsage(sql: Sql, changes: readonly JobUsage[]): Promi
 /** What each of these jobs has used up; nothing for those of which no task has run. */
 export async function readJobUsage(sql: Sql, jobs: readonly Pick<Job, "pk">[]): Promise<Map<number, Usage>> {
   const rows = await sql<JobUsage[]>`
-    select job_pk, sum(wall_clock_seconds) as wall_clock_seconds, sum(wait_seconds) as wait_seconds,
-      sum(succeeded)::bigint as succeeded, sum(failed)::bigint as failed, sum(retries)::bigint as retries
-    from job_usage where job_pk = any(${jobs.map(({ pk }) => pk)}::bigint[])
-    group by job_pk`;
+    select u.job_pk, ${totals(sql)} from job_usage u
+    where u.job_pk = any(${jobs.map(({ pk }) => pk)}::bigint[])
+    group by u.job_pk`;
   return new Map(rows.map((row) => [row.jobPk, row]));
 }
 
-/** What all jobs of an account have used up, those that are gone included. */
-export async function readAccountUsage(sql: Sql, account: Account): Promise<Usage> {
-  const [row] = await sql<Usage[]>`
-    select coalesce(sum(wall_clock_seconds), 0) as wall_clock_seconds, coalesce(sum(wait_seconds), 0) as wait_seconds,
-      coalesce(sum(succeeded), 0)::bigint as succeeded, coalesce(sum(failed), 0)::bigint as failed,
-      coalesce(sum(retries), 0)::bigint as retries
+/** What all jobs of an account have used up since it was made, those that are gone included. */
+export async function readAccountUsage(
+  sql: Sql,
+  account: Account,
+): Promise<{ readonly usage: Usage; readonly since: Date }> {
+  const [row] = await sql<(Usage & { readonly since: Date })[]>`
+    select ${totals(sql)}, (select creation_time from account where pk = ${account.pk}) as since
     from (
       select wall_clock_seconds, wait_seconds, succeeded, failed, retries
       from account_usage where account_pk = ${account.pk}
       union all
-      select u.wall_clock_seconds, u.wait_seconds, u.succeeded, u.failed, u.retries
-      from job_usage u join job j on j.pk = u.job_pk
+      select c.wall_clock_seconds, c.wait_seconds, c.succeeded, c.failed, c.retries
+      from job_usage c join job j on j.pk = c.job_pk
       where j.account_pk = ${account.pk}
-    ) as usage`;
+    ) as u`;
   if (!row) throw new Error("an aggregate without a row");
-  return row;
+  const { since, ...usage } = row;
+  return { usage, since };
 }
 
 /** Adds a job's usage to that of its account and of its schedule, because the job is about to go. */

@@ -247,7 +247,6 @@ export class Model {
     const moving = [...this.jobs.values()].filter(({ state }) => !["active", "disabled", "completed"].includes(state));
     for (const job of moving.sort((one, other) => one.order - other.order)) {
       this.#endRunning(job);
-      if (job.state === "deleting") job.tasks.clear();
       this.#settleJob(job);
     }
   }
