@@ -19,6 +19,8 @@ import { takeFromNodes } from "./task.ts";
 export async function placeTasks(sql: Sql, placements: readonly Placement[], now: Date): Promise<number> {
   if (placements.length === 0) return 0;
   await preemptTasks(sql, placements, now);
+  // Before the jobs are locked for all to read: whoever adds tasks holds them like that too, and neither could go on.
+  await saveTurns(sql, turnsOf(placements), now);
   const jobs = await lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]);
   const nodes = new Set(await lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]));
   const isKnown = new Set(jobs.map(({ pk }) => pk));
@@ -46,7 +48,6 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   );
   await changeLoad(sql, totals(placed), now);
   await notifyOrders(sql, [...new Set(placed.map(({ nodePk }) => nodePk))]);
-  await saveTurns(sql, turnsOf(possible), now);
   return started.reduce((total, { tasks }) => total + tasks, 0);
 }
 
