@@ -18,13 +18,14 @@ import {
   updateJobSchedule,
 } from "../src/lifecycle/job-schedule.ts";
 import { addJob } from "../src/lifecycle/new-job.ts";
+import { beginDeletePool } from "../src/lifecycle/pool.ts";
 import { runJobSchedules } from "../src/loops/run-job-schedules.ts";
 import { settleJobs } from "../src/loops/settle-jobs.ts";
 import { ensureAccount, readAccount } from "../src/store/accounts.ts";
 import { type Sql, transaction } from "../src/store/database.ts";
 import { readJobSchedule } from "../src/store/job-schedules.ts";
 import { listJobs, lockJob } from "../src/store/jobs.ts";
-import { listPools } from "../src/store/pools.ts";
+import { listPools, lockPool } from "../src/store/pools.ts";
 
 /** Schedules on a real database, looked at when a test says, and the time is what it says. */
 
@@ -279,6 +280,44 @@ describe("pools that come and go", () => {
     expect(await readJobSchedule(temporary.database, account, "s")).toBeUndefined();
     expect(await listJobs(temporary.database, account, { limit: 10 })).toHaveLength(0);
     expect(await poolsInState("active")).toHaveLength(1);
+  });
+
+  test.each([
+    ["pools for each job", specification("job").jobSpecification],
+    ["a pool of somebody's", { poolInfo: { poolId: "somewhere" } }],
+  ])(
+    "a schedule's pool goes when the schedule asks for %s instead and no job runs on it",
+    async (_, jobSpecification) => {
+      await add(everyTenMinutes, specification("jobschedule"));
+      await look(start);
+      const pool = await poolOfJob(1);
+      await change((sql, schedule) =>
+        updateJobSchedule(sql, patchedJobSchedule(schedule, { jobSpecification }, { account, now: minutes(1) })),
+      );
+      await look(minutes(1));
+      expect((await poolsInState("active")).map(({ id }) => id)).toEqual([pool]);
+      await endJob(1, minutes(2));
+      await look(minutes(2));
+      expect((await poolsInState("deleting")).map(({ id }) => id)).toEqual([pool]);
+      await look(minutes(10));
+      expect(await poolOfJob(2)).not.toBe(pool);
+    },
+  );
+
+  test("a pool that somebody deleted is replaced for the schedule's next job; the present one waits", async () => {
+    await add(everyTenMinutes, specification("jobschedule"));
+    await look(start);
+    const [pool] = await poolsInState("active");
+    await inTransaction(async (sql) => {
+      const locked = await lockPool(sql, account, pool?.id ?? "");
+      if (locked) await beginDeletePool(sql, locked, minutes(1));
+    });
+    await look(minutes(1));
+    expect((await listJobs(temporary.database, account, { limit: 10 }))[0]?.state).toBe("active");
+    await endJob(1, minutes(2));
+    await look(minutes(10));
+    expect((await poolsInState("active")).map(({ id }) => id)).toEqual([await poolOfJob(2)]);
+    expect(await poolOfJob(2)).not.toBe(pool?.id);
   });
 
   test("a pool goes with a schedule that is deleted", async () => {

@@ -56,7 +56,8 @@ export async function lockExistingJobSchedule(sql: Sql, account: Account, id: st
 /** Saves what a client changed of a schedule. Jobs made before stay as they are. */
 export async function updateJobSchedule(sql: Sql, schedule: JobSchedule): Promise<Saved> {
   const { autoPoolSpecification } = schedule.spec.jobSpecification.poolInfo;
-  await saveKeepAlive(sql, { jobSchedulePk: schedule.pk }, autoPoolSpecification?.keepAlive ?? false);
+  if (autoPoolSpecification)
+    await saveKeepAlive(sql, { jobSchedulePk: schedule.pk }, autoPoolSpecification.keepAlive ?? false);
   return saveForClient(sql, schedule);
 }
 

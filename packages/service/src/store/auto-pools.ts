@@ -53,7 +53,8 @@ export async function readEndedAutoPools(sql: Sql): Promise<number[]> {
         select from job_schedule s
         where s.pk = a.job_schedule_pk and s.state <> 'completed'
           and (
-            s.spec #> '{jobSpecification,poolInfo,autoPoolSpecification,pool}' = a.specification
+            s.spec #> '{jobSpecification,poolInfo,autoPoolSpecification}' ->> 'poolLifetimeOption' = 'jobschedule'
+              and s.spec #> '{jobSpecification,poolInfo,autoPoolSpecification,pool}' = a.specification
             or exists (
               select from job j where j.job_schedule_pk = s.pk and j.state <> 'completed' and j.pool_key = p.key
             )
