@@ -1,5 +1,7 @@
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
 import { aPool, batchClient, type RunningService, runningService, storageContainer, until } from "@kyanite/testkit";
@@ -16,13 +18,20 @@ const files = ["coordinate.sh", "launch.sh", "run.sh", "hello.py"];
 describe.skipIf(!isPresent)("Open MPI across three local nodes", () => {
   let service: RunningService;
   let client: BatchServiceClient;
+  /** Where Open MPI keeps what it would leave behind. */
+  let sessions: string;
   beforeAll(async () => {
+    sessions = await mkdtemp(join(tmpdir(), "kyanite-mpi-"));
+    await chmod(sessions, 0o777);
     service = await runningService();
     client = batchClient(service);
     await client.pool.add(aPool("mpi", { targetDedicatedNodes: 3, enableInterNodeCommunication: true }));
     await client.job.add({ id: "mpi", poolInfo: { poolId: "mpi" } });
   });
-  afterAll(() => service[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await service[Symbol.asyncDispose]();
+    await rm(sessions, { recursive: true, force: true });
+  });
 
   const outputOf = async (task: { id: string; commandLine: string; coordinationCommandLine: string }) => {
     const container = await storageContainer(service, "mpi");
@@ -30,6 +39,7 @@ describe.skipIf(!isPresent)("Open MPI across three local nodes", () => {
     await client.task.add("mpi", {
       id: task.id,
       commandLine: task.commandLine,
+      environmentSettings: [{ name: "TMPDIR", value: sessions }],
       multiInstanceSettings: {
         numberOfInstances: 3,
         coordinationCommandLine: task.coordinationCommandLine,
