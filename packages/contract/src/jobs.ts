@@ -27,7 +27,6 @@ export const jobOperations = {
     response: JobStatistics,
     shape: "element",
     set: "jobstats",
-    entity: true,
     errors: [],
   }),
   Job_Delete: operation({

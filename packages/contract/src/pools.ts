@@ -36,7 +36,6 @@ export const poolOperations = {
     response: PoolStatistics,
     shape: "element",
     set: "poolstats",
-    entity: true,
     errors: [],
   }),
   Pool_Add: operation({
