@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -108,9 +109,12 @@ describe("a job preparation task", () => {
     expect(await trace("release")).toHaveLength(2);
     const lifetime = await client.job.getAllLifetimeStatistics();
     expect(lifetime.numSucceededTasks).toBe(5);
+    const nodes = await readdir(service.nodesDirectory);
+    const directories = nodes.map((node) => join(service.nodesDirectory, node, "root/workitems/prepared/job-1"));
+    expect(nodes.length).toBeGreaterThanOrEqual(2);
     await until(
-      () => readdir(service.nodesDirectory, { recursive: true }),
-      (files) => !files.some((file) => file.includes(join("prepared", "job-1"))),
+      async () => directories.filter((directory) => existsSync(directory)),
+      (left) => left.length === 0,
     );
   });
 
@@ -230,6 +234,43 @@ describe("a job preparation task", () => {
       (jobs) => !jobs.some(({ id }) => id === "gone"),
     );
     expect([await trace("slow"), await trace("gone")]).toEqual([["done"], ["done"]]);
+  });
+
+  test("runs again after a reboot, unless the job has had enough of it; a release interrupted by one begins again", async () => {
+    await client.pool.add(aPool("one", { targetDedicatedNodes: 1, taskSlotsPerNode: 2 }));
+    const idle = () =>
+      until(
+        () => client.computeNode.list("one"),
+        ([node]) => node?.state === "idle",
+      );
+    const [node] = await idle();
+    for (const rerunOnNodeRebootAfterSuccess of [true, false]) {
+      const id = `rerun-${rerunOnNodeRebootAfterSuccess}`;
+      await client.job.add({
+        id,
+        poolInfo: { poolId: "one" },
+        jobPreparationTask: { commandLine: leaves(id, "prepared"), rerunOnNodeRebootAfterSuccess },
+        jobReleaseTask: { commandLine: sh(`echo released >> ${traces}/${id}; mkdir ${traces}/${id}-once && sleep 60`) },
+      });
+      await client.task.add(id, { id: "before", commandLine: "true" });
+      await completed(id, "before");
+    }
+    await client.computeNode.reboot("one", node?.id ?? "");
+    for (const id of ["rerun-true", "rerun-false"]) {
+      await client.task.add(id, { id: "after", commandLine: "true" });
+      await completed(id, "after");
+    }
+    expect(await trace("rerun-true")).toEqual(["prepared", "prepared"]);
+    expect(await trace("rerun-false")).toEqual(["prepared"]);
+
+    await client.job.terminate("rerun-false");
+    await until(
+      () => trace("rerun-false"),
+      (lines) => lines.includes("released"),
+    );
+    await client.computeNode.reboot("one", node?.id ?? "");
+    await ended("rerun-false");
+    expect(await trace("rerun-false")).toEqual(["prepared", "released", "released"]);
   });
 
   test("needs to be there for a release task, and keeps its id from tasks", async () => {
