@@ -110,6 +110,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       case "forget":
         return journal.forget(action.runId);
       case "removeDirectory":
+        if (action.directory.startsWith("applications/")) return means.packages.remove(action.directory);
         await whenEnded(action.after);
         retention.set(action.directory, undefined);
         return removeBelow(root, action.directory);

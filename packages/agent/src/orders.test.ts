@@ -24,7 +24,7 @@ const downloads = fc.array(
 );
 const run = fc.record({
   runId: uuid,
-  kind: odd(fc.constantFrom("startTask", "task", "jobPreparation", "jobRelease", "subtask")),
+  kind: odd(fc.constantFrom("startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages")),
   jobId: odd(maybe(text)),
   directory: odd(text),
   sharedDirectory: odd(maybe(text)),
@@ -43,7 +43,13 @@ const run = fc.record({
     ),
   ),
   packages: fc.array(
-    fc.record({ applicationId: text, version: odd(text), isDefaultVersion: odd(fc.boolean()), url: text }),
+    fc.record({
+      applicationId: text,
+      version: odd(text),
+      isDefaultVersion: odd(fc.boolean()),
+      contentId: odd(fc.constantFrom("c0ffee", "../x")),
+      url: text,
+    }),
   ),
   certificates: maybe(
     fc.array(

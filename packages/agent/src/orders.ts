@@ -27,6 +27,8 @@ const isUuid = (value: unknown): value is string => isText(value) && uuid.test(v
 /** Of a file in a directory of its own: nothing that leads elsewhere. */
 const isFileName = (value: unknown): value is string => isText(value) && /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(value);
 
+const isWord = (value: unknown): value is string => isText(value) && /^[A-Za-z0-9]{1,64}$/.test(value);
+
 const optional =
   <Value>(guard: Guard<Value>): Guard<Value | undefined> =>
   (value): value is Value | undefined =>
@@ -92,6 +94,7 @@ const isPackage = shape<RunOrder["packages"][number]>({
   applicationId: isText,
   version: isText,
   isDefaultVersion: isYesNo,
+  contentId: isWord,
   url: isText,
 });
 
@@ -112,7 +115,7 @@ const isUser = either(
 
 const isRunOrder = shape<RunOrder>({
   runId: isUuid,
-  kind: oneOf("startTask", "task", "jobPreparation", "jobRelease", "subtask"),
+  kind: oneOf("startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages"),
   jobId: optional(isText),
   taskId: optional(isText),
   directory: isText,

@@ -35,6 +35,10 @@ export async function executeRun(
   const signal = AbortSignal.any([cancelled, limit.signal]);
   try {
     const run = await contextOf(order, means, { signal, proceed });
+    if (order.kind === "packages") {
+      await installPackages(run);
+      return { kind: "exited", exitCode: 0 };
+    }
     const end = await runToItsEnd(run);
     limit.stop();
     const exit = await foldEnd(run, end, stopped());
@@ -48,6 +52,8 @@ export async function executeRun(
     if (signal.aborted) return { kind: "ended", reason: stopped() };
     if (!(cause instanceof StepFailure)) means.log.error("run failed unexpectedly", { runId: order.runId, cause });
     return { kind: "failed", failure: failureOf(cause) };
+  } finally {
+    means.packages.release(order.runId);
   }
 }
 

@@ -1,9 +1,9 @@
 import { readFile, stat, symlink } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
+import { zip } from "@kyanite/testkit";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { aRun, shell, startNode, type TestNode } from "./fake-service.ts";
-import { zip } from "./zip.ts";
 
 let node: TestNode;
 const uploaded = new Map<string, { body: string; headers: IncomingMessage["headers"] }>();
@@ -240,7 +240,7 @@ test("an application package is fetched once and found through its variables", a
     count += 1;
     response.end(archive);
   });
-  const reference = { applicationId: "My-App", version: "1.0", url: `${node.service.url}/package` };
+  const reference = { applicationId: "My-App", version: "1.0", contentId: "one", url: `${node.service.url}/package` };
   const packages = [{ ...reference, isDefaultVersion: false }];
   const script = "$AZ_BATCH_APP_PACKAGE_My_App_1_0/bin/tool; cat $AZ_BATCH_APP_PACKAGE_my_app_1_0/data.txt";
   const first = aRun({ packages, commandLine: shell(script) });
@@ -268,7 +268,13 @@ test.each([
   node.service.routes.set("/package", (_, response) => response.end(archive));
   const version = what.replaceAll(" ", "-");
   const packages = [
-    { applicationId: "bad", version, isDefaultVersion: false, url: `${node.service.url}/package?sig=secret` },
+    {
+      applicationId: "bad",
+      version,
+      isDefaultVersion: false,
+      contentId: "one",
+      url: `${node.service.url}/package?sig=secret`,
+    },
   ];
   const exit = await node.service.exit({ packages });
   expect(exit).toMatchObject({ kind: "failed", failure: { category: "UserError", code: "ApplicationPackageError" } });

@@ -61,6 +61,8 @@ export const OrderedPackage = Type.Object({
   version: Type.String(),
   /** Whether the reference named no version, which decides the environment variable's name. */
   isDefaultVersion: Type.Boolean(),
+  /** Tells what is uploaded anew under the same version from what was there before. */
+  contentId: Type.String({ pattern: "^[A-Za-z0-9]{1,64}$" }),
   url: Type.String(),
 });
 export type OrderedPackage = Static<typeof OrderedPackage>;
@@ -109,7 +111,8 @@ export const NodeMount = Type.Object({
 });
 export type NodeMount = Static<typeof NodeMount>;
 
-export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask"] as const;
+/** A run of kind `packages` installs its packages and has no command. */
+export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages"] as const;
 export type RunKind = (typeof runKinds)[number];
 
 /** Everything an agent needs for one run, with no question left to ask. */

@@ -23,6 +23,20 @@ export * from "./job-schedules.ts";
 export * from "./job-settings.ts";
 export * from "./jobs.ts";
 export * from "./machine-security.ts";
+export type {
+  AuthenticationMode,
+  BatchAccount,
+  BatchAccountCreateParameters,
+  BatchAccountUpdateParameters,
+} from "./management/accounts.ts";
+export type { Application, ApplicationPackage } from "./management/applications.ts";
+export type { ManagedCertificate } from "./management/certificates.ts";
+export { ManagementError, type ManagementErrorCode } from "./management/errors.ts";
+export type { SupportedSku } from "./management/locations.ts";
+export type { OutboundEnvironmentEndpoint } from "./management/network.ts";
+export type { ManagementOperation } from "./management/operation.ts";
+export { managementOperations } from "./management/operations.ts";
+export { type ManagementVersion, managementVersions, pairedVersion } from "./management/versions.ts";
 export * from "./mounts.ts";
 export * from "./network.ts";
 export * from "./node-models.ts";

@@ -59,7 +59,10 @@ export function metadataOf({ set, shape }: Operation): string | undefined {
 }
 
 /** The query parameters an operation has in this version, with the bounds they have there. */
-export function queryIn({ query = {} }: Operation, version: ApiVersion): Readonly<Record<string, SchemaNode>> {
+export function queryIn(
+  { query = {} }: Pick<Operation, "query">,
+  version: ApiVersion,
+): Readonly<Record<string, SchemaNode>> {
   const entries: [string, SchemaNode][] = Object.entries(query);
   return Object.fromEntries(
     entries

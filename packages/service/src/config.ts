@@ -112,6 +112,7 @@ export const tuningSettings = {
     least: 0,
     most: 10_000_000,
   }),
+  accountQuota: integer(1_000, "most accounts", { least: 1, most: 1_000_000 }),
   dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
   vmSizes,

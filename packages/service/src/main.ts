@@ -3,10 +3,9 @@ import { fileURLToPath } from "node:url";
 import { agentVersion } from "@kyanite/agent";
 import { localProcess, type Provider } from "@kyanite/providers";
 import { createLog, type Log, listenForShutdown, systemClock } from "@kyanite/runtime";
-import { parseConnectionString, type StorageAccount, signUrl, startEmbeddedStorage } from "@kyanite/storage";
+import { parseConnectionString, type StorageAccount, startEmbeddedStorage } from "@kyanite/storage";
 import type { Config } from "./config.ts";
 import { isRole } from "./domain/caller.ts";
-import { after } from "./domain/time.ts";
 import { readServerCertificate, serverNames } from "./host/certificate-authority.ts";
 import { keepAccountKey, openDataDirectory } from "./host/data-directory.ts";
 import { startEmbeddedPostgres } from "./host/embedded-postgres.ts";
@@ -50,15 +49,14 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
   const service = await startService({
     address,
     listen: { host: config.host, httpPort: config.httpPort, httpsPort: config.httpsPort, tls },
-    account: { name: config.account, key: accountKey },
+    account: { name: config.account, key: accountKey, replacesKey: config.accountKey !== undefined },
     settings: config.settings,
     identity: {
       issuers: config.identityIssuers.split(" ").filter(Boolean),
       roleClaim: config.identityRoleClaim,
       defaultRole: isRole(config.identityDefaultRole) ? config.identityDefaultRole : undefined,
     },
-    containerUrl: (container) =>
-      signUrl(storage, { container, permissions: "rl", expiresOn: after(clock.now(), storageUrlSeconds) }),
+    storage: [storage],
     createProvider: ({ httpUrl }) => createLocalProvider(config, httpUrl, log),
     clock,
     log,
@@ -69,7 +67,7 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
   );
   await writeEndpoints(directory.path, {
     account: config.account,
-    accountKey,
+    accountKey: service.accountKey,
     batchUrl: service.listening.httpUrl,
     batchHttpsUrl: service.listening.httpsUrl,
     armUrl: service.listening.httpsUrl,
@@ -84,9 +82,6 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
   endings.push(() => removeEndpoints(directory.path));
   log.info("ready", { batchUrl: service.listening.httpUrl, batchHttpsUrl: service.listening.httpsUrl });
 }
-
-/** How long a URL of the account's own storage that is given to a node is good. */
-const storageUrlSeconds = 7 * 24 * 3600;
 
 async function startDatabase(config: Config, log: Log, endings: Endings): Promise<DatabaseAddress> {
   if (config.databaseUrl !== undefined) return { url: config.databaseUrl };

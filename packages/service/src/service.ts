@@ -1,25 +1,28 @@
-import { allOperations, type RunOrder } from "@kyanite/contract";
+import { allOperations } from "@kyanite/contract";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
+import type { StorageAccount } from "@kyanite/storage";
 import type { Settings } from "./config.ts";
 import { parseCapacities } from "./domain/capacity.ts";
-import { orderedCertificate, visibleThumbprints } from "./domain/certificate.ts";
 import { parseMountSources } from "./domain/mounts.ts";
-import type { Run } from "./domain/run.ts";
-import { autoStorageContainers, runOrder } from "./domain/run-order.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { localPages } from "./http/local-pages.ts";
+import { createManagementHandlers } from "./http/management/handlers.ts";
+import { managementPlane } from "./http/management/serve.ts";
 import { NodeFiles } from "./http/node-files.ts";
+import { orderMaker } from "./http/run-orders.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
 import { signInPages } from "./http/sign-in.ts";
 import { openLocalIssuer } from "./identity/local-issuer.ts";
 import { type RemoteIssuerSettings, remoteIssuers } from "./identity/remote-issuers.ts";
 import { openTaskTokens } from "./identity/task-tokens.ts";
 import { verifyToken } from "./identity/tokens.ts";
+import { newKey } from "./lifecycle/account.ts";
 import { autoscalePools } from "./loops/autoscale-pools.ts";
 import { changeNodes } from "./loops/change-nodes.ts";
+import { collectBlobs } from "./loops/collect-blobs.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
@@ -30,8 +33,8 @@ import { scheduleTasks } from "./loops/schedule-tasks.ts";
 import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
 import { createMetrics } from "./metrics.ts";
+import { storageAccounts } from "./storage-accounts.ts";
 import { ensureAccount, readAccount } from "./store/accounts.ts";
-import { readCertificatesOfRun } from "./store/certificates.ts";
 import {
   type Database,
   type DatabaseAddress,
@@ -46,13 +49,13 @@ import { readTotals } from "./store/totals.ts";
 export interface ServiceParts {
   readonly address: DatabaseAddress;
   readonly listen: ListenOptions;
-  /** Made when it is missing; its first key becomes this one. */
-  readonly account: { readonly name: string; readonly key: string };
+  /** Made when it is missing. An account that exists keeps its keys unless `replacesKey`: then its first becomes this. */
+  readonly account: { readonly name: string; readonly key: string; readonly replacesKey: boolean };
   readonly settings: Settings;
   /** Whose bearer tokens are accepted besides our own. */
   readonly identity: RemoteIssuerSettings;
-  /** A URL, with rights to read and list, of a container in the account's own storage. */
-  readonly containerUrl: (containerName: string) => Promise<string>;
+  /** Storage accounts that Batch accounts can be linked with; the first is the one of `account`. */
+  readonly storage: readonly StorageAccount[];
   /** Made when the service listens, because agents must know where. */
   readonly createProvider: (listening: Listening) => Promise<Provider>;
   readonly clock: Clock;
@@ -62,6 +65,8 @@ export interface ServiceParts {
 export interface Service {
   readonly listening: Listening;
   readonly provider: Provider;
+  /** The first key of the account that the service started with. */
+  readonly accountKey: string;
   /** Refuses new work, finishes requests, and lets go of the database. Nodes are the provider's to stop. */
   stop(): Promise<void>;
 }
@@ -72,7 +77,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const database = openDatabase({ ...address, maxConnections: settings.databaseConnections });
   await waitForDatabase(database, { seconds: settings.databaseWaitSeconds, clock, log });
   await migrate(database, clock.now());
-  await ensureAccount(database, parts.account.name, parts.account.key, clock.now());
+  const storage = storageAccounts(parts.storage);
+  const accountKey = await openAccount(database, parts);
 
   const tokens = await openTaskTokens(database);
   const bounds = { tasksPerPool: settings.placementsPerRound, jobsPerPool: 50 };
@@ -84,18 +90,13 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     sampleSeconds: settings.sampleSeconds,
     bounds,
     mountSources: parseMountSources(settings.mountSources) ?? [],
-    orderFor: async (run) => {
-      const names = autoStorageContainers(run);
-      const urls = new Map(
-        await Promise.all(names.map(async (name) => [name, await parts.containerUrl(name)] as const)),
-      );
-      const order = runOrder(run, {
-        accountUrl: listening.httpUrl,
-        containerUrl: (name) => urls.get(name) ?? "",
-        taskToken: (holder) => tokens.sign(holder),
-      });
-      return { ...order, ...(await certificatesOf(database, run)) };
-    },
+    orderFor: orderMaker({
+      database,
+      storage,
+      accountUrl: () => listening.httpUrl,
+      taskToken: (holder) => tokens.sign(holder),
+      now: () => clock.now(),
+    }),
   });
   const nodeFiles = new NodeFiles((nodePk, order) => links.send(nodePk, order), clock);
   const agents = new AgentEndpoint({ database, links, nodeFiles, log });
@@ -118,6 +119,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     extensions: [
       signInPages({ issuer: localIssuer, now: () => clock.now() }),
       localPages({ readMetrics: metrics.read }),
+      managementPlane({
+        handlers: createManagementHandlers({ database, storage, quotas: settings }),
+        findAccount: (name) => readAccount(database, name),
+        grantsOfToken: (token, now) => verifyToken(token, "management", { issuers, now }),
+        isDatabaseAway,
+        clock,
+        log,
+      }),
     ],
     onAnswer: metrics.onAnswer,
     clock,
@@ -141,12 +150,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     autoscalePools(database, settings, log),
     runJobSchedules(database, settings, log),
     watchNodes(database, settings.nodeSilentSeconds, log),
+    collectBlobs(database, storage, log),
     changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));
 
   return {
     listening,
     provider,
+    accountKey,
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);
@@ -160,6 +171,21 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   };
 }
 
+/** @returns the first key of the account that the service starts with */
+async function openAccount(database: Database, { account, storage, clock }: ServiceParts): Promise<string> {
+  const opened = await ensureAccount(
+    database,
+    {
+      name: account.name,
+      newKeys: [account.key, newKey()],
+      givenKey: account.replacesKey ? account.key : undefined,
+      storageAccount: storage[0]?.accountName ?? null,
+    },
+    clock.now(),
+  );
+  return opened?.keys[0] ?? account.key;
+}
+
 const plain = (status: number, body: string): Page => ({ status, contentType: "text/plain", body: `${body}\n` });
 
 /** Whether requests can be served now: whether the database answers. */
@@ -170,14 +196,4 @@ async function readiness(database: Database): Promise<Page> {
   } catch {
     return plain(503, "the database is away");
   }
-}
-
-/** The certificates that a run finds in its directory. */
-async function certificatesOf(database: Database, run: Run): Promise<Pick<RunOrder, "certificates">> {
-  const thumbprints = visibleThumbprints(
-    run.certificateReferences ?? [],
-    run.kind === "startTask" ? "startTask" : "task",
-  );
-  if (thumbprints.length === 0) return {};
-  return { certificates: (await readCertificatesOfRun(database, run, thumbprints)).map(orderedCertificate) };
 }

@@ -4,10 +4,10 @@ import type { Account } from "../src/domain/account.ts";
 import { after } from "../src/domain/time.ts";
 import { enableAutoScale, runAutoScaleNow, runAutoScaleWhenDue } from "../src/lifecycle/auto-scale.ts";
 import { addPool, beginDeletePool, lockExistingPool } from "../src/lifecycle/pool.ts";
-import { ensureAccount, readAccount } from "../src/store/accounts.ts";
 import { listAutoScaleRuns, readAutoScale, readDuePools } from "../src/store/auto-scale.ts";
 import { transaction } from "../src/store/database.ts";
 import { savePool } from "../src/store/pools.ts";
+import { addAccount } from "./builders.ts";
 
 const start = new Date("2026-01-01T00:00:00Z");
 const settings = { autoScaleMinimumSeconds: 300, poolSampleSeconds: 30 };
@@ -17,10 +17,7 @@ let account: Account;
 
 beforeAll(async () => {
   temporary = await temporaryDatabase();
-  await ensureAccount(temporary.database, "test", Buffer.alloc(64).toString("base64"), start);
-  const found = await readAccount(temporary.database, "test");
-  if (!found) throw new Error("no account");
-  account = found;
+  account = await addAccount(temporary.database);
 });
 afterAll(() => temporary[Symbol.asyncDispose]());
 

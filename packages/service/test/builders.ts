@@ -1,5 +1,8 @@
+import type { Account } from "../src/domain/account.ts";
 import type { Node } from "../src/domain/node.ts";
 import type { Pool } from "../src/domain/pool.ts";
+import { ensureAccount } from "../src/store/accounts.ts";
+import type { Sql } from "../src/store/database.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
 const later = new Date("2026-01-01T01:00:00Z");
@@ -62,7 +65,17 @@ export const aNode = (node: Partial<Node> = {}): Node => ({
   pendingAction: null,
   restartId: null,
   setupId: null,
+  packages: [],
+  packageRunId: null,
   recentTasks: [],
   managesUsers: false,
   ...node,
 });
+
+/** The account that everything in a database of a test's own belongs to. */
+export async function addAccount(sql: Sql): Promise<Account> {
+  const first = { name: "test", newKeys: ["a2V5", "a2V5"], givenKey: undefined, storageAccount: null } as const;
+  const account = await ensureAccount(sql, first, now);
+  if (!account) throw new Error("no account");
+  return account;
+}

@@ -11,7 +11,6 @@ import { placeTasks } from "../src/lifecycle/placement.ts";
 import { finishRuns } from "../src/lifecycle/run.ts";
 import { addTasks, reactivateTask, removeTask, takeFromNodes, terminateTask } from "../src/lifecycle/task.ts";
 import { plan } from "../src/scheduler/plan.ts";
-import { ensureAccount, readAccount } from "../src/store/accounts.ts";
 import { type Sql, transaction } from "../src/store/database.ts";
 import { insertJob, lockJobByPk } from "../src/store/jobs.ts";
 import { insertNodes } from "../src/store/node-provision.ts";
@@ -19,6 +18,7 @@ import { insertPool, readPoolByPk } from "../src/store/pools.ts";
 import { readRuns, readWantedRuns } from "../src/store/runs.ts";
 import { readSnapshot } from "../src/store/snapshot.ts";
 import { lockTask, lockTasksOnNodes } from "../src/store/tasks.ts";
+import { addAccount } from "./builders.ts";
 
 let temporary: TemporaryDatabase;
 let account: Account;
@@ -27,10 +27,7 @@ const nodeCount = 4;
 
 beforeAll(async () => {
   temporary = await temporaryDatabase();
-  await ensureAccount(temporary.database, "a", "key", start);
-  const found = await readAccount(temporary.database, "a");
-  if (!found) throw new Error("no account");
-  account = found;
+  account = await addAccount(temporary.database);
 });
 afterAll(() => temporary[Symbol.asyncDispose]());
 

@@ -21,11 +21,11 @@ import { addJob } from "../src/lifecycle/new-job.ts";
 import { beginDeletePool } from "../src/lifecycle/pool.ts";
 import { runJobSchedules } from "../src/loops/run-job-schedules.ts";
 import { settleJobs } from "../src/loops/settle-jobs.ts";
-import { ensureAccount, readAccount } from "../src/store/accounts.ts";
 import { type Sql, transaction } from "../src/store/database.ts";
 import { readJobSchedule } from "../src/store/job-schedules.ts";
 import { listJobs, lockJob } from "../src/store/jobs.ts";
 import { listPools, lockPool } from "../src/store/pools.ts";
+import { addAccount } from "./builders.ts";
 
 /** Schedules on a real database, looked at when a test says, and the time is what it says. */
 
@@ -39,10 +39,7 @@ let account: Account;
 
 beforeEach(async () => {
   temporary = await temporaryDatabase();
-  await ensureAccount(temporary.database, "test", "a2V5", start);
-  const made = await readAccount(temporary.database, "test");
-  if (!made) throw new Error("no account");
-  account = made;
+  account = await addAccount(temporary.database);
 });
 afterEach(() => temporary[Symbol.asyncDispose]());
 

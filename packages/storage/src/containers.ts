@@ -57,6 +57,21 @@ export async function deleteContainer(
   return succeeded;
 }
 
+export interface BlobPlace {
+  readonly container: string;
+  readonly blob: string;
+}
+
+/** Whether a blob has been written. */
+export async function hasBlob(account: StorageAccount, { container, blob }: BlobPlace): Promise<boolean> {
+  return (await blobService(account)).getContainerClient(container).getBlobClient(blob).exists();
+}
+
+/** Removes a blob; nothing happens when there is none. */
+export async function deleteBlob(account: StorageAccount, { container, blob }: BlobPlace): Promise<void> {
+  await (await blobService(account)).getContainerClient(container).getBlobClient(blob).deleteIfExists();
+}
+
 /** The library is big, so it is loaded when it is needed. */
 async function blobService(account: StorageAccount) {
   const blobs = await import("@azure/storage-blob");

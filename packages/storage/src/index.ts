@@ -6,7 +6,7 @@ export {
   withAccountInHost,
 } from "./account.ts";
 export { blobUrl, withoutSecrets } from "./blob-url.ts";
-export { createContainer, deleteContainer, type SignedUrlOptions, signUrl } from "./containers.ts";
+export { createContainer, deleteBlob, deleteContainer, hasBlob, type SignedUrlOptions, signUrl } from "./containers.ts";
 export { downloadFile } from "./download.ts";
 export { type EmbeddedStorage, type EmbeddedStorageOptions, startEmbeddedStorage } from "./embedded.ts";
 export { listBlobNames } from "./list.ts";

@@ -1,10 +1,58 @@
+import { randomUUID } from "node:crypto";
+import { BatchManagementClient } from "@azure/arm-batch";
 import { BatchServiceClient, BatchSharedKeyCredentials } from "@azure/batch";
 import { BlobServiceClient, type ContainerClient, ContainerSASPermissions } from "@azure/storage-blob";
+import { addServicePrincipal, type Role } from "@kyanite/service/identity/principals";
 import type { RunningService } from "./running-service.ts";
 
 /** The official client of the Batch API, as a user of the account would make it. */
 export function batchClient({ account, url }: Pick<RunningService, "account" | "url">): BatchServiceClient {
   return new BatchServiceClient(new BatchSharedKeyCredentials(account.name, account.key), url);
+}
+
+/** The subscription and resource group of the account that every service starts with. */
+export const firstGroup = { subscriptionId: "00000000-0000-0000-0000-000000000000", resourceGroup: "kyanite" } as const;
+
+export interface ManagementClientOptions {
+  readonly subscriptionId?: string;
+  /** `owner` unless given. */
+  readonly role?: Role;
+  /** The only account that the client may use; all of them when absent. */
+  readonly accountName?: string;
+  readonly apiVersion?: string;
+}
+
+/** The official client of the management plane, signed in as a service principal of its own; it needs `https`. */
+export async function managementClient(
+  service: Pick<RunningService, "database" | "url" | "https">,
+  { subscriptionId = firstGroup.subscriptionId, role = "owner", accountName, apiVersion }: ManagementClientOptions = {},
+): Promise<BatchManagementClient> {
+  const getToken = await managementToken(service, { role, ...(accountName === undefined ? {} : { accountName }) });
+  return new BatchManagementClient({ getToken }, subscriptionId, {
+    endpoint: service.https.url,
+    tlsOptions: { ca: service.https.ca },
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+  });
+}
+
+/** Gets bearer tokens of the management plane for a new service principal. */
+export async function managementToken(
+  { database, url }: Pick<RunningService, "database" | "url">,
+  { role, accountName }: { readonly role: Role; readonly accountName?: string },
+): Promise<() => Promise<{ token: string; expiresOnTimestamp: number }>> {
+  const principal = { name: randomUUID(), role, accountName: accountName ?? null };
+  const added = await addServicePrincipal(database, principal, new Date());
+  const body = new URLSearchParams({
+    grant_type: "client_credentials",
+    client_id: added?.clientId ?? "",
+    client_secret: added?.secret ?? "",
+    resource: "https://management.azure.com/",
+  });
+  return async () => {
+    const response = await fetch(`${url}/adfs/oauth2/token`, { method: "POST", body });
+    const { access_token: token } = JSON.parse(await response.text());
+    return { token: String(token), expiresOnTimestamp: Date.now() + 3_000_000 };
+  };
 }
 
 /** A container of a test's own in the shared storage account, and signed URLs into it. */

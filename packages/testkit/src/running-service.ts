@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -12,7 +13,8 @@ import {
   type Settings,
   startService,
 } from "@kyanite/service";
-import { parseConnectionString, type StorageAccount, signUrl } from "@kyanite/storage";
+import { readServerCertificate } from "@kyanite/service/host/certificate-authority";
+import { parseConnectionString, type StorageAccount } from "@kyanite/storage";
 import { inject } from "vitest";
 import { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";
 
@@ -22,6 +24,10 @@ export interface RunningServiceOptions {
   readonly clock?: Clock;
   /** Instead of the database that comes with it. */
   readonly address?: DatabaseAddress;
+  /** Whether it speaks HTTPS as well; false. */
+  readonly https?: boolean;
+  /** Storage accounts that can be linked besides the shared one. */
+  readonly moreStorage?: readonly StorageAccount[];
   /** Real local nodes unless given. */
   readonly provider?: Provider;
   /** More settings of local agents, such as `KYANITE_AGENT_KILL_GRACE_SECONDS`. */
@@ -35,6 +41,8 @@ export interface RunningService extends AsyncDisposable, TemporaryDatabase {
   readonly account: { readonly name: string; readonly key: string };
   /** The storage account that all tests share; make containers with names of your own. */
   readonly storage: StorageAccount;
+  /** With HTTPS only: where it answers, and the certificate of the authority to trust. */
+  readonly https: { readonly url: string; readonly ca: string };
   /** Where the local nodes have their directories. */
   readonly nodesDirectory: string;
   /** Stops the service but not its nodes, and starts another in its place, on another port. */
@@ -52,15 +60,17 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
   const clock = options.clock ?? systemClock;
   const log = createLog("error");
   const storage = parseConnectionString(inject("storageConnectionString"));
+  const tls = options.https
+    ? await readServerCertificate({ directory, names: ["localhost", "127.0.0.1"], now: clock.now() })
+    : undefined;
   const start = () =>
     startService({
       address: options.address ?? temporary.address,
-      listen: { host: "127.0.0.1", httpPort: 0 },
-      account,
+      listen: { host: "127.0.0.1", httpPort: 0, ...(tls ? { httpsPort: 0, tls } : {}) },
+      account: { ...account, replacesKey: false },
       settings: { ...defaultSettings(), ...options.settings },
       identity: { issuers: [], roleClaim: "roles", defaultRole: undefined, ...options.identity },
-      containerUrl: (container) =>
-        signUrl(storage, { container, permissions: "rl", expiresOn: new Date("2100-01-01") }),
+      storage: [storage, ...(options.moreStorage ?? [])],
       createProvider: async ({ httpUrl }) =>
         options.provider ??
         localProcess({
@@ -88,6 +98,10 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
     account,
     storage,
     nodesDirectory,
+    get https() {
+      if (!tls) throw new Error("ask for https when the service is started");
+      return { url: service.listening.httpsUrl, ca: readFileSync(tls.authorityFile, "utf8") };
+    },
     async restart(whileAway = async () => {}) {
       await service.stop();
       await whileAway();

@@ -37,6 +37,10 @@ export interface RunSettings {
 
 /** The application packages of this node, each fetched and unpacked once. */
 export interface PackageStore {
-  /** The directory that holds the package's content. */
-  install(reference: RunOrder["packages"][number], signal: AbortSignal): Promise<string>;
+  /** The directory that holds the package's content; it stays at least until the run releases it. */
+  install(reference: RunOrder["packages"][number], run: { runId: string; signal: AbortSignal }): Promise<string>;
+  /** Lets go of whatever a run has installed. */
+  release(runId: string): void;
+  /** Removes a directory of a package below the root, as soon as no run uses it any more. */
+  remove(directory: string): Promise<void>;
 }

@@ -35,10 +35,10 @@ const postgres = await startEmbeddedPostgres({ dataDirectory: directory, clock: 
 const service = await startService({
   address: postgres.connection,
   listen: { host: "127.0.0.1", httpPort: 0 },
-  account: { name, key },
+  account: { name, key, replacesKey: true },
   settings: { ...defaultSettings(), dedicatedCoreQuota: 10_000_000 },
   identity: { issuers: [], roleClaim: "roles", defaultRole: undefined },
-  containerUrl: async () => "",
+  storage: [],
   createProvider: async () => simulatedProvider(),
   clock: systemClock,
   log,

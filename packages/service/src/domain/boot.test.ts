@@ -2,46 +2,75 @@ import type { StartTask } from "@kyanite/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { aNode } from "../../test/builders.ts";
-import { afterBoot, afterReturn, afterSetUp, isRestarted } from "./boot.ts";
+import { afterBoot, afterPackages, afterReturn, afterSetUp, type BootPlan, isRestarted } from "./boot.ts";
 import { moveNode, type Node, nextNodeState, nodeTransitions } from "./node.ts";
 import { afterStartTaskExit } from "./start-task.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
 const awaited: StartTask = { commandLine: "true", waitForSuccess: true };
 const unawaited: StartTask = { commandLine: "true", waitForSuccess: false };
-const ids = { setupId: null, startRunId: "run" };
+const plan: BootPlan = { setupId: null, packages: [], packageRunId: "install", startTask: null, startRunId: "run" };
+const aPackage = {
+  applicationId: "app",
+  version: "1",
+  isDefaultVersion: false,
+  isKnown: true,
+  contentId: "c",
+  storageAccount: "s",
+  container: "k",
+};
 const end = (exitCode: number) => ({ exit: { kind: "exited", exitCode }, startTime: now, endTime: now }) as const;
 
 describe("after a boot", () => {
   test("a node without a start task is idle at once, and without what was wrong before", () => {
     const failure = { category: "ServerError", code: "DiskFull", message: "", details: [] } as const;
     const broken = aNode({ state: "unusable", errors: [{ ...failure, details: [] }], restartId: "r" });
-    expect(afterBoot(broken, null, ids, now)).toMatchObject({ state: "idle", errors: null, restartId: null });
+    expect(afterBoot(broken, plan, now)).toMatchObject({ state: "idle", errors: null, restartId: null });
   });
 
   test("a node waits for its start task only when the pool does", () => {
-    expect(afterBoot(aNode({ state: "creating" }), awaited, ids, now)).toMatchObject({
+    expect(afterBoot(aNode({ state: "creating" }), { ...plan, startTask: awaited }, now)).toMatchObject({
       state: "waitingforstarttask",
       startRunId: "run",
       startTaskInfo: { state: "running", retryCount: 0 },
     });
-    expect(afterBoot(aNode({ state: "creating" }), unawaited, ids, now)).toMatchObject({
+    expect(afterBoot(aNode({ state: "creating" }), { ...plan, startTask: unawaited }, now)).toMatchObject({
       state: "idle",
       startRunId: "run",
     });
   });
 
   test("a node that has to be set up is starting until that is done", () => {
-    const starting = afterBoot(aNode({ state: "rebooting" }), awaited, { ...ids, setupId: "s" }, now);
+    const starting = afterBoot(aNode({ state: "rebooting" }), { ...plan, startTask: awaited, setupId: "s" }, now);
     expect(starting).toMatchObject({ state: "starting", setupId: "s", startRunId: null });
     expect(afterSetUp(starting, "run", now)).toMatchObject({ state: "waitingforstarttask", startRunId: "run" });
   });
 
+  test("a node has its packages, and is set up, before its start task begins, whichever is done first", () => {
+    const both = { ...plan, startTask: awaited, setupId: "s", packages: [aPackage] };
+    const starting = afterBoot(aNode({ state: "creating" }), both, now);
+    expect(starting).toMatchObject({ state: "starting", setupId: "s", packageRunId: "install", startRunId: null });
+    const { exit } = end(0);
+    const begun = { state: "waitingforstarttask", startRunId: "run" };
+    expect(afterPackages(starting, exit, "run", now)).toMatchObject({ state: "starting", startRunId: null });
+    expect(afterSetUp(afterPackages(starting, exit, "run", now), "run", now)).toMatchObject(begun);
+    expect(afterPackages(afterSetUp(starting, "run", now), exit, "run", now)).toMatchObject(begun);
+  });
+
+  test("a node whose packages are not to be had is unusable", () => {
+    const missing = { ...plan, packages: [{ ...aPackage, contentId: null }] };
+    expect(afterBoot(aNode({ state: "creating" }), missing, now)).toMatchObject({
+      state: "unusable",
+      packageRunId: null,
+      errors: [{ category: "UserError" }],
+    });
+  });
+
   test("a node whose scheduling is disabled is offline, unless it was released", () => {
     const closed = aNode({ state: "rebooting", schedulingState: "disabled" });
-    expect(afterBoot(closed, null, ids, now)).toMatchObject({ state: "offline", schedulingState: "disabled" });
+    expect(afterBoot(closed, plan, now)).toMatchObject({ state: "offline", schedulingState: "disabled" });
     const started = { ...closed, state: "starting", pendingAction: "start" } as const;
-    expect(afterBoot(started, null, ids, now)).toMatchObject({ state: "idle", schedulingState: "enabled" });
+    expect(afterBoot(started, plan, now)).toMatchObject({ state: "idle", schedulingState: "enabled" });
   });
 
   test("a node that is to lose its files begins again only when it has", () => {
@@ -65,13 +94,15 @@ describe("whatever happens to a node", () => {
       .record({
         startTask: fc.constantFrom(null, awaited, unawaited, { ...awaited, maxTaskRetryCount: 1 }),
         setupId: fc.constantFrom(null, "s"),
+        packages: fc.constantFrom([], [aPackage], [{ ...aPackage, contentId: null }]),
       })
       .map(
-        ({ startTask, setupId }): Step =>
+        ({ startTask, setupId, packages }): Step =>
           (node) =>
-            afterBoot({ ...node, runningTasks: 0 }, startTask, { setupId, startRunId: "run" }, now),
+            afterBoot({ ...node, runningTasks: 0 }, { ...plan, startTask, setupId, packages }, now),
       ),
     fc.constant<Step>((node) => (node.setupId === null ? node : afterSetUp(node, "run", now))),
+    fc.constant<Step>((node) => (node.packageRunId === null ? node : afterPackages(node, end(0).exit, "run", now))),
     fc.constant<Step>((node) => afterReturn(node, now)),
     fc.constantFrom(0, 1).map(
       (exitCode): Step =>

@@ -1,4 +1,5 @@
-import type { StartTask } from "@kyanite/contract";
+import type { RunExit, StartTask } from "@kyanite/contract";
+import { isInstallable, packageFailure, type ResolvedPackage } from "./application.ts";
 import { atRest, moveNode, type Node, nextNodeState } from "./node.ts";
 import { isoTime } from "./time.ts";
 
@@ -10,41 +11,67 @@ export function isRestarted(node: Node, restartId: string | undefined): boolean 
   return node.state !== "reimaging" || (node.restartId !== null && node.restartId === restartId);
 }
 
-/** What a boot may need: ids of the set-up, if one is needed, and of the run of the start task. */
-export interface BootIds {
+/** What a node gets from its pool when it boots, with the ids of what gives it that. */
+export interface BootPlan {
+  /** Of the set-up, if one is needed. */
   readonly setupId: string | null;
+  readonly packages: readonly ResolvedPackage[];
+  readonly packageRunId: string;
+  readonly startTask: StartTask | null;
   readonly startRunId: string;
 }
 
 /**
- * A node whose agent has started anew: it is set up, if it needs that, and then its start task comes, if the pool has
- * one now. A node in a state that no boot leads out of stays as it is.
+ * A node whose agent has started anew: it is set up and gets its pool's application packages, so far as it needs that,
+ * and then its start task comes, if the pool has one now. A node in a state that no boot leads out of stays as it is;
+ * one whose packages are not to be had is `unusable`.
  */
-export function afterBoot(node: Node, startTask: StartTask | null, ids: BootIds, now: Date): Node {
+export function afterBoot(node: Node, plan: BootPlan, now: Date): Node {
   if (nextNodeState(node.state, "boot") === undefined) return node;
   const isStarted = node.pendingAction === "start";
   const isDone = isStarted || node.pendingAction === "reboot";
+  const failure = packageFailure(plan.packages);
+  const packages = failure ? [] : plan.packages.filter(isInstallable);
   const started: Node = {
     ...moveNode(node, "boot", now),
     schedulingState: isStarted ? "enabled" : node.schedulingState,
     pendingAction: isDone ? null : node.pendingAction,
     restartId: null,
-    setupId: ids.setupId,
-    startTask,
+    setupId: plan.setupId,
+    packages,
+    packageRunId: packages.length === 0 ? null : plan.packageRunId,
+    startTask: plan.startTask,
     startRunId: null,
     startTaskInfo: null,
-    errors: null,
+    errors: failure ? [failure] : null,
   };
-  return started.setupId === null ? afterSetUp(started, ids.startRunId, now) : started;
+  return failure ? moveNode(started, "fail", now) : whenEquipped(started, plan.startRunId, now);
 }
 
-/** A node that has all that it needs: a starting one goes on with its start task, any other with what it was doing. */
+/** The node after its agent has set it up. */
 export function afterSetUp(node: Node, startRunId: string, now: Date): Node {
-  const ready = { ...node, setupId: null };
-  if (ready.state !== "starting") return ready;
-  if (ready.startTask === null || ready.startTaskInfo !== null) return goneOn(ready, "ready", now);
+  return whenEquipped({ ...node, setupId: null }, startRunId, now);
+}
+
+/**
+ * The node after the installation of its pool's packages has ended; when that has failed the node is `unusable` until
+ * it is rebooted.
+ */
+export function afterPackages(node: Node, exit: RunExit, startRunId: string, now: Date): Node {
+  const installed: Node = { ...node, packageRunId: null };
+  if (node.state === "starting" && exit.kind === "failed")
+    return moveNode({ ...installed, errors: [...(node.errors ?? []), exit.failure] }, "fail", now);
+  return whenEquipped(installed, startRunId, now);
+}
+
+const isEquipped = (node: Node) => node.setupId === null && node.packageRunId === null;
+
+/** A node that has all that it needs: a starting one goes on with its start task, any other with what it was doing. */
+function whenEquipped(node: Node, startRunId: string, now: Date): Node {
+  if (node.state !== "starting" || !isEquipped(node)) return node;
+  if (node.startTask === null || node.startTaskInfo !== null) return goneOn(node, "ready", now);
   return goneOn(
-    { ...ready, startRunId, startTaskInfo: { state: "running", startTime: isoTime(now), retryCount: 0 } },
+    { ...node, startRunId, startTaskInfo: { state: "running", startTime: isoTime(now), retryCount: 0 } },
     "ready",
     now,
   );
@@ -53,7 +80,7 @@ export function afterSetUp(node: Node, startRunId: string, now: Date): Node {
 /** A node that was given up and is heard of again goes on where it was, without the tasks that it had. */
 export function afterReturn(node: Node, now: Date): Node {
   if (node.state !== "unknown") return node;
-  return node.setupId === null ? goneOn(node, "return", now) : moveNode(node, "boot", now);
+  return isEquipped(node) ? goneOn(node, "return", now) : moveNode(node, "boot", now);
 }
 
 /** A node goes on as far as its start task lets it. */

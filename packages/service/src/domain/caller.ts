@@ -39,6 +39,23 @@ export function permits(role: Role, name: string, method: string): boolean {
   return role === "submitter" && workOperation.test(name);
 }
 
+/** What only the owner of an account may do: its keys open everything. */
+const ownersOperations: readonly string[] = [
+  "BatchAccount_Create",
+  "BatchAccount_Update",
+  "BatchAccount_Delete",
+  "BatchAccount_GetKeys",
+  "BatchAccount_RegenerateKey",
+  "BatchAccount_SynchronizeAutoStorageKeys",
+];
+
+/** Whether a role permits an operation of the management plane, by the operation's name and verb. */
+export function permitsManagement(role: Role, name: string, method: string): boolean {
+  if (role === "owner") return true;
+  if (ownersOperations.includes(name)) return false;
+  return role === "operator" || method === "GET" || name === "Location_CheckNameAvailability";
+}
+
 /**
  * The grants in a token's role claim: `owner`, or `ACCOUNT:owner` for one account. Whatever comes before a last dot is
  * left out, so that `Kyanite.Owner` is an owner; what names no role is none of ours.

@@ -12,5 +12,8 @@ export function taskDirectory(jobId: string, taskId: string): string {
   return `${jobDirectory(jobId)}/${taskId}`;
 }
 
+/** Where the installation of packages would have its files, had it any. */
+export const packageRunDirectory = "volatile/packages";
+
 /** Where the start task's files are below the node's root. */
 export const startTaskDirectory = "startup";

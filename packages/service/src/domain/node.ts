@@ -1,4 +1,5 @@
 import type { ComputeNodeState, Failure, SchedulingState, StartTask, StartTaskInformation } from "@kyanite/contract";
+import type { NodePackage } from "./application.ts";
 
 export interface Node {
   readonly pk: number;
@@ -31,6 +32,10 @@ export interface Node {
   readonly pendingAction: PendingAction | null;
   readonly restartId: string | null;
   readonly setupId: string | null;
+  /** The application packages of the pool as they were when the node booted. */
+  readonly packages: readonly NodePackage[];
+  /** The run that installs them, until it has ended. */
+  readonly packageRunId: string | null;
   readonly recentTasks: readonly number[];
   /** Whether its agent may make accounts on its machine. */
   readonly managesUsers: boolean;

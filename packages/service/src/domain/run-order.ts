@@ -8,10 +8,10 @@ import type {
   RunUser,
   UserIdentity,
 } from "@kyanite/contract";
-import { startTaskDirectory, taskDirectory } from "./directories.ts";
+import { packageRunDirectory, startTaskDirectory, taskDirectory } from "./directories.ts";
 import { instanceOrder } from "./instance-order.ts";
 import { defaultReleaseWallClock, preparationId, releaseId } from "./job-tasks.ts";
-import type { JobRun, Run, StartTaskRun, TaskRun } from "./run.ts";
+import type { JobRun, PackageRun, Run, StartTaskRun, TaskRun } from "./run.ts";
 import { defaultRetention, limitSeconds } from "./task-constraints.ts";
 
 /** What a run's order needs to know of the service it runs on. */
@@ -35,6 +35,8 @@ export function runOrder(run: Run, context: OrderContext): RunOrder {
       return preparationOrder(run, context);
     case "jobRelease":
       return releaseOrder(run, context);
+    case "packages":
+      return packagesOrder(run);
   }
 }
 
@@ -57,6 +59,8 @@ function resourceFilesOf(run: Run): readonly ResourceFile[] | undefined {
       return run.jobSpec.jobPreparationTask?.resourceFiles;
     case "jobRelease":
       return run.jobSpec.jobReleaseTask?.resourceFiles;
+    case "packages":
+      return [];
   }
 }
 
@@ -167,6 +171,22 @@ function startTaskOrder(run: StartTaskRun, context: OrderContext): RunOrder {
     user: userOf(startTask.userIdentity),
     packages: [],
     downloads: (startTask.resourceFiles ?? []).map((file) => download(file, context)),
+    uploads: [],
+  };
+}
+
+/** Nothing but packages, which whoever gives the order puts in. */
+function packagesOrder({ runId }: PackageRun): RunOrder {
+  return {
+    runId,
+    kind: "packages",
+    directory: packageRunDirectory,
+    keepsDirectory: false,
+    commandLine: "",
+    environment: {},
+    user: userOf(undefined),
+    packages: [],
+    downloads: [],
     uploads: [],
   };
 }

@@ -1,4 +1,5 @@
 import type { CertificateReference, StartTask } from "@kyanite/contract";
+import type { NodePackage, ResolvedPackage } from "./application.ts";
 import type { JobSpec } from "./job.ts";
 import type { TaskSpec } from "./task.ts";
 
@@ -10,6 +11,12 @@ interface RunPlace {
   readonly isDedicated: boolean;
   /** Of the pool. */
   readonly certificateReferences: readonly CertificateReference[] | null;
+  /** Name of the storage account that is linked with the account. */
+  readonly storageAccount: string | null;
+  /** The application packages that are on the node because its pool refers to them. */
+  readonly nodePackages: readonly NodePackage[];
+  /** What the run's own references to application packages mean now. */
+  readonly packages: readonly ResolvedPackage[] | null;
 }
 
 /** A run of a task with what its order is made of. */
@@ -47,4 +54,9 @@ export interface JobRun extends RunPlace {
   readonly retryCount: number;
 }
 
-export type Run = TaskRun | StartTaskRun | JobRun;
+/** The installation of the pool's application packages on a node that has booted. */
+export interface PackageRun extends RunPlace {
+  readonly kind: "packages";
+}
+
+export type Run = TaskRun | StartTaskRun | JobRun | PackageRun;

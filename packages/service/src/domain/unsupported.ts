@@ -13,7 +13,6 @@ interface Unsupported {
 }
 
 const containers = "Container tasks are not supported yet";
-const packages = "Application packages are not supported yet";
 const identities = "Managed identities are not supported; give a URL with a signature";
 const hardware = "Nodes are not machines of Azure: this cannot be chosen";
 const network = "Nodes use the network of the machine they run on";
@@ -27,7 +26,6 @@ const run: readonly Unsupported[] = [
 /** What neither an ordinary task nor a job manager does. */
 const withoutInstances: readonly Unsupported[] = [
   ...run,
-  { path: "applicationPackageReferences", reason: packages },
   { path: "outputFiles[].destination.container.identityReference", reason: identities },
 ];
 
@@ -55,7 +53,6 @@ const pool: readonly Unsupported[] = [
   ...under("startTask", run),
   ...under("virtualMachineConfiguration", machine),
   { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
-  { path: "applicationPackageReferences", reason: packages },
   { path: "mountConfiguration[].azureBlobFileSystemConfiguration.identityReference", reason: identities },
   { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },
   { path: "networkConfiguration.endpointConfiguration", reason: network },

@@ -1,4 +1,4 @@
-import type { AgentReport, Failure, NodeSample, RunOrder, ServiceOrder } from "@kyanite/contract";
+import type { AgentReport, Failure, NodeSample, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { MountSource } from "../domain/mounts.ts";
@@ -14,6 +14,7 @@ import { readRuns, readWantedRuns } from "../store/runs.ts";
 import { insertNodeSamples } from "../store/samples.ts";
 import type { SnapshotBounds } from "../store/snapshot.ts";
 import { coalesced } from "./coalesced.ts";
+import type { OrderOutcome } from "./run-orders.ts";
 import { RunRecorder } from "./run-recorder.ts";
 import { StartRecorder } from "./start-recorder.ts";
 
@@ -27,8 +28,11 @@ export interface LinkOptions {
   readonly bounds: SnapshotBounds;
   /** Directories of the machines that stand for shares. */
   readonly mountSources: readonly MountSource[];
-  readonly orderFor: (run: Run) => Promise<RunOrder>;
+  readonly orderFor: (run: Run) => Promise<OrderOutcome>;
 }
+
+/** The state of a socket through which something can be sent. */
+const open = 1;
 
 /** One connected agent: what it has been told to run, and what has been recorded since the database was last read. */
 interface Link {
@@ -81,7 +85,7 @@ export class AgentLinks {
   /** Sends an order to a connected node; answers false when it is not connected here. */
   send(nodePk: number, order: ServiceOrder): boolean {
     const link = this.#links.get(nodePk);
-    if (link?.socket.readyState !== 1) return false;
+    if (link?.socket.readyState !== open) return false;
     link.socket.send(JSON.stringify(order));
     return true;
   }
@@ -132,7 +136,9 @@ export class AgentLinks {
   ): Promise<void> {
     const { database, clock, log, heartbeatSeconds, sampleSeconds } = this.#options;
     await transaction(database, (sql) => welcomeNode(sql, node.pk, hello, clock.now()));
-    this.#links.get(node.pk)?.socket.close(1000, "connected again");
+    const before = this.#links.get(node.pk)?.socket;
+    // An agent that has restarted itself says hello again on the link that it has.
+    if (before !== socket) before?.close(1000, "connected again");
     this.#links.set(node.pk, {
       nodePk: node.pk,
       nodeId: node.id,
@@ -165,7 +171,9 @@ export class AgentLinks {
   }
 
   async #deliverOutdated(): Promise<void> {
-    const links = [...this.#outdated].flatMap((pk) => this.#links.get(pk) ?? []);
+    const links = [...this.#outdated]
+      .flatMap((pk) => this.#links.get(pk) ?? [])
+      .filter(({ socket }) => socket.readyState === open);
     this.#outdated.clear();
     for (const link of links) link.recorded.clear();
     const pks = links.map(({ nodePk }) => nodePk);
@@ -232,13 +240,20 @@ export class AgentLinks {
       unknown.map(({ runId }) => runId),
     );
     const nodePks = new Map(unknown.map(({ nodePk, runId }) => [runId, nodePk]));
-    const orders = await Promise.all(runs.map((run) => this.#options.orderFor(run)));
-    for (const order of orders) {
-      const link = this.#links.get(nodePks.get(order.runId) ?? -1);
-      if (!link || link.recorded.has(order.runId)) continue;
-      link.runIds.add(order.runId);
-      this.send(link.nodePk, { type: "run", order });
+    for (const outcome of await Promise.all(runs.map((run) => this.#options.orderFor(run)))) {
+      const runId = outcome.kind === "order" ? outcome.order.runId : outcome.runId;
+      const link = this.#links.get(nodePks.get(runId) ?? -1);
+      if (!link || link.recorded.has(runId)) continue;
+      link.runIds.add(runId);
+      if (outcome.kind === "order") this.send(link.nodePk, { type: "run", order: outcome.order });
+      else this.#recordFailure(link, runId, outcome.failure);
     }
+  }
+
+  /** A run that cannot be ordered has come to its end without its node. */
+  #recordFailure({ nodePk }: Link, runId: string, failure: Failure): void {
+    const now = this.#options.clock.now();
+    this.#recorder.add({ nodePk, runId, exit: { kind: "failed", failure }, startTime: now, endTime: now });
   }
 
   #acknowledge(runs: readonly { nodePk: number; runId: string }[]): void {

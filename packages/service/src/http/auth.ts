@@ -1,5 +1,5 @@
-import { BatchError } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
+import { type AuthenticationMode, BatchError } from "@kyanite/contract";
+import { type Account, allowedModes } from "../domain/account.ts";
 import { type Caller, type Grant, roleOn } from "../domain/caller.ts";
 import { isSignedWith, type SignedRequest } from "./shared-key.ts";
 
@@ -50,12 +50,16 @@ type BearerOptions = AuthenticateOptions & { readonly named: string | undefined;
 
 async function byToken(token: string, options: BearerOptions): Promise<Caller> {
   const task = await options.taskOfToken(token);
-  if (task && (options.named ?? task.account.name) === task.account.name) return { ...task, role: "submitter" };
+  if (task && (options.named ?? task.account.name) === task.account.name) {
+    checkMode(task.account, "TaskAuthenticationToken");
+    return { ...task, role: "submitter" };
+  }
   const grants = await options.grantsOfToken(token, options.now);
   const name = options.named ?? options.defaultAccountName;
   const role = roleOn(name, grants);
   const account = role && (await options.findAccount(name));
   if (!account || !role) throw failed("The token gives no role on this account");
+  checkMode(account, "AAD");
   return { account, role };
 }
 
@@ -79,6 +83,7 @@ async function bySharedKey(request: SignedRequest, credential: string, options: 
   const account = await options.findAccount(name.toLowerCase());
   const isRight = account?.keys.some((key) => isSignedWith(request, name, key, signature));
   if (!account || !isRight) throw failed("The signature is not that of the account's key");
+  checkMode(account, "SharedKey");
   return account;
 }
 
@@ -89,6 +94,12 @@ function checkDate({ headers }: SignedRequest, now: Date): void {
   if (Number.isNaN(time)) throw failed("ocp-date or Date is not an HTTP date");
   if (Math.abs(time - now.getTime()) > maxSkewMilliseconds)
     throw failed("The time of the request is more than 15 minutes from the server's");
+}
+
+/** @throws BatchError when the account is being deleted, or does not allow this kind of proof */
+function checkMode(account: Account, mode: AuthenticationMode): void {
+  if (account.state !== "active") throw new BatchError("AccountIsDisabled");
+  if (!allowedModes(account).includes(mode)) throw failed(`The account does not allow the authentication mode ${mode}`);
 }
 
 function failed(reason: string): BatchError {

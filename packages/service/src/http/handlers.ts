@@ -1,4 +1,5 @@
 import { accountHandlers } from "./accounts.ts";
+import { applicationHandlers } from "./applications.ts";
 import { autoScaleHandlers } from "./auto-scale.ts";
 import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
@@ -18,6 +19,7 @@ import { taskHandlers } from "./tasks.ts";
 /** Every operation that is handled. */
 export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...accountHandlers(context),
+  ...applicationHandlers(context),
   ...certificateHandlers(context),
   ...poolHandlers(context),
   ...poolStatisticsHandlers(context),

@@ -16,7 +16,7 @@ export function pageOf<Row, Item>(
 }
 
 /** What a request says of the list it wants. */
-export function listRequest(query: Query, operation: Operation, version: ApiVersion): ListRequest {
+export function listRequest(query: Query, operation: Pick<Operation, "query">, version: ApiVersion): ListRequest {
   const filter = textOf(query, "$filter");
   const token = textOf(query, "$skiptoken");
   const { maxresults } = query;
@@ -33,7 +33,7 @@ function textOf(query: Query, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function defaultLimit(operation: Operation, version: ApiVersion): number {
+function defaultLimit(operation: Pick<Operation, "query">, version: ApiVersion): number {
   const schema = queryIn(operation, version).maxresults;
   return typeof schema?.default === "number" ? schema.default : 1000;
 }

@@ -13,7 +13,7 @@ const always: Readonly<Record<string, SchemaNode>> = {
  * Reads a query; names are matched without case.
  * @throws BatchError UnsupportedQueryParameter, InvalidQueryParameterValue, OutOfRangeQueryParameterValue
  */
-export function readQuery(search: URLSearchParams, operation: Operation, version: ApiVersion): Query {
+export function readQuery(search: URLSearchParams, operation: Pick<Operation, "query">, version: ApiVersion): Query {
   const known = { ...queryIn(operation, version), ...always };
   const names = new Map(Object.keys(known).map((name) => [name.toLowerCase(), name]));
   const query: Record<string, string | number | boolean> = {};

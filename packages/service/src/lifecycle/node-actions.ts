@@ -66,6 +66,7 @@ async function beginAction(sql: Sql, node: Node, action: Action, now: Date): Pro
     retainedUntil: null,
     restartId: action === "deallocate" ? null : randomUUID(),
     startRunId: null,
+    packageRunId: null,
   });
   await notifyOrders(sql, [node.pk]);
   await notify(sql, "nodes");

@@ -1,14 +1,16 @@
 import { randomUUID } from "node:crypto";
 import type { AgentReport, Failure } from "@kyanite/contract";
+import { packageDirectory } from "../domain/application.ts";
 import { afterBoot, afterReturn, afterSetUp, isRestarted } from "../domain/boot.ts";
 import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node.ts";
-import type { PoolSpec } from "../domain/pool.ts";
+import type { Pool } from "../domain/pool.ts";
 import type { NodeInterruption } from "../domain/preparation.ts";
 import { afterNodeLoss, type Task } from "../domain/task.ts";
 import { accountsOf } from "../domain/user-accounts.ts";
+import { resolvePackages } from "../store/applications.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { deleteNodeUsers, readNodeUsers } from "../store/node-users.ts";
-import { lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
+import { insertDirectoryRemovals, lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPoolByPk } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
@@ -51,19 +53,10 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
   if (interruption === "reimaged") await deleteNodeUsers(sql, nodePk);
   const pool = await readPoolByPk(sql, node.poolPk);
   const booted = { ...met, runningTasks: 0, lastBootTime: bootTime };
-  await saveNode(
-    sql,
-    pool && isRestarted(node, hello.restartId) ? await beginAgain(sql, booted, pool.spec, now) : booted,
-  );
+  if (pool && isRestarted(node, hello.restartId)) await bootNode(sql, booted, pool, now);
+  else await saveNode(sql, booted);
   await notify(sql, "schedule");
   await notify(sql, "pools");
-}
-
-async function beginAgain(sql: Sql, node: Node, pool: PoolSpec, now: Date): Promise<Node> {
-  const needsAccounts = accountsOf(pool, await readNodeUsers(sql, node.pk)).length > 0;
-  const needsMounts = (pool.mountConfiguration ?? []).length > 0;
-  const ids = { setupId: needsAccounts || needsMounts ? randomUUID() : null, startRunId: randomUUID() };
-  return afterBoot(node, pool.startTask ?? null, ids, now);
 }
 
 /** A node's agent has given it what the service asked for, or says why it could not. */
@@ -92,6 +85,20 @@ export async function finishSetUp(
 function interruptionOf(node: Node, hello: Hello): NodeInterruption {
   const isErased = node.state === "reimaging" && isRestarted(node, hello.restartId);
   return isErased || node.state === "creating" ? "reimaged" : "rebooted";
+}
+
+/** What the pool's references to packages mean is settled here, until the next boot. */
+async function bootNode(sql: Sql, node: Node, { accountPk, spec }: Pool, now: Date): Promise<void> {
+  const packages = await resolvePackages(sql, accountPk, spec.applicationPackageReferences ?? []);
+  const startTask = spec.startTask ?? null;
+  const needsAccounts = accountsOf(spec, await readNodeUsers(sql, node.pk)).length > 0;
+  const needsMounts = (spec.mountConfiguration ?? []).length > 0;
+  const setupId = needsAccounts || needsMounts ? randomUUID() : null;
+  const ids = { setupId, startRunId: randomUUID(), packageRunId: randomUUID() };
+  const next = afterBoot(node, { ...ids, startTask, packages }, now);
+  await saveNode(sql, next);
+  const dropped = node.packages.filter((old) => !next.packages.some(({ contentId }) => contentId === old.contentId));
+  for (const each of dropped) await insertDirectoryRemovals(sql, [node.id], packageDirectory(each));
 }
 
 /** Gives up nodes that have been silent since an instant: their tasks go back to the queue, and no retry is spent. */

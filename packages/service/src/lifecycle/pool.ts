@@ -13,6 +13,7 @@ import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { countPools, insertPool, lockPool, savePool } from "../store/pools.ts";
+import { checkPackageReferences } from "./application.ts";
 import { type AutoScaleSettings, beginAutoScale } from "./auto-scale.ts";
 import { checkCertificateReferences } from "./certificate.ts";
 import { hashPassword } from "./password-hash.ts";
@@ -39,6 +40,7 @@ export async function addPool(
   const pool = withHashedPasswords(newPool(body, account, now));
   checkInterval(body.autoScaleEvaluationInterval, limits.autoScaleMinimumSeconds);
   await checkCertificateReferences(sql, account, body.certificateReferences);
+  await checkPackageReferences(sql, account, body.applicationPackageReferences);
   const existing = await lockPool(sql, account, pool.id);
   if (existing) throw new BatchError(existing.state === "deleting" ? "PoolBeingDeleted" : "PoolExists");
   if ((await countPools(sql, account)) >= poolQuota)
@@ -61,6 +63,7 @@ export async function patchPool(
   const isEmpty = (await readNodesOfPool(sql, pool.pk)).length === 0;
   const next = patchedPool(pool, body, { isEmpty, now });
   await checkCertificateReferences(sql, account, body.certificateReferences);
+  await checkPackageReferences(sql, account, body.applicationPackageReferences);
   return savePool(sql, body.userAccounts ? withHashedPasswords(next) : next, "client");
 }
 
@@ -73,6 +76,7 @@ export async function replacePoolProperties(
 ): Promise<{ etag: string }> {
   checkPoolAction("update", pool);
   await checkCertificateReferences(sql, account, body.certificateReferences);
+  await checkPackageReferences(sql, account, body.applicationPackageReferences);
   return savePool(sql, withProperties(pool, body, now), "client");
 }
 

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
+import { afterPackages } from "../domain/boot.ts";
 import { afterStartTaskExit } from "../domain/start-task.ts";
 import { afterExit, type RunEnd, type Task } from "../domain/task.ts";
 import type { Sql } from "../store/database.ts";
-import { lockNodeOfStartRun, saveNode } from "../store/nodes.ts";
+import { lockNodeOfRun, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPreparationsOfRuns } from "../store/preparations.ts";
 import { lockTasksOfRuns } from "../store/tasks.ts";
@@ -46,7 +47,7 @@ async function finishOtherRuns(sql: Sql, runs: readonly FinishedRun[], now: Date
   for (const run of runs) {
     const preparation = preparations.get(run.runId);
     if (preparation) await finishPreparationRun(sql, preparation, run, now);
-    else if (!instances.has(run.runId)) await finishStartTask(sql, run, now);
+    else if (!instances.has(run.runId)) await finishNodeRun(sql, run, now);
   }
 }
 
@@ -67,10 +68,16 @@ async function finishTasks(
   );
 }
 
-async function finishStartTask(sql: Sql, run: FinishedRun, now: Date): Promise<void> {
-  const node = await lockNodeOfStartRun(sql, run.runId);
+/** Ends of the two runs that a node has to itself: the installation of packages, and the start task. */
+async function finishNodeRun(sql: Sql, run: FinishedRun, now: Date): Promise<void> {
+  const node = await lockNodeOfRun(sql, run.runId);
   if (!node) return;
-  const next = afterStartTaskExit(node, run, randomUUID(), now);
+  const isOfPackages = node.packageRunId === run.runId;
+  const next = isOfPackages
+    ? afterPackages(node, run.exit, randomUUID(), now)
+    : afterStartTaskExit(node, run, randomUUID(), now);
   await saveNode(sql, next);
-  await (next.startRunId === null ? notify(sql, "schedule") : notifyOrders(sql, [node.pk]));
+  if (next.startRunId !== null) return notifyOrders(sql, [node.pk]);
+  await notify(sql, "schedule");
+  if (isOfPackages) await notify(sql, "pools");
 }

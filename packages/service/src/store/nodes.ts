@@ -82,8 +82,9 @@ export async function lockNodes(sql: Sql, pks: readonly number[]): Promise<Node[
   return sql<Node[]>`select * from node where pk = any(${[...pks]}::bigint[]) order by pk for no key update`;
 }
 
-export async function lockNodeOfStartRun(sql: Sql, runId: string): Promise<Node | undefined> {
-  const [node] = await sql<Node[]>`select * from node where start_run_id = ${runId} for no key update`;
+export async function lockNodeOfRun(sql: Sql, runId: string): Promise<Node | undefined> {
+  const [node] = await sql<Node[]>`
+    select * from node where start_run_id = ${runId} or package_run_id = ${runId} for no key update`;
   return node;
 }
 
@@ -105,6 +106,8 @@ export async function saveNode(sql: Sql, node: Node): Promise<void> {
       restart_id = ${node.restartId},
       setup_id = ${node.setupId},
       manages_users = ${node.managesUsers},
+      packages = ${asJson(node.packages)}::text::jsonb,
+      package_run_id = ${node.packageRunId},
       retains_data = ${node.retainsData},
       retained_until = ${node.retainedUntil}
     where pk = ${node.pk}`;

@@ -1,4 +1,5 @@
 import type { Account } from "../domain/account.ts";
+import { accountColumns } from "./accounts.ts";
 import type { Sql } from "./database.ts";
 
 /** The secret of this name, which is `value` when there was none yet. */
@@ -14,7 +15,7 @@ export async function readHolderOfToken(
   { jobPk, taskPk }: { jobPk: number; taskPk: number },
 ): Promise<{ account: Account; jobId: string } | undefined> {
   const [row] = await sql<(Account & { jobId: string })[]>`
-    select a.pk, a.name, a.keys, j.id as job_id
+    select ${accountColumns(sql)}, j.id as job_id
     from task t join job j on j.pk = t.job_pk join account a on a.pk = j.account_pk
     where t.pk = ${taskPk} and j.pk = ${jobPk} and t.state in ('preparing', 'running')`;
   if (!row) return undefined;

@@ -7,12 +7,13 @@ import { newTask } from "../../src/domain/new-task.ts";
 import { beginDeleteJob, lockExistingJob, terminateJob } from "../../src/lifecycle/job.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
-import { ensureAccount, readAccount } from "../../src/store/accounts.ts";
+import { readAccount } from "../../src/store/accounts.ts";
 import { transaction } from "../../src/store/database.ts";
 import { insertJob, readJob } from "../../src/store/jobs.ts";
 import { insertNodes } from "../../src/store/node-provision.ts";
 import { insertPool, lockPool } from "../../src/store/pools.ts";
 import { insertTasks, readTaskCounts } from "../../src/store/tasks.ts";
+import { addAccount } from "../builders.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
 /** In full: `KYANITE_LARGE_JOB=100000`. */
@@ -21,8 +22,7 @@ let temporary: TemporaryDatabase;
 
 beforeAll(async () => {
   temporary = await temporaryDatabase();
-  await ensureAccount(temporary.database, "test", "a2V5", now);
-  const account = await theAccount();
+  const account = await addAccount(temporary.database);
   await insertPool(temporary.database, newPool(aPool("pool"), account, now));
   const pool = await lockPool(temporary.database, account, "pool");
   if (!pool) throw new Error("no pool");

@@ -23,7 +23,6 @@ import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
 import { addTasks, reactivateTask, removeTask, terminateTask } from "../../src/lifecycle/task.ts";
 import { plan } from "../../src/scheduler/plan.ts";
-import { ensureAccount, readAccount } from "../../src/store/accounts.ts";
 import { type Database, type Sql, transaction } from "../../src/store/database.ts";
 import { lockJobForTasks } from "../../src/store/jobs.ts";
 import { insertNodes } from "../../src/store/node-provision.ts";
@@ -31,6 +30,7 @@ import { readNodesOfPool } from "../../src/store/nodes.ts";
 import { insertPool, lockPool } from "../../src/store/pools.ts";
 import { readSnapshot } from "../../src/store/snapshot.ts";
 import { lockTask } from "../../src/store/tasks.ts";
+import { addAccount } from "../builders.ts";
 
 export const nodeCount = 2;
 export const slotsPerNode = 2;
@@ -71,9 +71,7 @@ export class World {
         when (old.state <> new.state) execute function note_move();
       create trigger note_job_move after update of state on job for each row
         when (old.state <> new.state) execute function note_move();`);
-    await ensureAccount(database, "test", "a2V5", now);
-    const account = await readAccount(database, "test");
-    if (!account) throw new Error("no account");
+    const account = await addAccount(database);
     await insertPool(database, newPool(aPool("pool", { taskSlotsPerNode: slotsPerNode }), account, now));
     const pool = await lockPool(database, account, "pool");
     if (!pool) throw new Error("no pool");

@@ -1,0 +1,223 @@
+import { createHash, randomBytes } from "node:crypto";
+import {
+  type Application as ApplicationBody,
+  type ApplicationPackageReference,
+  BatchError,
+  ManagementError,
+} from "@kyanite/contract";
+import type { Account } from "../domain/account.ts";
+import {
+  type Application,
+  type ApplicationPackage,
+  applicationQuota,
+  blobName,
+  isInstallable,
+  packageDirectory,
+  packageQuota,
+  problemOf,
+} from "../domain/application.ts";
+import type { BlobPlace } from "../domain/storage.ts";
+import { after } from "../domain/time.ts";
+import {
+  countApplications,
+  deleteApplication,
+  deletePackage,
+  insertApplication,
+  insertBlobRemovals,
+  insertPackage,
+  listPackages,
+  lockApplication,
+  readPackage,
+  removeFromNodes,
+  resolvePackages,
+  saveApplication,
+  savePackage,
+} from "../store/applications.ts";
+import type { Sql } from "../store/database.ts";
+
+/** How long a URL for an upload is good. */
+export const uploadSeconds = 4 * 3600;
+/** How long a blob stays after nothing refers to it: nodes that were told of it may still be fetching it. */
+const blobGraceSeconds = 3600;
+
+type Wanted = NonNullable<ApplicationBody["properties"]>;
+
+/** Adds an application; one that exists gets the given properties. */
+export async function putApplication(sql: Sql, account: Account, id: string, wanted: Wanted): Promise<Application> {
+  const existing = await lockApplication(sql, account, id);
+  if (existing) return changeApplication(sql, existing, wanted);
+  if ((await countApplications(sql, account)) >= applicationQuota)
+    throw new ManagementError("ApplicationQuotaReached", `There may be ${applicationQuota}.`);
+  if (wanted.defaultVersion) throw new ManagementError("ApplicationPackageNotFound", undefined, "defaultVersion");
+  const inserted = await insertApplication(sql, account, {
+    id,
+    displayName: wanted.displayName ?? null,
+    allowUpdates: wanted.allowUpdates ?? true,
+  });
+  return inserted ?? putApplication(sql, account, id, wanted);
+}
+
+/** Changes the given properties. An empty default version is none. */
+export async function changeApplication(sql: Sql, application: Application, wanted: Wanted): Promise<Application> {
+  const version = wanted.defaultVersion;
+  const found = version ? await readPackage(sql, application, version) : undefined;
+  if (version && !found) throw new ManagementError("ApplicationPackageNotFound", undefined, "defaultVersion");
+  return saveApplication(sql, {
+    ...application,
+    displayName: wanted.displayName ?? application.displayName,
+    allowUpdates: wanted.allowUpdates ?? application.allowUpdates,
+    defaultVersion: version === undefined ? application.defaultVersion : (found?.version ?? null),
+  });
+}
+
+/** Deletes an application without packages; answers false when there is none. */
+export async function removeApplication(sql: Sql, account: Account, id: string): Promise<boolean> {
+  const application = await lockApplication(sql, account, id);
+  if (!application) return false;
+  if ((await listPackages(sql, application, { limit: 1 })).length > 0)
+    throw new ManagementError("ApplicationHasPackages");
+  await deleteApplication(sql, application.pk);
+  return true;
+}
+
+/** @throws ManagementError ApplicationNotFound */
+export async function lockExistingApplication(sql: Sql, account: Account, id: string): Promise<Application> {
+  const application = await lockApplication(sql, account, id);
+  if (!application) throw new ManagementError("ApplicationNotFound");
+  return application;
+}
+
+/** @throws ManagementError ApplicationPackageNotFound */
+export async function readExistingPackage(
+  sql: Sql,
+  application: Application,
+  version: string,
+): Promise<ApplicationPackage> {
+  const found = await readPackage(sql, application, version);
+  if (!found) throw new ManagementError("ApplicationPackageNotFound");
+  return found;
+}
+
+/**
+ * Adds a package, or prepares the replacement of one: until the activation nodes go on getting what was active before.
+ * @throws ManagementError when the account has no storage, the application forbids it, or has too many packages
+ */
+export async function preparePackage(
+  sql: Sql,
+  account: Account,
+  application: Application,
+  { version, now }: { readonly version: string; readonly now: Date },
+): Promise<ApplicationPackage> {
+  const storageAccount = account.storageAccount;
+  if (storageAccount === null) throw new ManagementError("AutoStorageNotConfigured");
+  const existing = await readPackage(sql, application, version);
+  if (existing) checkUpdatesAllowed(application, existing);
+  const container = containerOf(account, application);
+  const target = existing ?? (await addPackage(sql, application, { version, storageAccount, container }));
+  // What may be half-uploaded stays where it is until then.
+  if (target.uploadId !== null) await discard(sql, application, target, [target.uploadId], now);
+  const uploadId = randomBytes(6).toString("hex");
+  if (target.contentId !== null && target.storageAccount !== storageAccount)
+    throw new ManagementError("StorageAccountNotFound", "The package is in a storage account that was linked before.");
+  return savePackage(sql, { ...target, storageAccount, container, uploadId, uploadExpiry: after(now, uploadSeconds) });
+}
+
+async function addPackage(
+  sql: Sql,
+  application: Application,
+  added: Pick<ApplicationPackage, "version" | "storageAccount" | "container">,
+): Promise<ApplicationPackage> {
+  if ((await listPackages(sql, application, { limit: packageQuota })).length >= packageQuota)
+    throw new ManagementError("ApplicationPackageQuotaReached", `There may be ${packageQuota}.`);
+  const inserted = await insertPackage(sql, application, added);
+  return inserted ?? readExistingPackage(sql, application, added.version);
+}
+
+function checkUpdatesAllowed({ allowUpdates }: Application, { contentId }: ApplicationPackage): void {
+  if (!allowUpdates && contentId !== null) throw new ManagementError("ApplicationPackageUpdatesNotAllowed");
+}
+
+/** Container names are lower-case and short; the hash keeps accounts and applications apart. */
+function containerOf(account: Account, application: Application): string {
+  const hash = createHash("sha256").update(`${account.pk}/${account.name}/${application.id.toLowerCase()}`);
+  return `app-${hash.digest("hex").slice(0, 40)}`;
+}
+
+/** What was uploaded is what nodes get from now on; what they got before goes. */
+export async function activatePackage(
+  sql: Sql,
+  application: Application,
+  prepared: ApplicationPackage,
+  now: Date,
+): Promise<ApplicationPackage> {
+  if (prepared.uploadId === null) return savePackage(sql, { ...prepared, lastActivationTime: now });
+  if (prepared.contentId !== null) await discard(sql, application, prepared, [prepared.contentId], now);
+  return savePackage(sql, {
+    ...prepared,
+    contentId: prepared.uploadId,
+    uploadId: null,
+    uploadExpiry: null,
+    lastActivationTime: now,
+  });
+}
+
+/**
+ * Deletes a package with its blobs, and takes it from the nodes; answers false when there is none. An application whose
+ * default it was has none then.
+ */
+export async function removePackage(
+  sql: Sql,
+  account: Account,
+  { applicationName, versionName }: { readonly applicationName: string; readonly versionName: string },
+  now: Date,
+): Promise<boolean> {
+  const application = await lockApplication(sql, account, applicationName);
+  const found = application && (await readPackage(sql, application, versionName));
+  if (!found) return false;
+  checkUpdatesAllowed(application, found);
+  const contents = [found.uploadId, found.contentId].filter((id) => id !== null);
+  await discard(sql, application, found, contents, now);
+  await deletePackage(sql, found.pk);
+  if (application.defaultVersion?.toLowerCase() === found.version.toLowerCase())
+    await saveApplication(sql, { ...application, defaultVersion: null });
+  return true;
+}
+
+/** @throws BatchError InvalidApplicationPackageReferences for what cannot be installed now, with the reason for each */
+export async function checkPackageReferences(
+  sql: Sql,
+  account: Account,
+  references: readonly ApplicationPackageReference[] | undefined,
+): Promise<void> {
+  const packages = await resolvePackages(sql, account.pk, references ?? []);
+  const missing = packages.filter((each) => !isInstallable(each));
+  if (missing.length === 0) return;
+  throw new BatchError(
+    "InvalidApplicationPackageReferences",
+    Object.fromEntries(
+      missing.map((each) => [`${each.applicationId}${each.version === "" ? "" : ` ${each.version}`}`, problemOf(each)]),
+    ),
+  );
+}
+
+/** The blob that holds one content of a package. */
+export function blobOf(application: Application, of: ApplicationPackage, contentId: string): BlobPlace {
+  const { storageAccount, container, version } = of;
+  return { storageAccount, container, blob: blobName(application.id, version, contentId) };
+}
+
+async function discard(
+  sql: Sql,
+  application: Application,
+  of: ApplicationPackage,
+  contentIds: readonly string[],
+  now: Date,
+): Promise<void> {
+  const blobs = contentIds.map((contentId) => blobOf(application, of, contentId));
+  await insertBlobRemovals(sql, blobs, after(now, blobGraceSeconds));
+  const { version } = of;
+  for (const contentId of contentIds) {
+    const directory = packageDirectory({ applicationId: application.id, version, contentId });
+    await removeFromNodes(sql, application.accountPk, { directory, contentId });
+  }
+}
