@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, until } from "@kyanite/testkit";
+import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -234,6 +234,40 @@ describe("a job preparation task", () => {
       (jobs) => !jobs.some(({ id }) => id === "gone"),
     );
     expect([await trace("slow"), await trace("gone")]).toEqual([["done"], ["done"]]);
+  });
+
+  test("force ends and deletes a job without waiting for release tasks, which are ended", async () => {
+    for (const id of ["forced", "forced-away"]) {
+      await client.job.add({
+        id,
+        poolInfo,
+        jobPreparationTask: { commandLine: "true" },
+        jobReleaseTask: { commandLine: "sleep 600" },
+      });
+      await client.task.add(id, { id: "t", commandLine: "true" });
+      await completed(id, "t");
+    }
+    const releasing = (id: string) =>
+      until(
+        () => client.job.listPreparationAndReleaseTaskStatus(id),
+        ([node]) => node?.jobReleaseTaskExecutionInfo?.state === "running",
+      );
+    await client.job.terminate("forced");
+    await releasing("forced");
+    expect((await send(client, "POST", "/jobs/forced/terminate")).code).toBe("JobBeingTerminated");
+    expect((await send(client, "POST", "/jobs/forced/terminate?force=true")).status).toBe(202);
+    expect((await ended("forced")).executionInfo?.terminateReason).toBe("UserTerminate");
+    const [status] = await client.job.listPreparationAndReleaseTaskStatus("forced");
+    expect(status?.jobReleaseTaskExecutionInfo).toMatchObject({ state: "completed", result: "failure" });
+
+    await client.job.deleteMethod("forced-away");
+    await releasing("forced-away");
+    expect((await send(client, "DELETE", "/jobs/forced-away")).code).toBe("JobBeingDeleted");
+    expect((await send(client, "DELETE", "/jobs/forced-away?force=true")).status).toBe(202);
+    await until(
+      () => client.job.list(),
+      (jobs) => !jobs.some(({ id }) => id === "forced-away"),
+    );
   });
 
   test("runs again after a reboot, unless the job has had enough of it; a release interrupted by one begins again", async () => {

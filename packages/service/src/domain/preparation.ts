@@ -61,7 +61,7 @@ function moved(preparation: Preparation, event: PreparationEvent): Preparation {
 }
 
 /** Whether tasks wait until their node is prepared. */
-export function waitsForSuccess(job: JobSpec): boolean {
+function waitsForSuccess(job: JobSpec): boolean {
   return job.jobPreparationTask?.waitForSuccess ?? true;
 }
 

@@ -32,7 +32,7 @@ export function usageOf(before: Task, task: Task): JobUsage {
 }
 
 /** Seconds from adding a task to its first start; to its present start when that is the first. */
-export function waitSeconds({ creationTime, firstStartTime, startTime }: Task): number {
+function waitSeconds({ creationTime, firstStartTime, startTime }: Task): number {
   const start = firstStartTime ?? startTime;
   return start === null ? 0 : Math.max(0, (start.getTime() - creationTime.getTime()) / 1000);
 }
@@ -40,7 +40,7 @@ export function waitSeconds({ creationTime, firstStartTime, startTime }: Task): 
 const nothing: Usage = { wallClockSeconds: 0, waitSeconds: 0, succeeded: 0, failed: 0, retries: 0 };
 
 /** What statistics are about: whose they are, since when, and until when. */
-export interface StatisticsPlace {
+interface StatisticsPlace {
   readonly url: string;
   readonly since: Date;
   readonly now: Date;

@@ -21,7 +21,7 @@ const infoColumns = (property: string, column: string): FilterColumns => ({
 });
 
 /** What `$filter` may say of preparations and releases. */
-export const preparationFilterColumns: FilterColumns = {
+const preparationFilterColumns: FilterColumns = {
   poolId: { column: "lower(pool_id)", type: "id", operators: equality },
   nodeId: { column: "node_id", type: "id", operators: equality },
   ...infoColumns("jobPreparationTaskExecutionInfo", "preparation_info"),
