@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { allOperations } from "@kyanite/contract";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
@@ -23,6 +24,7 @@ import { newKey } from "./lifecycle/account.ts";
 import { autoscalePools } from "./loops/autoscale-pools.ts";
 import { changeNodes } from "./loops/change-nodes.ts";
 import { collectBlobs } from "./loops/collect-blobs.ts";
+import { deleteAccounts } from "./loops/delete-accounts.ts";
 import { enforceLimits } from "./loops/enforce-limits.ts";
 import { Leadership } from "./loops/leadership.ts";
 import { runLoop } from "./loops/loop.ts";
@@ -136,6 +138,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const provider = await parts.createProvider(listening);
   const leadership = new Leadership((onClose) => openDatabase({ ...address, maxConnections: 1, onClose }), log);
   const stopping = new AbortController();
+  // Each loop listens to it, and there are more of them than Node takes for granted.
+  setMaxListeners(100, stopping.signal);
   const stopListening = await links.start();
   const loops = [
     scheduleTasks(database, bounds),
@@ -151,6 +155,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     runJobSchedules(database, settings, log),
     watchNodes(database, settings.nodeSilentSeconds, log),
     collectBlobs(database, storage, log),
+    deleteAccounts(database),
     changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));
 

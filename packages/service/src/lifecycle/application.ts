@@ -38,7 +38,7 @@ import type { Sql } from "../store/database.ts";
 /** How long a URL for an upload is good. */
 export const uploadSeconds = 4 * 3600;
 /** How long a blob stays after nothing refers to it: nodes that were told of it may still be fetching it. */
-const blobGraceSeconds = 3600;
+export const blobGraceSeconds = 3600;
 
 type Wanted = NonNullable<ApplicationBody["properties"]>;
 

@@ -80,6 +80,10 @@ export async function listAccounts(
     order by name`;
 }
 
+export async function readDeletingAccounts(sql: Sql): Promise<Account[]> {
+  return sql<Account[]>`select ${accountColumns(sql)} from account a where a.state = 'deleting' order by a.pk`;
+}
+
 export async function countAccounts(sql: Sql): Promise<number> {
   const [row] = await sql<{ count: number }[]>`select count(*) from account`;
   return row?.count ?? 0;

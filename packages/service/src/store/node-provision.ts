@@ -104,7 +104,7 @@ export async function recreatePreempted(sql: Sql, pks: readonly number[], since:
   const recreated = await sql`
     update node set
       state = 'creating', state_transition_time = ${now}, start_failures = 0, start_failure = null, errors = null,
-      pending_action = null, restart_id = null, setup_id = null, retains_data = false, retained_until = null,
+      pending_action = null, restart_id = null, setup_id = null, package_run_id = null, retains_data = false, retained_until = null,
       last_boot_time = null, last_seen = null, start_run_id = null, start_task_info = null
     where pk = any(${[...pks]}::bigint[]) and state = any(${nodeStatesBefore("recreate")})
       and state_transition_time <= ${since}`;
