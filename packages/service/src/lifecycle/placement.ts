@@ -3,7 +3,7 @@ import { afterPreemption } from "../domain/task.ts";
 import type { Placement } from "../scheduler/snapshot.ts";
 import type { Sql } from "../store/database.ts";
 import { lockJobsForPlacement, type PlaceableJob, saveTurns } from "../store/jobs.ts";
-import { changeLoad, lockNodesForPlacement } from "../store/nodes.ts";
+import { changeLoad, lockNodesForPlacement, type NodeRoom } from "../store/nodes.ts";
 import { notifyOrders } from "../store/notices.ts";
 import { beginPreparations, readPreparations } from "../store/preparations.ts";
 import { insertSubtasks } from "../store/subtasks.ts";
@@ -22,9 +22,12 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   // Before the jobs are locked for all to read: whoever adds tasks holds them like that too, and neither could go on.
   await saveTurns(sql, turnsOf(placements), now);
   const jobs = await lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]);
-  const nodes = new Set(await lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]));
+  const nodes = await lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]);
   const isKnown = new Set(jobs.map(({ pk }) => pk));
-  const possible = placements.filter((each) => isKnown.has(each.jobPk) && nodesOf(each).every((pk) => nodes.has(pk)));
+  const possible = stillFitting(
+    placements.filter(({ jobPk }) => isKnown.has(jobPk)),
+    nodes,
+  );
   const preparing = await readinessOf(sql, jobs, possible);
 
   const started = await startTasks(
@@ -49,6 +52,18 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   await changeLoad(sql, totals(placed), now);
   await notifyOrders(sql, [...new Set(placed.map(({ nodePk }) => nodePk))]);
   return started.reduce((total, { tasks }) => total + tasks, 0);
+}
+
+/** Those that have room now: another server, or the end of a run, may have filled a node since the snapshot. */
+function stillFitting(placements: readonly Placement[], nodes: readonly NodeRoom[]): Placement[] {
+  const room = new Map(nodes.map(({ pk, slots, freeSlots }) => [pk, { slots, free: freeSlots }]));
+  return placements.filter((placement) => {
+    const places = nodesOf(placement).map((pk) => room.get(pk));
+    const taken = (slots: number) => (placement.isExclusive ? slots : placement.requiredSlots);
+    if (!places.every((place) => place !== undefined && place.free >= taken(place.slots))) return false;
+    for (const place of places) if (place) place.free -= taken(place.slots);
+    return true;
+  });
 }
 
 const nodesOf = ({ nodePk, others = [] }: Placement): readonly number[] => [nodePk, ...others];

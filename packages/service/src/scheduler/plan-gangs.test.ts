@@ -73,7 +73,7 @@ describe("preemption", () => {
     const preemptible = [running(91, -5, 1), running(92, 0, 2)];
     const jobs = [aJob({ priority: 1, tasks: [aTask(1)] })];
     expect(planOf({ nodes: [busy(1), busy(2)], jobs, preemptible })).toEqual([
-      { taskPk: 1, jobPk: 1, nodePk: 1, preempts: [91] },
+      { taskPk: 1, jobPk: 1, nodePk: 1, requiredSlots: 1, preempts: [91] },
     ]);
   });
 
@@ -81,7 +81,9 @@ describe("preemption", () => {
     const preemptible = [running(91, 0, 1)];
     expect(planOf({ nodes: [busy(1)], jobs: [aJob({ tasks: [aTask(1)] })], preemptible })).toEqual([]);
     const jobs = [aJob({ priority: 1, tasks: [aTask(1)] })];
-    expect(planOf({ nodes: [busy(1), aNode(2)], jobs, preemptible })).toEqual([{ taskPk: 1, jobPk: 1, nodePk: 2 }]);
+    expect(planOf({ nodes: [busy(1), aNode(2)], jobs, preemptible })).toEqual([
+      { taskPk: 1, jobPk: 1, nodePk: 2, requiredSlots: 1 },
+    ]);
   });
 
   test("no more leave than needed, and none when they cannot make enough room", () => {

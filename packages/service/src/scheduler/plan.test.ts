@@ -60,8 +60,8 @@ describe("plan", () => {
       aJob({ jobPk: 2, tasks: [aTask({ taskPk: 21 })] }),
     ];
     expect(plan(inPool({ nodes, jobs }))).toEqual([
-      { taskPk: 11, jobPk: 1, nodePk: 2 },
-      { taskPk: 21, jobPk: 2, nodePk: 1 },
+      { taskPk: 11, jobPk: 1, nodePk: 2, requiredSlots: 1 },
+      { taskPk: 21, jobPk: 2, nodePk: 1, requiredSlots: 1 },
     ]);
   });
 

@@ -69,6 +69,7 @@ function placement(task: OrderedTask, { nodePks: [nodePk, ...others], preempted 
     taskPk: task.taskPk,
     jobPk: task.jobPk,
     nodePk,
+    requiredSlots: task.requiredSlots,
     ...(task.isExclusive ? { isExclusive: true } : {}),
     ...(task.instances === undefined ? {} : { others }),
     ...(preempted.length === 0 ? {} : { preempts: preempted.map(({ taskPk }) => taskPk) }),

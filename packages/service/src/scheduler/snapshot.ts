@@ -65,6 +65,8 @@ export interface Placement {
   readonly taskPk: number;
   readonly jobPk: number;
   readonly nodePk: number;
+  /** What it takes of each of its nodes; an exclusive task takes all. */
+  readonly requiredSlots: number;
   readonly isExclusive?: boolean;
   /** Nodes of the further instances of a multi-instance task; absent for any other. */
   readonly others?: readonly number[];

@@ -224,14 +224,20 @@ export async function nodesSilentSince(sql: Sql, instant: Date): Promise<Node[]>
     order by pk limit 1000`;
 }
 
+/** What a node can still take. */
+export interface NodeRoom {
+  readonly pk: number;
+  readonly slots: number;
+  readonly freeSlots: number;
+}
+
 /** Which of these nodes may take tasks; they stay so until the transaction ends. */
-export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): Promise<number[]> {
-  const rows = await sql<{ pk: number }[]>`
-    select pk from node
+export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): Promise<NodeRoom[]> {
+  return sql<NodeRoom[]>`
+    select pk, slots, slots - used_slots as free_slots from node
     where pk = any(${[...pks]}::bigint[]) and state = any(${[...schedulableStates]}) and scheduling_state = 'enabled'
       and pending_action is null
     order by pk for no key update`;
-  return rows.map(({ pk }) => pk);
 }
 
 /**
