@@ -135,5 +135,12 @@ function isDateTime(text: string): boolean {
   const [, year, month, day, hour = 0, minute = 0, second = 0] = dateTimeForm.exec(text)?.map(Number) ?? [];
   if (year === undefined || month === undefined || day === undefined) return false;
   const isDay = month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
-  return isDay && !(hour > 23 || minute > 59 || second > 59);
+  return isDay && !(hour > 23 || minute > 59 || second > 59) && isWithinReach(Date.parse(text));
+}
+
+/** In UTC, the year has four digits, and is not zero. */
+function isWithinReach(milliseconds: number): boolean {
+  return (
+    milliseconds >= Date.parse("0001-01-01T00:00:00Z") && milliseconds < Date.parse("9999-12-31T23:59:59.999Z") + 1
+  );
 }

@@ -1,4 +1,4 @@
-import { after } from "./time.ts";
+import { after, lastTime } from "./time.ts";
 
 /**
  * When the jobs of a schedule are due. Occurrences follow each other at the interval, in UTC; each lasts until the
@@ -30,7 +30,7 @@ export function dueOccurrence(recurrence: Recurrence, now: Date): Date | undefin
 /** The occurrence for which the next job is made: one that is due, or else the next that comes. */
 export function nextOccurrence(recurrence: Recurrence, now: Date): Date | undefined {
   const next = dueOccurrence(recurrence, now) ?? comingOccurrence(recurrence, now);
-  if (!next || Number.isNaN(next.getTime())) return undefined;
+  if (!next || next.getTime() >= lastTime) return undefined;
   return recurrence.doNotRunAfter && next >= recurrence.doNotRunAfter ? undefined : next;
 }
 

@@ -22,7 +22,7 @@ const hostile: fc.Arbitrary<unknown> = fc.oneof(
 
 /** Ids that exist, that will, and that cannot. */
 const ids = fc.oneof(
-  { weight: 8, arbitrary: fc.constantFrom("a", "b", "A", "c-1", "sch", "seed") },
+  { weight: 25, arbitrary: fc.constantFrom("seed", "seed", "seed", "SEED", "a", "b") },
   { weight: 1, arbitrary: fc.string({ unit: "binary", minLength: 1, maxLength: 12 }) },
 );
 
@@ -39,6 +39,11 @@ function text(schema: SchemaNode, name: string): fc.Arbitrary<unknown> {
       .date({ noInvalidDate: true, min: new Date("0001-01-01"), max: new Date("9999-12-31") })
       .map((date) => date.toISOString());
   if (schema.format === "int64") return fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String);
+  if (name === "id")
+    return fc.oneof(
+      ids,
+      fc.nat(1_000_000).map((n) => `n${n}`),
+    );
   if (/id$/i.test(name)) return ids;
   if (name === "vmSize") return fc.constantFrom("standard_d2s_v3", "STANDARD_A1", "small");
   if (name === "nodeAgentSKUId") return fc.constant("batch.node.ubuntu 22.04");
@@ -80,10 +85,10 @@ function fittingObject({ properties = {}, required = [], title }: SchemaNode, de
 }
 
 const rarely = (value: fc.Arbitrary<unknown>) =>
-  fc.oneof({ weight: 4, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+  fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
 
 const spoilt = (value: fc.Arbitrary<unknown>) =>
-  fc.oneof({ weight: 60, arbitrary: value }, { weight: 1, arbitrary: hostile });
+  fc.oneof({ weight: 200, arbitrary: value }, { weight: 1, arbitrary: hostile });
 
 const wellFormed = (value: string) => value.replaceAll(/\p{Surrogate}/gu, "");
 
