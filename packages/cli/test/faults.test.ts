@@ -98,6 +98,33 @@ test("the tasks of an agent that is killed run again elsewhere, and no retry is 
   expect(nodes).toHaveLength(2);
 }, 180_000);
 
+test("what finished while the server was away is recorded, also when its agent was killed before it could report", async () => {
+  const client = await start();
+  await client.pool.add(aPool("pool"));
+  await client.job.add({ id: "job", poolInfo: { poolId: "pool" } });
+  const commandLine = "/bin/sh -c 'echo ran >> $AZ_BATCH_NODE_SHARED_DIR/ran; sleep 1; exit 3'";
+  await client.task.add("job", { id: "only", commandLine });
+  const running = await until(
+    () => client.task.get("job", "only"),
+    ({ state }) => state === "running",
+  );
+  const node = join(directory, "data/nodes", running.nodeInfo?.nodeId ?? "");
+  await server?.kill();
+  await until(
+    () => readFile(join(node, "runs.jsonl"), "utf8"),
+    (journal) => journal.includes('"finished"'),
+  );
+  process.kill(JSON.parse(await readFile(join(node, "agent.json"), "utf8")).pid, "SIGKILL");
+  const again = await start();
+  const task = await until(
+    () => again.task.get("job", "only"),
+    ({ state }) => state === "completed",
+    60,
+  );
+  expect(task.executionInfo).toMatchObject({ exitCode: 3, requeueCount: 0, retryCount: 0 });
+  expect(await readFile(join(node, "root/shared/ran"), "utf8")).toBe("ran\n");
+}, 180_000);
+
 test("a second start on the same data directory finds everything again", async () => {
   const client = await start();
   await addWork(client);

@@ -47,12 +47,15 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
     managesUsers: hello.managesUsers ?? false,
   };
   if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, now));
-  await takeFromNodes(sql, tasks, (task) => afterNodeLoss(task, now), now);
+  // What had finished before is still to be reported; whatever else ran is lost.
+  const isHeld = ({ runId }: Task) => runId !== null && hello.runIds.includes(runId);
+  const lost = tasks.filter((task) => !isHeld(task));
+  await takeFromNodes(sql, lost, (task) => afterNodeLoss(task, now), now);
   const interruption = interruptionOf(node, hello);
   await interruptPreparations(sql, [nodePk], interruption, now);
   if (interruption === "reimaged") await deleteNodeUsers(sql, nodePk);
   const pool = await readPoolByPk(sql, node.poolPk);
-  const booted = { ...met, runningTasks: 0, lastBootTime: bootTime };
+  const booted = { ...met, runningTasks: tasks.length - lost.length, lastBootTime: bootTime };
   if (pool && isRestarted(node, hello.restartId)) await bootNode(sql, booted, pool, now);
   else await saveNode(sql, booted);
   await notify(sql, "schedule");

@@ -105,7 +105,7 @@ export function isDatabaseAway(cause: unknown): boolean {
  * @throws when the database was written by a newer Kyanite.
  */
 export async function migrate(database: Database, now: Date): Promise<void> {
-  const files = (await readdir(migrationsDirectory)).filter((name) => /^\d{4}-.*\.sql$/.test(name)).sort();
+  const known = await readMigrations();
   await database.begin(async (sql) => {
     await sql`select pg_advisory_xact_lock(${advisoryKey("migrate")})`;
     await sql`
@@ -113,7 +113,6 @@ export async function migrate(database: Database, now: Date): Promise<void> {
     const applied = new Set(
       (await sql<{ version: number }[]>`select version from schema_migration`).map(({ version }) => version),
     );
-    const known = new Map(files.map((file) => [Number(file.slice(0, 4)), file]));
     const unknown = [...applied].find((version) => !known.has(version));
     if (unknown !== undefined)
       throw new Error(
@@ -125,6 +124,14 @@ export async function migrate(database: Database, now: Date): Promise<void> {
       await sql`insert into schema_migration values (${version}, ${now})`;
     }
   });
+}
+
+/** The files of the migrations by their versions, in order. */
+async function readMigrations(): Promise<ReadonlyMap<number, string>> {
+  const files = (await readdir(migrationsDirectory)).filter((name) => /^\d{4}-.*\.sql$/.test(name)).sort();
+  const known = new Map(files.map((file) => [Number(file.slice(0, 4)), file]));
+  if (known.size < files.length) throw new Error(`Two migrations have the same number: ${files.join(", ")}`);
+  return known;
 }
 
 /** A stable 31-bit number for a name, for PostgreSQL's advisory locks. */
