@@ -14,7 +14,8 @@ type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
 /**
  * The condition of a filter, with every value as a bound parameter. As in {@link matches}, an absent value satisfies
- * nothing but `ne`.
+ * nothing but `ne`: filters have no negation, so that what is unknown counts as false. Comparisons stand bare, for an
+ * index to be used.
  * @throws BatchError InvalidQueryParameterValue for a property, operator or literal that the list does not take
  */
 export function filterToSql(sql: Sql, filter: Filter, columns: FilterColumns): Fragment {
@@ -29,10 +30,16 @@ function compile(sql: Sql, filter: Filter, columns: FilterColumns): Fragment {
     case "or":
       return sql`(${compile(sql, filter.left, columns)} or ${compile(sql, filter.right, columns)})`;
     case "startswith":
-      return sql`starts_with(${sql.unsafe(columnOf(filter.property, columns).column)}, ${filter.prefix.toLowerCase()})`;
+      return beginning(sql, columnOf(filter.property, columns).column, filter.prefix.toLowerCase());
     case "compare":
       return comparison(sql, filter, columnOf(filter.property, columns));
   }
+}
+
+/** As a range, which an index on the column answers; nothing that begins so is greater than its end. */
+function beginning(sql: Sql, column: string, prefix: string): Fragment {
+  const left = sql.unsafe(`(${column} collate "C")`);
+  return sql`(${left} >= ${prefix} and ${left} < ${`${prefix}\u{10ffff}`} and starts_with(${left}, ${prefix}))`;
 }
 
 function columnOf(property: string, columns: FilterColumns): FilterColumn {
@@ -42,26 +49,26 @@ function columnOf(property: string, columns: FilterColumns): FilterColumn {
 }
 
 function comparison(sql: Sql, { operator, value }: Comparison, column: FilterColumn): Fragment {
-  const isLowered = column.type === "state" || column.type === "text";
+  const isLowered = column.type === "text" || (column.type === "state" && !column.values);
   const left = sql.unsafe(isLowered ? `lower(${column.column})` : column.column);
   const right = parameter(sql, column, value);
   switch (operator) {
     case "eq":
-      return sql`coalesce(${left} = ${right}, false)`;
+      return sql`${left} = ${right}`;
     case "ne":
       return sql`${left} is distinct from ${right}`;
     case "gt":
-      return sql`coalesce(${left} > ${right}, false)`;
+      return sql`${left} > ${right}`;
     case "ge":
-      return sql`coalesce(${left} >= ${right}, false)`;
+      return sql`${left} >= ${right}`;
     case "lt":
-      return sql`coalesce(${left} < ${right}, false)`;
+      return sql`${left} < ${right}`;
     case "le":
-      return sql`coalesce(${left} <= ${right}, false)`;
+      return sql`${left} <= ${right}`;
   }
 }
 
-function parameter(sql: Sql, { type }: FilterColumn, value: Literal): Fragment {
+function parameter(sql: Sql, { type, values }: FilterColumn, value: Literal): Fragment {
   switch (type) {
     case "integer":
       return sql`${Number(value)}::bigint`;
@@ -69,7 +76,9 @@ function parameter(sql: Sql, { type }: FilterColumn, value: Literal): Fragment {
       return sql`${value === true}::boolean`;
     case "time":
       return sql`${value instanceof Date ? value : new Date(String(value))}::timestamptz`;
-    default:
-      return sql`${String(value).toLowerCase()}::text`;
+    default: {
+      const text = String(value).toLowerCase();
+      return sql`${values?.find((each) => each.toLowerCase() === text) ?? text}::text`;
+    }
   }
 }

@@ -9,7 +9,7 @@ beforeAll(async () => {
   database = await temporaryDatabase();
   await database.database`
     create table thing (
-      number integer primary key, key text collate "C" not null, state text, made_time timestamptz, exit_code integer,
+      number integer primary key, key text collate "C" not null, state text, made_time timestamptz, exit_code integer, result text,
       is_on boolean, size text
     )`;
 });
@@ -19,6 +19,7 @@ const equality = ["eq", "ne"] as const;
 const columns: FilterColumns = {
   id: { column: "key", type: "id" },
   state: { column: "state", type: "state", operators: equality },
+  result: { column: "result", type: "state", operators: equality, values: ["success", "failure"] },
   madeTime: { column: "made_time", type: "time" },
   "executionInfo/exitCode": { column: "exit_code", type: "integer" },
   isOn: { column: "is_on", type: "boolean", operators: equality },
@@ -29,6 +30,7 @@ const columns: FilterColumns = {
 interface Thing {
   readonly id: string;
   readonly state?: string | undefined;
+  readonly result?: string | undefined;
   readonly madeTime?: string | undefined;
   readonly executionInfo: { readonly exitCode?: number | undefined };
   readonly isOn?: boolean | undefined;
@@ -46,6 +48,7 @@ const maybe = <T>(values: fc.Arbitrary<T>) => fc.option(values, { nil: undefined
 const things: fc.Arbitrary<Thing> = fc.record({
   id: ids,
   state: maybe(states),
+  result: maybe(fc.constantFrom("success", "failure")),
   madeTime: maybe(times),
   executionInfo: fc.record({ exitCode: maybe(codes) }),
   isOn: maybe(fc.boolean()),
@@ -63,6 +66,7 @@ const comparison = (property: string, values: fc.Arbitrary<Literal>, allowed: re
 const leaves: fc.Arbitrary<Filter> = fc.oneof(
   comparison("id", ids, operators),
   comparison("state", states, equality),
+  comparison("result", fc.constantFrom("Success", "failure"), equality),
   comparison(
     "madeTime",
     times.map((text) => new Date(text)),
@@ -113,6 +117,7 @@ async function found(rows: readonly Thing[], filter: Filter): Promise<number[]> 
     number,
     key: thing.id.toLowerCase(),
     state: thing.state,
+    result: thing.result,
     made_time: thing.madeTime,
     exit_code: thing.executionInfo.exitCode,
     is_on: thing.isOn,
