@@ -31,11 +31,13 @@ export type {
 } from "./management/accounts.ts";
 export type { Application, ApplicationPackage } from "./management/applications.ts";
 export type { ManagedCertificate } from "./management/certificates.ts";
+export { fromManagement, toManagement } from "./management/dialect.ts";
 export { ManagementError, type ManagementErrorCode } from "./management/errors.ts";
 export type { SupportedSku } from "./management/locations.ts";
 export type { OutboundEnvironmentEndpoint } from "./management/network.ts";
 export type { ManagementOperation } from "./management/operation.ts";
 export { managementOperations } from "./management/operations.ts";
+export type { ManagedPool, ScaleSettings } from "./management/pools.ts";
 export { type ManagementVersion, managementVersions, pairedVersion } from "./management/versions.ts";
 export * from "./mounts.ts";
 export * from "./network.ts";

@@ -3,6 +3,7 @@ import { applicationOperations } from "./applications.ts";
 import { certificateOperations } from "./certificates.ts";
 import { locationOperations } from "./locations.ts";
 import { networkOperations } from "./network.ts";
+import { poolOperations } from "./pools.ts";
 
 /** Every operation of the management plane in any version. */
 export const managementOperations = {
@@ -11,4 +12,5 @@ export const managementOperations = {
   ...locationOperations,
   ...certificateOperations,
   ...networkOperations,
+  ...poolOperations,
 } as const;

@@ -2,7 +2,7 @@ import Type, { type TProperties } from "typebox";
 import { Int32, model, optional, readOnly } from "../schema.ts";
 
 /** What every resource of an account has besides its properties; the service sets all of it. */
-const envelope = {
+export const envelope = {
   id: optional(readOnly(Type.String())),
   name: optional(readOnly(Type.String())),
   type: optional(readOnly(Type.String())),

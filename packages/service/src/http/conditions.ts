@@ -8,8 +8,11 @@ export interface Conditional {
 
 /** The conditional headers of a request. */
 export interface Conditions {
-  /** @throws BatchError ConditionNotMet, or {@link NotModified} for a read whose client has the present version */
-  check(entity: Conditional): void;
+  /**
+   * @param entity undefined when there is none: a client that expects any expects wrongly
+   * @throws BatchError ConditionNotMet, or {@link NotModified} for a read whose client has the present version
+   */
+  check(entity: Conditional | undefined): void;
 }
 
 /** The client's copy is still good: answered 304 without a body. */
@@ -36,7 +39,10 @@ export function parseConditions(headers: Headers, isRead: boolean): Conditions {
     throw isRead ? new NotModified() : new BatchError("ConditionNotMet");
   };
   return {
-    check: ({ etag, lastModified }) => {
+    check: (entity) => {
+      if (!entity && match !== undefined) throw new BatchError("ConditionNotMet");
+      if (!entity) return;
+      const { etag, lastModified } = entity;
       const modified = Math.floor(lastModified.getTime() / 1000);
       if (match !== undefined && !namesEtag(match, etag)) throw new BatchError("ConditionNotMet");
       if (match === undefined && until !== undefined && modified > until) throw new BatchError("ConditionNotMet");

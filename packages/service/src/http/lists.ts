@@ -53,7 +53,7 @@ function expandsStats(expand: string | undefined): boolean {
 const tokenVersion = "1:";
 
 /** Opaque to clients: where a page ended. */
-export function skipToken(key: string): string {
+function skipToken(key: string): string {
   return Buffer.from(tokenVersion + key).toString("base64url");
 }
 

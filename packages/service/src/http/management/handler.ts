@@ -3,6 +3,7 @@ import type { Static, TSchema } from "typebox";
 import type { Account } from "../../domain/account.ts";
 import type { Quotas } from "../../domain/quotas.ts";
 import type { StorageAccounts } from "../../domain/storage.ts";
+import type { AutoScaleSettings } from "../../lifecycle/auto-scale.ts";
 import type { Database } from "../../store/database.ts";
 import type { Conditions } from "../conditions.ts";
 import type { ListRequest, Page } from "../handler.ts";
@@ -11,7 +12,7 @@ import type { ListRequest, Page } from "../handler.ts";
 export interface ManagementContext {
   readonly database: Database;
   readonly storage: StorageAccounts;
-  readonly quotas: Quotas;
+  readonly quotas: Quotas & AutoScaleSettings;
 }
 
 type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;

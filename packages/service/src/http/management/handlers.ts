@@ -4,6 +4,7 @@ import { certificateHandlers } from "./certificates.ts";
 import type { ManagementContext, ManagementHandlers } from "./handler.ts";
 import { locationHandlers } from "./locations.ts";
 import { networkHandlers } from "./network.ts";
+import { poolHandlers } from "./pools.ts";
 
 /** Every operation of the management plane. */
 export const createManagementHandlers = (context: ManagementContext): ManagementHandlers => ({
@@ -12,4 +13,5 @@ export const createManagementHandlers = (context: ManagementContext): Management
   ...locationHandlers(context),
   ...certificateHandlers(context),
   ...networkHandlers,
+  ...poolHandlers(context),
 });

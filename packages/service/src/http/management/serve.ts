@@ -16,12 +16,13 @@ import { type Grant, permitsManagement, roleOn } from "../../domain/caller.ts";
 import type { HttpAnswer } from "../answers.ts";
 import { parseConditions } from "../conditions.ts";
 import type { Page } from "../handler.ts";
-import { listRequest, skipToken } from "../lists.ts";
+import { listRequest, nextLink } from "../lists.ts";
 import { readQuery } from "../query.ts";
 import type { Extension, HttpRequest } from "../serve.ts";
 import { managementErrorAnswer } from "./errors.ts";
 import type { ManagementHandlers, ManagementReply } from "./handler.ts";
 import { createManagementRouter, type ManagementRoute } from "./router.ts";
+import { selectedMembers } from "./select.ts";
 
 export interface ManagementOptions {
   readonly handlers: ManagementHandlers;
@@ -207,11 +208,10 @@ function documentOf(body: unknown, { origin }: HttpRequest, { operation, version
   if (!schema) return undefined;
   if (operation.shape !== "list") return writeDocument(schema, body, version);
   const { items, next } = asPage(body);
-  const value = items.map((item) => writeDocument(schema, item, version));
+  const select = selectedMembers(place.search);
+  const value = items.map((item) => select(writeDocument(schema, item, version)));
   if (next === undefined) return { value };
-  const search = new URLSearchParams(place.search);
-  search.set("$skiptoken", skipToken(next));
-  return { value, nextLink: `${origin}${place.path}?${search}` };
+  return { value, nextLink: nextLink(origin, place.path, place.search, next) };
 }
 
 function asPage(body: unknown): Page<unknown> {
