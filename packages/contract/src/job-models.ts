@@ -2,7 +2,7 @@ import Type, { type Static } from "typebox";
 import { changeableJobSettings, fixedJobSettings, JobNetworkConfiguration, poolInfo } from "./job-settings.ts";
 import { PoolInformation } from "./pool-settings.ts";
 import { failureFacts, retries, runOutcome } from "./run-outcome.ts";
-import { DateTime, Id, Int32, model, optional, required, StringEnum, since } from "./schema.ts";
+import { addition, DateTime, Id, Int32, model, optional, required, StringEnum, since } from "./schema.ts";
 import { JobPreparationTaskState, JobReleaseTaskState, JobState } from "./states.ts";
 import { JobStatistics } from "./statistics.ts";
 
@@ -126,5 +126,9 @@ export type TaskSlotCounts = Static<typeof TaskSlotCounts>;
 export const TaskCountsResult = model("TaskCountsResult", "Tasks of a job by state, and the slots they need.", {
   taskCounts: TaskCounts,
   taskSlotCounts: since("2020-09-01.12.0", TaskSlotCounts),
+  allWaitForOthers: optional(
+    addition(Type.Boolean()),
+    "Present, and true, when no task runs and each active one waits for a dependency: none goes on by itself.",
+  ),
 });
 export type TaskCountsResult = Static<typeof TaskCountsResult>;

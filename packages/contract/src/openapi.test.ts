@@ -48,6 +48,8 @@ test("what this server adds is there and marked as its own", () => {
   const run = at(document, "components", "schemas", "AutoScaleRun", "properties");
   expect(at(run, "statements")).toMatchObject({ "x-kyanite-addition": true, type: "array" });
   expect(at(run, "results")).not.toHaveProperty("x-kyanite-addition");
+  const task = at(document, "components", "schemas", "CloudTask", "properties");
+  expect(at(task, "unsatisfiedDependencies")).toMatchObject({ "x-kyanite-addition": true, type: "array" });
   expect(at(document, "paths", "/pools/{poolId}/autoscaleruns", "get", "operationId")).toBe("Pool_ListAutoScaleRuns");
   expect(at(document, "paths", "/pools/{poolId}/runautoscale", "post", "operationId")).toBe("Pool_RunAutoScale");
 });

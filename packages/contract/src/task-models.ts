@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { ExitConditions } from "./exit-conditions.ts";
 import { runOutcome } from "./run-outcome.ts";
-import { DateTime, DisplayName, Id, Int32, model, optional, required, StringEnum } from "./schema.ts";
+import { addition, DateTime, DisplayName, Id, Int32, model, optional, required, StringEnum } from "./schema.ts";
 import { OutputFile, ResourceFile } from "./staged-files.ts";
 import { SubtaskState, TaskState } from "./states.ts";
 import { TaskStatistics } from "./statistics.ts";
@@ -55,6 +55,23 @@ const taskSettings = {
 export const TaskAddParameter = model("TaskAddParameter", "A task to be added.", { id: Id, ...taskSettings });
 export type TaskAddParameter = Static<typeof TaskAddParameter>;
 
+export const UnsatisfiedDependencyReason = StringEnum(["waiting", "missing", "blocked", "circular"]);
+export type UnsatisfiedDependencyReason = Static<typeof UnsatisfiedDependencyReason>;
+
+export const UnsatisfiedDependency = model("UnsatisfiedDependency", "A task that another waits for, and why still.", {
+  taskId: required(Type.String(), "As `dependsOn` says it; the integer where it is one of a range."),
+  reason: required(
+    UnsatisfiedDependencyReason,
+    "`waiting`: it can still satisfy. `missing`: it, or one that it waits for, is not in the job. `blocked`: it, or " +
+      "one that it waits for, has completed without satisfying those that depend on it. `circular`: it waits for itself.",
+  ),
+  path: optional(
+    Type.Array(Type.String()),
+    "The tasks from that one, left out, to the one that is missing, has completed, or closes the circle.",
+  ),
+});
+export type UnsatisfiedDependency = Static<typeof UnsatisfiedDependency>;
+
 export const CloudTask = model("CloudTask", "A task of a job.", {
   ...taskSettings,
   id: optional(Id),
@@ -70,6 +87,10 @@ export const CloudTask = model("CloudTask", "A task of a job.", {
   executionInfo: optional(TaskExecutionInformation),
   nodeInfo: optional(ComputeNodeInformation),
   stats: optional(TaskStatistics, "Only with `$expand=stats`."),
+  unsatisfiedDependencies: optional(
+    addition(Type.Array(UnsatisfiedDependency)),
+    "The tasks that this one waits for, 100 at most; those that cannot satisfy it first. Not in lists.",
+  ),
 });
 export type CloudTask = Static<typeof CloudTask>;
 

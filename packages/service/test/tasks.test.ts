@@ -1,6 +1,14 @@
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient, TaskAddParameter } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, storageContainer, until } from "@kyanite/testkit";
+import {
+  aPool,
+  batchClient,
+  type RunningService,
+  rawClient,
+  runningService,
+  storageContainer,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -40,6 +48,12 @@ const codeOf = (request: Promise<unknown>) =>
     () => "accepted",
     (error) => error.code,
   );
+/** What the server answers, with what the client library leaves out. */
+async function answerOf(path: string): Promise<Record<string, unknown>> {
+  const { json } = await rawClient(service)("GET", path);
+  return typeof json === "object" && json !== null ? { ...json } : {};
+}
+const sorted = (values: unknown) => (Array.isArray(values) ? values.map((value) => JSON.stringify(value)).sort() : []);
 const stdout = async (job: string, id: string) => {
   const { readableStreamBody } = await client.file.getFromTask(job, id, "stdout.txt");
   return readableStreamBody ? text(readableStreamBody) : "";
@@ -128,6 +142,59 @@ describe("dependencies", () => {
     );
     await completed(job, "free");
     expect((await client.job.getTaskCounts(job)).taskCounts).toMatchObject({ active: 3, completed: 1 });
+    expect(await answerOf(`/jobs/${job}/taskcounts`)).toMatchObject({ allWaitForOthers: true });
+  });
+
+  test("that cannot be satisfied are shown with the task, and why", async () => {
+    const job = await aJob({ usesTaskDependencies: true });
+    await add(
+      job,
+      { id: "fails", commandLine: sh("exit 3") },
+      { id: "1", commandLine: "true" },
+      { id: "after", commandLine: "true", dependsOn: { taskIds: ["fails"] } },
+      { id: "circle", commandLine: "true", dependsOn: { taskIds: ["circle"] } },
+      {
+        id: "last",
+        commandLine: "true",
+        dependsOn: { taskIds: ["after", "Later", "FAILS", "circle"], taskIdRanges: [{ start: 1, end: 3 }] },
+      },
+    );
+    await completed(job, "fails");
+    await completed(job, "1");
+    const waitOf = async () => (await answerOf(`/jobs/${job}/tasks/last`)).unsatisfiedDependencies;
+    expect(sorted(await waitOf())).toEqual(
+      sorted([
+        { taskId: "after", reason: "blocked", path: ["fails"] },
+        { taskId: "Later", reason: "missing" },
+        { taskId: "FAILS", reason: "blocked" },
+        { taskId: "circle", reason: "circular", path: ["circle"] },
+        { taskId: "2", reason: "missing" },
+        { taskId: "3", reason: "missing" },
+      ]),
+    );
+    expect(await answerOf(`/jobs/${job}/taskcounts`)).toMatchObject({ allWaitForOthers: true });
+
+    await add(job, { id: "later", commandLine: "sleep 60" });
+    await inState(job, "later", "running");
+    expect(await waitOf()).toContainEqual({ taskId: "Later", reason: "waiting" });
+    expect(await answerOf(`/jobs/${job}/taskcounts`)).not.toHaveProperty("allWaitForOthers");
+    const { value } = await answerOf(`/jobs/${job}/tasks`);
+    expect(value).toHaveLength(6);
+    expect(JSON.stringify(value)).not.toContain("unsatisfiedDependencies");
+    await client.job.terminate(job);
+  });
+
+  test("may be many: what a task waits for is told quickly, a hundred at most", async () => {
+    const job = await aJob({ usesTaskDependencies: true });
+    const range = { taskIdRanges: [{ start: 1, end: 1_000_000 }] };
+    const wide = Array.from({ length: 99 }, (_, n) => ({ id: `wide${n}`, commandLine: "true", dependsOn: range }));
+    await add(job, ...wide, {
+      id: "last",
+      commandLine: "true",
+      dependsOn: { ...range, taskIds: wide.map(({ id }) => id) },
+    });
+    const { unsatisfiedDependencies } = await answerOf(`/jobs/${job}/tasks/last`);
+    expect(unsatisfiedDependencies).toHaveLength(100);
   });
 });
 

@@ -137,6 +137,7 @@ export const jobHandlers = ({ database, quotas }: HandlerContext) =>
             succeeded: counts.succeededSlots,
             failed: counts.failedSlots,
           },
+          ...(counts.allWaitForOthers ? { allWaitForOthers: true } : {}),
         },
       };
     },

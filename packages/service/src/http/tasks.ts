@@ -3,11 +3,13 @@ import type { Account } from "../domain/account.ts";
 import { taskDirectory } from "../domain/directories.ts";
 import { checkJobAction, type Job } from "../domain/job.ts";
 import { affinityId } from "../domain/node-id.ts";
+import { unsatisfiedDependencies } from "../domain/open-dependency.ts";
 import type { Task } from "../domain/task.ts";
 import { isoTime } from "../domain/time.ts";
 import { taskStatistics } from "../domain/usage.ts";
 import { type AddedTask, addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../lifecycle/task.ts";
 import { type Sql, transaction } from "../store/database.ts";
+import { readOpenDependencies } from "../store/dependencies.ts";
 import { lockJobForTasks } from "../store/jobs.ts";
 import { listTasks, lockTask, readTask } from "../store/tasks.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
@@ -43,7 +45,11 @@ export const taskHandlers = ({ database }: HandlerContext) =>
       const { job, task } = await readExistingTask(database, account, params);
       conditions.check(task);
       return {
-        body: { ...cloudTask(task, job, baseUrl), ...statsOf(task, job, list, { baseUrl, now }) },
+        body: {
+          ...cloudTask(task, job, baseUrl),
+          ...statsOf(task, job, list, { baseUrl, now }),
+          ...(await waitOf(database, task)),
+        },
         entity: task,
       };
     },
@@ -145,6 +151,13 @@ function statsOf(
 ): Pick<CloudTask, "stats"> {
   if (!stats) return {};
   return { stats: taskStatistics(task, now, taskUrl(baseUrl, job.id, task.id)) };
+}
+
+/** What a task waits for, if it does. */
+async function waitOf(sql: Sql, task: Task): Promise<Pick<CloudTask, "unsatisfiedDependencies">> {
+  if (task.state !== "active" || task.waitingFor === 0) return {};
+  const dependencies = unsatisfiedDependencies(task.pk, await readOpenDependencies(sql, task));
+  return dependencies.length === 0 ? {} : { unsatisfiedDependencies: dependencies };
 }
 
 function addResult(task: AddedTask, location: string, requestId: string, now: Date): TaskAddResult {

@@ -362,6 +362,8 @@ export interface TaskCountsRow {
   readonly runningSlots: number;
   readonly succeededSlots: number;
   readonly failedSlots: number;
+  /** Whether there are active tasks, each of which waits for another, and none that runs. */
+  readonly allWaitForOthers: boolean;
 }
 
 /** Exact at every moment, whatever the number of tasks. */
@@ -371,7 +373,10 @@ export async function readTaskCounts(sql: Sql, job: Job): Promise<TaskCountsRow>
       coalesce(sum(succeeded), 0)::bigint as succeeded, coalesce(sum(failed), 0)::bigint as failed,
       coalesce(sum(active_slots), 0)::bigint as active_slots, coalesce(sum(running_slots), 0)::bigint as running_slots,
       coalesce(sum(succeeded_slots), 0)::bigint as succeeded_slots,
-      coalesce(sum(failed_slots), 0)::bigint as failed_slots
+      coalesce(sum(failed_slots), 0)::bigint as failed_slots,
+      ${job.usesTaskDependencies}::boolean and coalesce(sum(running) = 0 and sum(active) > 0, false) and not exists (
+        select from task where job_pk = ${job.pk} and state = 'active' and waiting_for = 0
+      ) as all_wait_for_others
     from task_count where job_pk = ${job.pk}`;
   if (!row) throw new Error("an aggregate without a row");
   return row;
