@@ -79,7 +79,7 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
       where j.allow_task_preemption and j.state = 'active' and exists (
         select from job h
         where h.account_pk = j.account_pk and h.pool_key = j.pool_key and h.state = 'active' and h.priority > j.priority
-          and exists (select from task w where w.job_pk = h.pk and w.state = 'active' and w.waiting_for = 0)
+          and (select true from task w where w.job_pk = h.pk and w.state = 'active' and w.waiting_for = 0 limit 1)
       )
     )
     select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
@@ -160,11 +160,13 @@ async function readWaiting(
       -- Jobs that can have no task placed now must not keep others out of the first few.
       where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
         and h.headroom is distinct from 0
-        and exists (
-          select from task t
+        -- Not exists: that may become a join, which reads all that waits.
+        and (
+          select true from task t
           where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
             and t.required_slots <= ${limits.largestRoom}
             and (t.instances is null or t.instances <= ${limits.gangNodes})
+          limit 1
         )
         and (not j.spec ? 'jobPreparationTask' or exists (
           select from node n
