@@ -1,34 +1,61 @@
 import { createWriteStream } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { type Entry, openPromise } from "yauzl";
+import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { below } from "./paths.ts";
 
-const mostEntries = 500_000;
-const mostBytes = 64 * 1024 ** 3;
+export interface UnpackLimits {
+  readonly mostEntries: number;
+  readonly mostBytes: number;
+}
+
+const packageLimits: UnpackLimits = { mostEntries: 500_000, mostBytes: 64 * 1024 ** 3 };
 
 /**
  * Unpacks a zip file into a new directory. Entries that would land elsewhere, links and other special files are an
- * error; so is an archive of more than half a million entries or 64 GB. Modes are kept, but everyone may read.
+ * error; so is an archive of more than half a million entries or 64 GB, or more than the disk has room for. All of
+ * that is found out before anything is written, and no entry gets longer than the archive says. Modes are kept, but
+ * everyone may read.
  */
-export async function unpack(archive: string, directory: string, signal: AbortSignal): Promise<void> {
-  const zip = await openPromise(archive, { autoClose: true, validateEntrySizes: true, strictFileNames: false });
-  try {
-    if (zip.entryCount > mostEntries) throw new Error("the archive has too many entries");
+export async function unpack(
+  archive: string,
+  directory: string,
+  signal: AbortSignal,
+  limits: UnpackLimits = packageLimits,
+): Promise<void> {
+  await withArchive(archive, (zip) => checkEntries(zip, directory, signal, limits));
+  await withArchive(archive, async (zip) => {
     await mkdir(directory, { mode: 0o755 });
-    let bytes = 0;
     for await (const entry of zip.eachEntry()) {
       signal.throwIfAborted();
-      bytes += entry.uncompressedSize;
-      if (bytes > mostBytes) throw new Error("the archive is too large");
       const target = targetOf(entry, directory);
       if (entry.fileName.endsWith("/")) await mkdir(target, { recursive: true, mode: 0o755 });
       else await writeEntry(entry, target, async () => zip.openReadStreamPromise(entry), signal);
     }
+  });
+}
+
+async function withArchive(archive: string, use: (zip: ZipFile) => Promise<void>): Promise<void> {
+  const zip = await openPromise(archive, { autoClose: false, validateEntrySizes: true, strictFileNames: false });
+  try {
+    await use(zip);
   } finally {
     zip.close();
+  }
+}
+
+async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal, limits: UnpackLimits) {
+  if (zip.entryCount > limits.mostEntries) throw new Error("the archive has too many entries");
+  const { bavail, bsize } = await statfs(dirname(directory));
+  let bytes = 0;
+  for await (const entry of zip.eachEntry()) {
+    signal.throwIfAborted();
+    targetOf(entry, directory);
+    bytes += entry.uncompressedSize;
+    if (bytes > limits.mostBytes) throw new Error("the archive is too large");
+    if (bytes > bavail * bsize) throw new Error("the archive needs more room than the disk has");
   }
 }
 

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile, stat, symlink } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
@@ -71,6 +72,56 @@ test("a container's blobs keep their paths below the directory", async () => {
   });
   expect(await read(`${directory}/wd/data/in/a`)).toBe("A");
   expect(await read(`${directory}/wd/data/in/d/b`)).toBe("B");
+});
+
+test("of resource files with the same path the last one stays, however long it takes to come", async () => {
+  const slow: ServerResponse[] = [];
+  node.service.routes.set("/first", (_, response) => slow.push(response));
+  const last = serveText("/last", "last");
+  const beside = serveText("/beside", "beside");
+  const order = aRun({
+    commandLine: "cat same",
+    downloads: [
+      { kind: "url", url: `${node.service.url}/first`, filePath: "same" },
+      { kind: "url", url: last, filePath: "./same" },
+      { kind: "url", url: beside, filePath: "beside" },
+    ],
+  });
+  node.service.order({ type: "run", order });
+  const first = await node.service.until(() => slow[0], "request");
+  await node.service.until(
+    () => (existsSync(join(node.root, order.directory, "wd/beside")) ? true : undefined),
+    "file",
+  );
+  first.end("first");
+  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await read(`${order.directory}/stdout.txt`)).toBe("last");
+});
+
+test("a prefix is one of names, not a directory, and directories of a container may be empty", async () => {
+  const names = ["data-1", "data/", "data/x", "database"];
+  node.service.routes.set("/box", (request, response) => {
+    expect(new URL(request.url ?? "", node.service.url).searchParams.get("prefix")).toBe("data");
+    response.end(
+      `<R><Blobs>${names.map((name) => `<Blob><Name>${name}</Name></Blob>`).join("")}</Blobs><NextMarker/></R>`,
+    );
+  });
+  for (const name of names) serveText(`/box/${name}`, name);
+  const { directory } = aRun();
+  await node.service.run({
+    directory,
+    commandLine: shell("find . -type f | sort; stat -c %a data-1"),
+    downloads: [{ kind: "container", url: `${node.service.url}/box`, blobPrefix: "data", fileMode: "0604" }],
+  });
+  expect(await read(`${directory}/stdout.txt`)).toBe("./data-1\n./data/x\n./database\n604\n");
+});
+
+test("a container that holds a way out fails the run", async () => {
+  node.service.routes.set("/box", (_, response) =>
+    response.end("<R><Blobs><Blob><Name>../../evil</Name></Blob></Blobs><NextMarker/></R>"),
+  );
+  const downloads = [{ kind: "container" as const, url: `${node.service.url}/box` }];
+  expect(await node.service.exit({ downloads })).toMatchObject({ failure: { code: "BlobDownloadMiscError" } });
 });
 
 test.each([
@@ -149,6 +200,34 @@ test("what several runs want at the same moment is fetched once", async () => {
   expect(waiting.length).toBe(1);
 });
 
+test("a shared download goes on while somebody wants it, and its failure is everybody's", async () => {
+  const waiting: ServerResponse[] = [];
+  node.service.routes.set("/shared", (_, response) => waiting.push(response));
+  const url = `${node.service.url}/shared`;
+  const orders = [1, 2].map(() => aRun({ downloads: [{ kind: "url", url, filePath: "x" }], commandLine: "cat x" }));
+  const [first, second] = orders;
+  if (!first || !second) throw new Error("no orders");
+  for (const order of orders) node.service.order({ type: "run", order });
+  for (const order of orders) await node.service.started(order.runId);
+  const response = await node.service.until(() => waiting[0], "request");
+  await node.service.files({ operation: "list", path: "", recursive: true });
+  node.service.order({ type: "cancel", runId: first.runId });
+  expect((await node.service.finished(first.runId)).exit).toEqual({ kind: "ended", reason: "cancelled" });
+  response.end("still");
+  expect((await node.service.finished(second.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await read(`${second.directory}/stdout.txt`)).toBe("still");
+
+  const failing = [1, 2].map(() => aRun({ downloads: [{ kind: "url", url, filePath: "x" }] }));
+  for (const order of failing) node.service.order({ type: "run", order });
+  for (const order of failing) await node.service.started(order.runId);
+  const refused = await node.service.until(() => waiting[1], "request");
+  await node.service.files({ operation: "list", path: "", recursive: true });
+  refused.writeHead(404).end();
+  for (const order of failing)
+    expect((await node.service.finished(order.runId)).exit).toMatchObject({ failure: { code: "BlobNotFound" } });
+  expect(waiting).toHaveLength(2);
+});
+
 test("a cancelled download ends the run at once", async () => {
   const waiting: ServerResponse[] = [];
   node.service.routes.set("/never", (_, response) => waiting.push(response));
@@ -201,6 +280,92 @@ test("output files are uploaded when their condition is met, under their names",
   expect(log).toContain("as one.txt");
   expect(log).not.toContain("secret");
   expect(await read(`${directory}/fileuploaderr.txt`)).toBe("");
+});
+
+const always = "taskcompletion" as const;
+
+test.each([
+  ["without a wildcard and a path, under the file's name", "d/e/c.txt", undefined, ["c.txt"]],
+  ["without a wildcard, under the path as it is", "d/e/c.txt", "x/y.z", ["x/y.z"]],
+  ["with a wildcard and no path, at the container's root", "d/**/*.txt", undefined, ["b.txt", "e/c.txt"]],
+  ["with a wildcard, below the path", "d/**/*.txt", "x/y", ["x/y/b.txt", "x/y/e/c.txt"]],
+  ["with one character", "?.txt", "o", ["o/a.txt"]],
+  ["with one of several characters", "[a-c].[!x]*", "o", ["o/a.txt"]],
+  ["with a literal star", "st[*]r", undefined, ["st*r"]],
+  ["all below the working directory", "**", "o", ["o/a.txt", "o/d/b.txt", "o/d/e/c.txt", "o/sp ace#?%.é", "o/st*r"]],
+  ["only one level", "*", "o", ["o/a.txt", "o/sp ace#?%.é", "o/st*r"]],
+  ["what begins with a dot only when the pattern says so", "**/.h*", "o", ["o/.hidden"]],
+  ["the four logs", "../*.txt", "", ["fileuploaderr.txt", "fileuploadout.txt", "stderr.txt", "stdout.txt"]],
+])("output files are found %s", async (_, filePattern, path, expected) => {
+  const containerUrl = serveContainer("/out");
+  const files = "mkdir -p d/e; touch a.txt d/b.txt d/e/c.txt .hidden 'st*r' 'sp ace#?%.é'";
+  const exit = await node.service.exit({
+    commandLine: `/bin/sh -c "${files}"`,
+    uploads: [{ filePattern, containerUrl, ...(path === undefined ? {} : { path }), uploadCondition: always }],
+  });
+  expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect([...uploaded.keys()].sort()).toEqual([...expected].sort());
+});
+
+test.each([
+  ["exit 0", "exit 0", { kind: "exited", exitCode: 0 }, ["always", "success"]],
+  ["another exit code", "exit 7", { kind: "exited", exitCode: 7 }, ["always", "failure"]],
+  ["a crash", "kill -SEGV $$", { kind: "exited", exitCode: 139 }, ["always", "failure"]],
+  ["being killed", "kill -KILL $$", { kind: "exited", exitCode: 137 }, ["always", "failure"]],
+])("after %s what is due is uploaded", async (_, script, exit, expected) => {
+  const containerUrl = serveContainer("/out");
+  const upload = { filePattern: "left", containerUrl };
+  expect(
+    await node.service.exit({
+      commandLine: shell(`echo left > left; ${script}`),
+      uploads: [
+        { ...upload, path: "always", uploadCondition: "taskcompletion" },
+        { ...upload, path: "success", uploadCondition: "tasksuccess" },
+        { ...upload, path: "failure", uploadCondition: "taskfailure" },
+      ],
+    }),
+  ).toEqual(exit);
+  expect([...uploaded.keys()].sort()).toEqual(expected);
+  for (const { body } of uploaded.values()) expect(body).toBe("left\n");
+});
+
+test.each([
+  [404, "FileUploadContainerNotFound"],
+  [403, "FileUploadAccessDenied"],
+  [400, "FileUploadMiscError"],
+])("an upload answered %d fails with %s, and what goes elsewhere is uploaded all the same", async (status, code) => {
+  node.service.routes.set("/bad/", (request, response) => {
+    request.resume();
+    response.writeHead(status).end();
+  });
+  const [bad, good] = [`${node.service.url}/bad?sig=secret`, serveContainer("/out")];
+  const exit = await node.service.exit({
+    commandLine: shell("echo a > a; echo b > b"),
+    uploads: [
+      { filePattern: "?", containerUrl: bad, uploadCondition: always },
+      { filePattern: "?", containerUrl: good, uploadCondition: always },
+    ],
+  });
+  const details = expect.arrayContaining([{ name: "ContainerUrl", value: `${node.service.url}/bad` }]);
+  expect(exit).toMatchObject({ exitCode: 0, uploadFailure: { category: "UserError", code, details } });
+  expect([...uploaded.keys()].sort()).toEqual(["a", "b"]);
+  expect(JSON.stringify(exit)).not.toContain("secret");
+});
+
+test("every upload header goes with a file of one block and with the list of several", async () => {
+  const containerUrl = serveContainer("/out");
+  const uploadHeaders = ["type", "encoding", "language", "disposition"].map((name) => ({
+    name: `x-ms-blob-content-${name}`,
+    value: `of ${name}`,
+  }));
+  uploadHeaders.push({ name: "x-ms-blob-cache-control", value: "no-store" });
+  await node.service.run({
+    commandLine: shell("echo small > small; head -c 9000000 /dev/zero > large"),
+    uploads: [{ filePattern: "*", containerUrl, uploadHeaders, uploadCondition: always }],
+  });
+  const expected = Object.fromEntries(uploadHeaders.map(({ name, value }) => [name, value]));
+  expect(uploaded.get("small")?.headers).toMatchObject(expected);
+  expect(uploaded.get("large")).toMatchObject({ headers: expected, body: expect.stringContaining("<BlockList>") });
 });
 
 test("a failed upload keeps the exit code and is reported", async () => {

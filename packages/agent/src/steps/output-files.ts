@@ -20,19 +20,28 @@ const filesAtOnce = 4;
 
 /**
  * Uploads what the run is to leave behind, and writes to `fileuploadout.txt` and `fileuploaderr.txt` what became of
- * it. The first failure is returned: the run has ended anyway. Rejects only when the signal aborts.
+ * it. The first failure is returned: the run has ended anyway, and what goes elsewhere is still uploaded. Rejects only
+ * when the signal aborts.
  */
 export async function uploadOutputFiles(run: RunContext, end: CommandEnd): Promise<Failure | undefined> {
   if (run.order.uploads.length === 0) return undefined;
   const due = run.order.uploads.filter(({ uploadCondition }) => isDue(uploadCondition, end));
+  const failures = new Map<OrderedUpload, unknown>();
+  const upload = async (file: OutputFile) => {
+    // A container that has refused one file gets no other.
+    if (failures.has(file.upload)) return;
+    await uploadOne(run, file).catch((cause: unknown) => failures.set(file.upload, cause));
+    run.signal.throwIfAborted();
+  };
   try {
     await createLogs(run);
-    await forEachAtOnce(outputFiles(run, due, end), filesAtOnce, (file) => uploadOne(run, file));
-    return undefined;
+    await forEachAtOnce(outputFiles(run, due, end), filesAtOnce, upload);
   } catch (error) {
     run.signal.throwIfAborted();
     return failureOf(error);
   }
+  const [first] = failures.values();
+  return first === undefined ? undefined : failureOf(first);
 }
 
 function isDue(condition: OrderedUpload["uploadCondition"], { exitCode, wasStopped }: CommandEnd): boolean {

@@ -24,8 +24,19 @@ export async function downloadResourceFiles(run: RunContext): Promise<void> {
   await downloadInto(paths.working, order.downloads, run);
 }
 
+/** Of files with the same path the last one stays. */
 async function downloadInto(directory: string, downloads: readonly OrderedDownload[], run: RunContext) {
-  const fetch = (file: ResourceFile) => fetchFile(directory, file, run);
+  const underway = new Map<string, Promise<void>>();
+  const fetch = (resource: ResourceFile) => {
+    const { file } = resource;
+    const earlier = underway.get(file) ?? Promise.resolve();
+    const fetched = earlier.then(() => fetchFile(directory, resource, run));
+    const done = fetched.finally(() => {
+      if (underway.get(file) === done) underway.delete(file);
+    });
+    underway.set(file, done);
+    return done;
+  };
   await forEachAtOnce(resourceFiles(directory, downloads, run), filesAtOnce, fetch);
 }
 

@@ -22,8 +22,12 @@ export interface OrderMeans {
   readonly now: () => Date;
 }
 
-/** How long a URL of the account's own storage that is given to a node is good. */
+/** How long a URL of the account's own storage that is given to a node is good, at least. */
 const storageUrlSeconds = 7 * 24 * 3600;
+const hour = 3600 * 1000;
+
+/** The same for a whole hour, so that the nodes see that runs want the same file, and fetch it once. */
+const storageUrlExpiry = (now: Date) => new Date(Math.ceil(after(now, storageUrlSeconds).getTime() / hour) * hour);
 
 /** Makes orders of runs: with what is in the database, and with signed URLs of the account's storage. */
 export function orderMaker(means: OrderMeans): (run: Run) => Promise<OrderOutcome> {
@@ -54,7 +58,7 @@ function storageFailure(run: Run): Failure | undefined {
 
 async function containerUrls(run: Run, { storage, now }: OrderMeans): Promise<ReadonlyMap<string, string>> {
   const storageAccount = run.storageAccount ?? "";
-  const expiresOn = after(now(), storageUrlSeconds);
+  const expiresOn = storageUrlExpiry(now());
   const signed = autoStorageContainers(run).map(
     async (container) =>
       [container, await storage.signedUrl({ storageAccount, container, permissions: "rl", expiresOn })] as const,
@@ -63,7 +67,7 @@ async function containerUrls(run: Run, { storage, now }: OrderMeans): Promise<Re
 }
 
 async function packagesOf(run: Run, { storage, now }: OrderMeans): Promise<RunOrder["packages"]> {
-  const expiresOn = after(now(), storageUrlSeconds);
+  const expiresOn = storageUrlExpiry(now());
   const packages = allPackages(run.nodePackages, (run.packages ?? []).filter(isInstallable));
   return Promise.all(
     packages.map(async (each) => {
