@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RawClient } from "./client.ts";
 
-export const image = {
+const image = {
   imageReference: { publisher: "canonical", offer: "0001-com-ubuntu-server-jammy", sku: "22_04-lts" },
   nodeAgentSKUId: "batch.node.ubuntu 22.04",
 };
@@ -63,7 +63,7 @@ export interface TaskCounts {
   readonly failed: number;
 }
 
-export async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts> {
+async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts> {
   return (await client.call<{ taskCounts: TaskCounts }>("GET", `/jobs/${jobId}/taskcounts`)).taskCounts;
 }
 

@@ -3,7 +3,7 @@ import { DateTime, model, optional, readOnly, StringEnum } from "../schema.ts";
 import { managed, paths } from "./operation.ts";
 import { pagedList, resource } from "./resource.ts";
 
-export const PackageState = StringEnum(["Pending", "Active"]);
+const PackageState = StringEnum(["Pending", "Active"]);
 export type PackageState = Static<typeof PackageState>;
 
 export const Application = resource("Application", "A program that nodes can be given, in versions.", {

@@ -53,8 +53,6 @@ export type NodePackage = ResolvedPackage & {
 /** How many applications an account may have, and how many versions one of them. */
 export const applicationQuota = 20;
 export const packageQuota = 40;
-/** Most references to packages that a pool or a task may have. */
-export const mostPackageReferences = 10;
 
 /** Each upload has a blob of its own, so that what nodes are fetching is never overwritten. */
 export function blobName(applicationId: string, version: string, contentId: string): string {

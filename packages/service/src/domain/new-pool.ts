@@ -182,7 +182,7 @@ function machineDefaults({
 }
 
 /** A start task as clients see it. */
-export function startTaskWithDefaults(
+function startTaskWithDefaults(
   startTask: NonNullable<PoolAddParameter["startTask"]>,
 ): NonNullable<PoolAddParameter["startTask"]> {
   return {

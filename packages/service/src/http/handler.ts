@@ -1,5 +1,5 @@
 import type { Readable } from "node:stream";
-import type { ApiVersion, BodyOf, ErrorCode, Operation, ResponseOf } from "@kyanite/contract";
+import type { ApiVersion, BodyOf, Operation, ResponseOf } from "@kyanite/contract";
 import type { Static, TSchema } from "typebox";
 import type { Account } from "../domain/account.ts";
 import type { Filter } from "../domain/filter.ts";
@@ -78,9 +78,3 @@ export type Handler<O extends Operation> = (call: Call<O>) => Promise<Reply<Body
 export type Handlers<Operations extends Readonly<Record<string, Operation>>> = {
   readonly [K in keyof Operations]?: Handler<Operations[K]>;
 };
-
-/** An error with a body of its own status, as parts of a collection carry it. */
-export interface ItemError {
-  readonly code: ErrorCode;
-  readonly message: string;
-}

@@ -53,6 +53,6 @@ async function verifiedClaims(token: string, { keys }: TrustedIssuer, now: Date)
   }
 }
 
-export function refused(reason: string): BatchError {
+function refused(reason: string): BatchError {
   return new BatchError("AuthenticationFailed", { Reason: reason });
 }

@@ -83,7 +83,7 @@ export async function undoneOnFailure<T>(sql: Sql, work: () => Promise<T>): Prom
 }
 
 /** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
-export function sqlState(cause: unknown): string | undefined {
+function sqlState(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("code" in cause)) return undefined;
   return typeof cause.code === "string" ? cause.code : undefined;
 }

@@ -7,7 +7,7 @@ import { type FilterColumns, filterToSql } from "./filter.ts";
 const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of job schedules. */
-export const jobScheduleFilterColumns: FilterColumns = {
+const jobScheduleFilterColumns: FilterColumns = {
   id: { column: "key", type: "id" },
   state: { column: "state", type: "state", operators: equality },
   stateTransitionTime: { column: "state_transition_time", type: "time" },

@@ -10,7 +10,7 @@ export type NewJob = Omit<Job, "pk" | "etag">;
 const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of jobs. */
-export const jobFilterColumns: FilterColumns = {
+const jobFilterColumns: FilterColumns = {
   id: { column: "key", type: "id" },
   state: { column: "state", type: "state", operators: equality, values: JobState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },

@@ -12,7 +12,7 @@ import { notify } from "./notices.ts";
 const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of nodes. */
-export const nodeFilterColumns: FilterColumns = {
+const nodeFilterColumns: FilterColumns = {
   state: { column: "state", type: "state", operators: equality, values: ComputeNodeState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
   lastBootTime: { column: "last_boot_time", type: "time" },

@@ -17,7 +17,7 @@ export type NewPool = Omit<Pool, "pk" | "etag">;
 const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of pools. */
-export const poolFilterColumns: FilterColumns = {
+const poolFilterColumns: FilterColumns = {
   id: { column: "p.key", type: "id" },
   state: { column: "p.state", type: "state", operators: equality, values: PoolState.enum },
   stateTransitionTime: { column: "p.state_transition_time", type: "time" },

@@ -10,7 +10,7 @@ import { type FilterColumns, filterToSql } from "./filter.ts";
 const equality = ["eq", "ne"] as const;
 
 /** What `$filter` may say of tasks. */
-export const taskFilterColumns: FilterColumns = {
+const taskFilterColumns: FilterColumns = {
   id: { column: "key", type: "id" },
   state: { column: "state", type: "state", operators: equality, values: TaskState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },

@@ -20,7 +20,7 @@ export interface Case {
   readonly refusal?: { readonly code: ErrorCode; readonly reason: string; readonly sometimes?: true };
 }
 
-export const thumbprint = "24b22c8cc7de5b0a0aa01392e48c2818cd8042fe";
+const thumbprint = "24b22c8cc7de5b0a0aa01392e48c2818cd8042fe";
 /** Self-signed, made for these tests, valid for a hundred years. */
 const cer =
   "MIIBhTCCASugAwIBAgIUJwKr64Gu3dEsPHXzbKwWTSG1zzMwCgYIKoZIzj0EAwIwFzEVMBMGA1UEAwwMa3lhbml0ZS10ZXN0MCAXDTI2MTEyNDAwMTQzNloYDzIxMjYxMDMxMDAxNDM2WjAXMRUwEwYDVQQDDAxreWFuaXRlLXRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQTd9aM0b9gVoVkXHChwHYK8+X25shqHp/pDSH3Q76uG3NbBFXHLAUpr4ERXChC7HxfiFSLsGaeRaDhumDDvuujo1MwUTAdBgNVHQ4EFgQUYELXKYlGzZWqLpOe7qBo/QWyWBswHwYDVR0jBBgwFoAUYELXKYlGzZWqLpOe7qBo/QWyWBswDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAh+z0zEEK7Si368pAtG2qna/CW6CsTVED9ffIeRRkqxwCIE/RosXXY52p1GOYyqXv70NRpuIClK6UebGlokkUEdKX";
