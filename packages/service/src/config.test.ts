@@ -46,6 +46,17 @@ describe("the data directory", () => {
   });
 });
 
+test("more storage accounts are named by their connection strings, and a wrong one is not repeated", async () => {
+  const one = "AccountName=one;AccountKey=b25l;BlobEndpoint=http://127.0.0.1:1/one";
+  const two = "AccountName=two;AccountKey=dHdv;BlobEndpoint=http://127.0.0.1:1/two";
+  const read = (value: string) => readConfig(["--more-storage-accounts", value], {}, aMachine());
+  expect((await read(`${one}  ${two}`)).moreStorageAccounts).toEqual([one, two]);
+  expect((await readConfig([], {}, aMachine())).moreStorageAccounts).toEqual([]);
+  expect(await problemsOf(read(`${one} AccountKey=c2VjcmV0`))).toEqual([
+    "--more-storage-accounts: has neither AccountName nor BlobEndpoint",
+  ]);
+});
+
 test("every problem is reported at once, with the name that was used, and without secrets", async () => {
   const files = { "/here/kyanite.yaml": "https-port: [1]\ncolour: red\naccount-key: short\n" };
   const env = {

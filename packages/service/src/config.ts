@@ -34,6 +34,25 @@ const mountSources: Setting<string> = {
     parseMountSources(value) ? { value } : { problem: 'must be a list such as "files:/export=/srv/export"' },
 };
 
+const moreStorageAccounts: Setting<readonly string[]> = {
+  help: "connection strings of more storage accounts that Batch accounts can be linked with, separated by blanks",
+  placeholder: "TEXTS",
+  initial: [],
+  parse: (value) => {
+    try {
+      return {
+        value: value
+          .split(/\s+/)
+          .filter(Boolean)
+          .map((text) => parseConnectionString(text).connectionString),
+      };
+    } catch (error) {
+      if (error instanceof ConnectionStringError) return { problem: error.rule };
+      throw error;
+    }
+  },
+};
+
 const storageConnectionString: Setting<string | undefined> = {
   help: "storage account to use instead of the bundled Azurite",
   placeholder: "TEXT",
@@ -64,6 +83,7 @@ export const serverSettings = {
     rule: "a URL that begins with postgresql://",
   }),
   storageConnectionString,
+  moreStorageAccounts,
   account: text("local", "name of the Batch account", {
     placeholder: "NAME",
     pattern: /^[a-z0-9]{3,24}$/,

@@ -56,7 +56,7 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
       roleClaim: config.identityRoleClaim,
       defaultRole: isRole(config.identityDefaultRole) ? config.identityDefaultRole : undefined,
     },
-    storage: [storage],
+    storage: [storage, ...config.moreStorageAccounts.map(parseConnectionString)],
     createProvider: ({ httpUrl }) => createLocalProvider(config, httpUrl, log),
     clock,
     log,

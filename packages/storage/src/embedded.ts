@@ -16,7 +16,7 @@ import {
 } from "@kyanite/runtime";
 import { formatConnectionString, parseConnectionString, type StorageAccount } from "./account.ts";
 
-const accountName = "kyanite";
+const defaultAccountName = "kyanite";
 const host = "127.0.0.1";
 const startMilliseconds = 60_000;
 const stopMilliseconds = 30_000;
@@ -32,6 +32,8 @@ export interface EmbeddedStorage {
 }
 
 export interface EmbeddedStorageOptions {
+  /** `kyanite` unless given. */
+  readonly accountName?: string;
   /** Everything of Azurite goes here; nobody else may use it at the same time. */
   readonly directory: string;
   /** Inherited by Azurite; must hold no secret of ours. */
@@ -41,6 +43,7 @@ export interface EmbeddedStorageOptions {
 }
 
 interface Places {
+  readonly accountName: string;
   readonly data: string;
   readonly logFile: string;
   readonly recordFile: string;
@@ -54,7 +57,8 @@ interface Places {
  * Azurite writes its index every few seconds and when it is stopped: never kill it.
  */
 export async function startEmbeddedStorage(options: EmbeddedStorageOptions): Promise<EmbeddedStorage> {
-  const places = placesIn(options.directory);
+  const places = placesIn(options.directory, options.accountName ?? defaultAccountName);
+  const { accountName } = places;
   await mkdir(places.data, { recursive: true, mode: 0o700 });
   const key = await keepKey(places.keyFile);
   const adopted = await adopt(places, options);
@@ -70,8 +74,9 @@ export async function startEmbeddedStorage(options: EmbeddedStorageOptions): Pro
   };
 }
 
-function placesIn(directory: string): Places {
+function placesIn(directory: string, accountName: string): Places {
   return {
+    accountName,
     data: join(directory, "data"),
     logFile: join(directory, "azurite.log"),
     recordFile: join(directory, "process.json"),
@@ -97,12 +102,12 @@ async function adopt(places: Places, { clock }: EmbeddedStorageOptions): Promise
   const record = await readRunningProcess(places.recordFile);
   if (record === undefined) return undefined;
   const running = await becomeReady(places, record, clock);
-  if (running !== undefined && (await answers(running.port))) return running;
+  if (running !== undefined && (await answers(running.port, places.accountName))) return running;
   if (await waitUntil(() => !isRunning(record), { clock, timeoutMilliseconds: stopMilliseconds })) return undefined;
   throw new Error(`Azurite (process ${record.pid}) neither answers nor ends; its log is ${places.logFile}`);
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(port: number, accountName: string): Promise<boolean> {
   try {
     await fetch(`http://${host}:${port}/${accountName}?comp=list`, { signal: AbortSignal.timeout(5_000) });
     return true;
@@ -120,7 +125,7 @@ async function start(places: Places, key: string, options: EmbeddedStorageOption
     const record = await startBackgroundProcess({
       command: process.execPath,
       args: [findAzurite(), ...azuriteFlags, "--blobPort", String(port), "--location", places.data],
-      env: { ...options.environment, AZURITE_ACCOUNTS: `${accountName}:${key}` },
+      env: { ...options.environment, AZURITE_ACCOUNTS: `${places.accountName}:${key}` },
       directory: places.data,
       logFile: places.logFile,
       recordFile: places.recordFile,
