@@ -17,6 +17,8 @@ export interface JobUsage extends Usage {
   readonly jobPk: number;
 }
 
+const nothing: Usage = { wallClockSeconds: 0, waitSeconds: 0, succeeded: 0, failed: 0, retries: 0 };
+
 /** What a change of a task adds to the usage of its job. */
 export function usageOf(before: Task, task: Task): JobUsage {
   const hasCompleted = task.state === "completed" && before.state !== "completed";
@@ -31,13 +33,28 @@ export function usageOf(before: Task, task: Task): JobUsage {
   };
 }
 
+/** What changes add up to for each job. */
+export function totalUsage(changes: readonly JobUsage[]): JobUsage[] {
+  const totals = new Map<number, JobUsage>();
+  for (const change of changes) {
+    const total = totals.get(change.jobPk) ?? { ...nothing, jobPk: change.jobPk };
+    totals.set(change.jobPk, {
+      jobPk: change.jobPk,
+      wallClockSeconds: total.wallClockSeconds + change.wallClockSeconds,
+      waitSeconds: total.waitSeconds + change.waitSeconds,
+      succeeded: total.succeeded + change.succeeded,
+      failed: total.failed + change.failed,
+      retries: total.retries + change.retries,
+    });
+  }
+  return [...totals.values()];
+}
+
 /** Seconds from adding a task to its first start; to its present start when that is the first. */
 function waitSeconds({ creationTime, firstStartTime, startTime }: Task): number {
   const start = firstStartTime ?? startTime;
   return start === null ? 0 : Math.max(0, (start.getTime() - creationTime.getTime()) / 1000);
 }
-
-const nothing: Usage = { wallClockSeconds: 0, waitSeconds: 0, succeeded: 0, failed: 0, retries: 0 };
 
 /** What statistics are about: whose they are, since when, and until when. */
 interface StatisticsPlace {

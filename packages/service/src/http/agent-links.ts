@@ -177,28 +177,27 @@ export class AgentLinks {
     this.#outdated.clear();
     for (const link of links) link.recorded.clear();
     const pks = links.map(({ nodePk }) => nodePk);
-    const wanted = await readWantedRuns(this.#options.database, pks);
+    const { database } = this.#options;
+    const [wanted, duties] = await Promise.all([readWantedRuns(database, pks), readDuties(database, pks)]);
     const unknown = wanted.filter(({ nodePk, runId }) => {
       const link = this.#links.get(nodePk);
       return link && !link.runIds.has(runId) && !link.recorded.has(runId);
     });
-    for (const link of links) this.#cancelUnwanted(link, wanted);
+    const runIds = unknown.map(({ runId }) => runId);
+    const [removals, runs] = await Promise.all([takeDirectoryRemovals(database, pks), readRuns(database, runIds)]);
+    this.#cancelUnwanted(links, wanted);
     // First, so that a new job of the same name does not lose what its tasks make.
-    for (const { nodePk, directory } of await takeDirectoryRemovals(this.#options.database, pks))
-      this.send(nodePk, { type: "removeDirectory", directory });
-    await this.#sendRuns(unknown);
+    for (const { nodePk, directory } of removals) this.send(nodePk, { type: "removeDirectory", directory });
+    await this.#sendRuns(runs, unknown);
     for (const { nodePk, runId, mayProceed } of wanted) if (mayProceed) this.send(nodePk, { type: "proceed", runId });
-    await this.#doDuties(links);
+    await this.#doDuties(links, duties);
   }
 
   /** A node that is gone or was given up has to connect again: then it learns which. */
-  async #doDuties(links: readonly Link[]): Promise<void> {
-    const duties = await readDuties(
-      this.#options.database,
-      links.map(({ nodePk }) => nodePk),
-    );
+  async #doDuties(links: readonly Link[], duties: readonly NodeDuty[]): Promise<void> {
+    const dutyOf = new Map(duties.map((duty) => [duty.pk, duty]));
     for (const link of links) {
-      const duty = duties.find(({ pk }) => pk === link.nodePk);
+      const duty = dutyOf.get(link.nodePk);
       if (!duty || duty.state === "unknown") link.socket.terminate();
       else {
         this.#restart(link, duty);
@@ -224,21 +223,18 @@ export class AgentLinks {
     this.send(link.nodePk, { type: "restart", restartId, erase: state === "reimaging" });
   }
 
-  #cancelUnwanted(link: Link, wanted: readonly { nodePk: number; runId: string }[]): void {
-    const kept = new Set(wanted.filter(({ nodePk }) => nodePk === link.nodePk).map(({ runId }) => runId));
-    for (const runId of link.runIds) {
-      if (kept.has(runId)) continue;
-      link.runIds.delete(runId);
-      this.send(link.nodePk, { type: "cancel", runId });
+  #cancelUnwanted(links: readonly Link[], wanted: readonly { runId: string }[]): void {
+    const kept = new Set(wanted.map(({ runId }) => runId));
+    for (const link of links) {
+      for (const runId of link.runIds) {
+        if (kept.has(runId)) continue;
+        link.runIds.delete(runId);
+        this.send(link.nodePk, { type: "cancel", runId });
+      }
     }
   }
 
-  async #sendRuns(unknown: readonly { nodePk: number; runId: string }[]): Promise<void> {
-    if (unknown.length === 0) return;
-    const runs = await readRuns(
-      this.#options.database,
-      unknown.map(({ runId }) => runId),
-    );
+  async #sendRuns(runs: readonly Run[], unknown: readonly { nodePk: number; runId: string }[]): Promise<void> {
     const nodePks = new Map(unknown.map(({ nodePk, runId }) => [runId, nodePk]));
     for (const outcome of await Promise.all(runs.map((run) => this.#options.orderFor(run)))) {
       const runId = outcome.kind === "order" ? outcome.order.runId : outcome.runId;

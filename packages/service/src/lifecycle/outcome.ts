@@ -2,7 +2,7 @@ import type { Job } from "../domain/job.ts";
 import { endsWithTask } from "../domain/job-manager.ts";
 import { loadsOf } from "../domain/load.ts";
 import type { ExitOutcome, Task } from "../domain/task.ts";
-import { usageOf } from "../domain/usage.ts";
+import { totalUsage, usageOf } from "../domain/usage.ts";
 import type { Sql } from "../store/database.ts";
 import { readJobsByPk } from "../store/jobs.ts";
 import { changeLoad } from "../store/nodes.ts";
@@ -52,17 +52,17 @@ export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], n
   );
   const left = outcomes.filter((outcome) => !isAgain(outcome));
   const leaving = left.map(({ before, task }) => ({ ...before, result: task.result }));
-  await changeLoad(sql, loadsOf([...leaving, ...(await followGangs(sql, outcomes, now))]), now);
-  await addJobUsage(
-    sql,
-    outcomes.map(({ before, task }) => usageOf(before, task)),
-  );
+  const usage = outcomes.map(({ before, task }) => usageOf(before, task));
+  await Promise.all([
+    changeLoad(sql, loadsOf([...leaving, ...(await followGangs(sql, outcomes, now))]), now),
+    addJobUsage(sql, totalUsage(usage)),
+    notify(sql, "schedule"),
+  ]);
   await followCompletions(
     sql,
     outcomes.filter(({ task }) => task.state === "completed"),
     now,
   );
-  await notify(sql, "schedule");
 }
 
 async function followCompletions(sql: Sql, completed: readonly TaskOutcome[], now: Date): Promise<void> {
@@ -76,7 +76,9 @@ async function followCompletions(sql: Sql, completed: readonly TaskOutcome[], no
       satisfied.map(({ task }) => task),
     );
   await performJobActions(sql, completed.map(jobActionOf), now);
-  await endJobsWhoseTasksAreComplete(sql, [...new Set(completed.map(({ job }) => job.pk))], now);
+  // A job that is asked to end with its tasks only now is looked at a little later, complete or not.
+  const ending = completed.filter(({ job }) => job.onAllTasksComplete === "terminatejob");
+  if (ending.length > 0) await endJobsWhoseTasksAreComplete(sql, [...new Set(ending.map(({ job }) => job.pk))], now);
 }
 
 /** The end of a job manager is its job's; otherwise the exit conditions say what becomes of the job. */

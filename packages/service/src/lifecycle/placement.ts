@@ -21,22 +21,26 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   await preemptTasks(sql, placements, now);
   // Before the jobs are locked for all to read: whoever adds tasks holds them like that too, and neither could go on.
   await saveTurns(sql, turnsOf(placements), now);
-  const jobs = await lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]);
-  const nodes = await lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]);
+  const [jobs, nodes] = await Promise.all([
+    lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]),
+    lockNodesForPlacement(sql, [...new Set(placements.flatMap(nodesOf))]),
+  ]);
   const isKnown = new Set(jobs.map(({ pk }) => pk));
   const possible = stillFitting(
     placements.filter(({ jobPk }) => isKnown.has(jobPk)),
     nodes,
   );
   const preparing = await readinessOf(sql, jobs, possible);
+  const rooms = new Map(nodes.map((node) => [node.pk, node]));
 
   const started = await startTasks(
     sql,
     possible.flatMap((placement) => {
+      const node = rooms.get(placement.nodePk);
       const readiness = nodesOf(placement).map((nodePk) => preparing({ jobPk: placement.jobPk, nodePk }));
-      if (readiness.includes("closed")) return [];
+      if (!node || readiness.includes("closed")) return [];
       const isPreparing = readiness.some((each) => each !== "closed" && each.waits);
-      return [{ ...placement, isPreparing, isExclusive: placement.isExclusive ?? false }];
+      return [{ taskPk: placement.taskPk, node, isPreparing, isExclusive: placement.isExclusive ?? false }];
     }),
     now,
   );
@@ -49,8 +53,10 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
     }),
     now,
   );
-  await changeLoad(sql, totals(placed), now);
-  await notifyOrders(sql, [...new Set(placed.map(({ nodePk }) => nodePk))]);
+  await Promise.all([
+    changeLoad(sql, totals(placed), now),
+    notifyOrders(sql, [...new Set(placed.map(({ nodePk }) => nodePk))]),
+  ]);
   return started.reduce((total, { tasks }) => total + tasks, 0);
 }
 

@@ -176,3 +176,17 @@ function notReached({ options }: Database, cause: unknown): Error {
 export function asJson(value: unknown): string {
   return JSON.stringify(value);
 }
+
+/**
+ * Values as text for a statement that says `::text::bigint[]` or the like. The server reads columns like these several
+ * times faster than rows of JSON; worth it where hundreds of rows are written many times a second.
+ */
+export function asArray(values: readonly (string | number | boolean | Date | null)[]): string {
+  return `{${values.map(arrayElement).join(",")}}`;
+}
+
+function arrayElement(value: string | number | boolean | Date | null): string {
+  if (value === null) return "NULL";
+  if (typeof value === "string") return `"${value.replaceAll(/["\\]/g, "\\$&")}"`;
+  return value instanceof Date ? value.toISOString() : String(value);
+}

@@ -231,10 +231,21 @@ export interface NodeRoom {
   readonly freeSlots: number;
 }
 
+/** A node that may take tasks, and what it can still take. */
+export interface NodeRoom {
+  readonly pk: number;
+  readonly id: string;
+  readonly poolId: string;
+  readonly slots: number;
+  readonly freeSlots: number;
+}
+
 /** Which of these nodes may take tasks; they stay so until the transaction ends. */
 export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): Promise<NodeRoom[]> {
   return sql<NodeRoom[]>`
-    select pk, slots, slots - used_slots as free_slots from node
+    select pk, id, (select p.id from pool p where p.pk = node.pool_pk) as pool_id, slots,
+      slots - used_slots as free_slots
+    from node
     where pk = any(${[...pks]}::bigint[]) and state = any(${[...schedulableStates]}) and scheduling_state = 'enabled'
       and pending_action is null
     order by pk for no key update`;

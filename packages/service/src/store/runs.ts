@@ -36,6 +36,7 @@ const place = (sql: Sql) => sql`
 
 /** The runs with these ids that are still wanted. */
 export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
+  if (runIds.length === 0) return [];
   const tasks = await sql<TaskRun[]>`
     select 'task' as kind, t.run_id, ${place(sql)}, j.pk as job_pk, j.id as job_id, j.spec as job_spec,
       t.pk as task_pk, t.id as task_id, t.spec as task_spec, t.retry_count,

@@ -4,8 +4,9 @@ import type { Job } from "../domain/job.ts";
 import type { NodeLoad } from "../domain/load.ts";
 import type { NewTask } from "../domain/new-task.ts";
 import { type Task, taskStatesBefore } from "../domain/task.ts";
-import { asJson, type Sql } from "./database.ts";
+import { asArray, asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import type { NodeRoom } from "./nodes.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -207,29 +208,7 @@ export async function listTasks(
 /** Saves what the service changes in tasks, in one statement. ETags stay: they belong to clients' changes. */
 export async function saveTasks(sql: Sql, tasks: readonly Task[]): Promise<void> {
   if (tasks.length === 0) return;
-  const rows = tasks.map((task) => ({
-    pk: task.pk,
-    state: task.state,
-    state_transition_time: task.stateTransitionTime,
-    previous_state: task.previousState,
-    previous_state_transition_time: task.previousStateTransitionTime,
-    is_satisfied: task.isSatisfied,
-    retry_count: task.retryCount,
-    last_retry_time: task.lastRetryTime,
-    requeue_count: task.requeueCount,
-    last_requeue_time: task.lastRequeueTime,
-    internal_retry_count: task.internalRetryCount,
-    held_slots: task.heldSlots,
-    first_start_time: task.firstStartTime,
-    wall_clock_seconds: task.wallClockSeconds,
-    start_time: task.startTime,
-    end_time: task.endTime,
-    exit_code: task.exitCode,
-    result: task.result,
-    failure_info: task.failureInfo,
-    node_pk: task.nodePk,
-    run_id: task.runId,
-  }));
+  const column = (value: (task: Task) => string | number | boolean | Date | null) => asArray(tasks.map(value));
   await sql`
     update task set
       state = g.state,
@@ -252,7 +231,33 @@ export async function saveTasks(sql: Sql, tasks: readonly Task[]): Promise<void>
       failure_info = g.failure_info,
       node_pk = g.node_pk,
       run_id = g.run_id
-    from jsonb_populate_recordset(null::task, ${asJson(rows)}::text::jsonb) as g
+    from unnest(
+      ${column((task) => task.pk)}::text::bigint[],
+      ${column((task) => task.state)}::text::text[],
+      ${column((task) => task.stateTransitionTime)}::text::timestamptz[],
+      ${column((task) => task.previousState)}::text::text[],
+      ${column((task) => task.previousStateTransitionTime)}::text::timestamptz[],
+      ${column((task) => task.isSatisfied)}::text::boolean[],
+      ${column((task) => task.retryCount)}::text::integer[],
+      ${column((task) => task.lastRetryTime)}::text::timestamptz[],
+      ${column((task) => task.requeueCount)}::text::integer[],
+      ${column((task) => task.lastRequeueTime)}::text::timestamptz[],
+      ${column((task) => task.internalRetryCount)}::text::integer[],
+      ${column((task) => task.heldSlots)}::text::integer[],
+      ${column((task) => task.firstStartTime)}::text::timestamptz[],
+      ${column((task) => task.wallClockSeconds)}::text::double precision[],
+      ${column((task) => task.startTime)}::text::timestamptz[],
+      ${column((task) => task.endTime)}::text::timestamptz[],
+      ${column((task) => task.exitCode)}::text::integer[],
+      ${column((task) => task.result)}::text::text[],
+      ${column((task) => (task.failureInfo === null ? null : asJson(task.failureInfo)))}::text::jsonb[],
+      ${column((task) => task.nodePk)}::text::bigint[],
+      ${column((task) => task.runId)}::text::uuid[]
+    ) as g (
+      pk, state, state_transition_time, previous_state, previous_state_transition_time, is_satisfied, retry_count,
+      last_retry_time, requeue_count, last_requeue_time, internal_retry_count, held_slots, first_start_time,
+      wall_clock_seconds, start_time, end_time, exit_code, result, failure_info, node_pk, run_id
+    )
     where task.pk = g.pk`;
 }
 
@@ -266,7 +271,7 @@ export async function touchTask(sql: Sql, task: Task, spec: TaskAddParameter, no
 
 export interface PlacedTask {
   readonly taskPk: number;
-  readonly nodePk: number;
+  readonly node: NodeRoom;
   /** Whether it has to wait until the node is prepared for its job. */
   readonly isPreparing: boolean;
   /** Whether it takes all slots of the node. */
@@ -282,13 +287,8 @@ export interface PlacedLoad extends NodeLoad {
  * Starts tasks on nodes in one statement, and leaves out those that are no longer waiting. The caller holds the nodes
  * and jobs.
  */
-export async function startTasks(sql: Sql, placements: readonly PlacedTask[], now: Date): Promise<PlacedLoad[]> {
-  const rows = placements.map(({ taskPk, nodePk, isPreparing, isExclusive }) => ({
-    task_pk: taskPk,
-    node_pk: nodePk,
-    is_preparing: isPreparing,
-    is_exclusive: isExclusive,
-  }));
+export async function startTasks(sql: Sql, placed: readonly PlacedTask[], now: Date): Promise<PlacedLoad[]> {
+  if (placed.length === 0) return [];
   return sql<PlacedLoad[]>`
     with started as (
       update task t set
@@ -297,12 +297,14 @@ export async function startTasks(sql: Sql, placements: readonly PlacedTask[], no
         previous_state_transition_time = t.state_transition_time,
         start_time = case when not g.is_preparing then ${now}::timestamptz end,
         run_id = case when not g.is_preparing then gen_random_uuid() end,
-        held_slots = case when g.is_exclusive then n.slots end,
-        node_pk = n.pk, node_info = jsonb_build_object('poolId', p.id, 'nodeId', n.id)
-      from jsonb_to_recordset(${asJson(rows)}::text::jsonb)
-        as g (task_pk bigint, node_pk bigint, is_preparing boolean, is_exclusive boolean)
-      join node n on n.pk = g.node_pk
-      join pool p on p.pk = n.pool_pk
+        held_slots = g.held_slots, node_pk = g.node_pk, node_info = g.node_info
+      from unnest(
+        ${asArray(placed.map(({ taskPk }) => taskPk))}::text::bigint[],
+        ${asArray(placed.map(({ node }) => node.pk))}::text::bigint[],
+        ${asArray(placed.map(({ node }) => asJson({ poolId: node.poolId, nodeId: node.id })))}::text::jsonb[],
+        ${asArray(placed.map(({ isExclusive, node }) => (isExclusive ? node.slots : null)))}::text::integer[],
+        ${asArray(placed.map(({ isPreparing }) => isPreparing))}::text::boolean[]
+      ) as g (task_pk, node_pk, node_info, held_slots, is_preparing)
       where t.pk = g.task_pk and t.state = any(${taskStatesBefore("prepare")}) and t.waiting_for = 0
       returning t.job_pk, t.node_pk, t.pk, coalesce(t.held_slots, t.required_slots) as slots
     )

@@ -4,7 +4,7 @@ import type { JobSchedule } from "../domain/job-schedule.ts";
 import type { JobUsage, Usage } from "../domain/usage.ts";
 import { asJson, type Sql } from "./database.ts";
 
-/** Adds to what jobs have used up. */
+/** Adds to what jobs have used up; a job is named once. */
 export async function addJobUsage(sql: Sql, changes: readonly JobUsage[]): Promise<void> {
   const rows = changes.map(({ jobPk, ...usage }) => ({
     job_pk: jobPk,
@@ -16,10 +16,9 @@ export async function addJobUsage(sql: Sql, changes: readonly JobUsage[]): Promi
   }));
   await sql`
     insert into job_usage as u (job_pk, shard, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
-    select job_pk, pg_backend_pid() % 16, sum(wall_clock_seconds), sum(wait_seconds), sum(succeeded), sum(failed),
-      sum(retries)
+    select job_pk, pg_backend_pid() % 16, wall_clock_seconds, wait_seconds, succeeded, failed, retries
     from jsonb_populate_recordset(null::job_usage, ${asJson(rows)}::text::jsonb)
-    group by job_pk order by job_pk
+    order by job_pk
     on conflict (job_pk, shard) do update set
       wall_clock_seconds = u.wall_clock_seconds + excluded.wall_clock_seconds,
       wait_seconds = u.wait_seconds + excluded.wait_seconds,

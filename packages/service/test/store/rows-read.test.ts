@@ -166,5 +166,8 @@ describe.each(Object.entries(histories))("with tables that are %s", (_, prepare)
     const ended = running.map(({ runId }) => ({ runId, exit, startTime: at, endTime: at }));
     expect(await readTooMuch((sql) => finishRuns(sql, ended, at))).toEqual([]);
     expect(exceptNodes(await readTooMuch((sql) => place(sql, nodePks)))).toEqual([]);
+    const placements = plan(await readSnapshot(temporary.database, { ...bounds, nodePks }));
+    expect(placements).toHaveLength(round);
+    expect(await readTooMuch((sql) => placeTasks(sql, placements, at))).toEqual([]);
   });
 });
