@@ -7,6 +7,7 @@ import { latency } from "./scenarios/latency.ts";
 import { processes } from "./scenarios/processes.ts";
 import { reading } from "./scenarios/reading.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
+import { staging } from "./scenarios/staging.ts";
 import { starting } from "./scenarios/starting.ts";
 
 type Scenario = (options: { readonly isLong: boolean }) => Promise<Figure[]>;
@@ -18,6 +19,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   scheduling,
   reading,
   starting,
+  staging,
   files,
 };
 

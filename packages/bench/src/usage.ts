@@ -32,6 +32,10 @@ export function cpuSeconds(pid: number, withChildren = false): number {
 
 export const residentMegabytes = (pid: number) => (readProcess(pid)?.residentBytes ?? 0) / 1024 / 1024;
 
+/** The most memory that a process has had so far. */
+export const peakResidentMegabytes = (pid: number) =>
+  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1024;
+
 /**
  * Memory of a process and its children that nobody shares with them, in MB: PostgreSQL's processes have their buffers
  * in common.

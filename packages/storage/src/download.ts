@@ -52,26 +52,40 @@ async function startAgain(response: IncomingMessage, file: FileHandle, progress:
   await file.truncate(0);
 }
 
+/** How much is written to the disk at once. */
+const batchBytes = 1024 * 1024;
+
 async function receive(url: string, response: IncomingMessage, file: FileHandle, progress: Progress) {
   const chunks = response[Symbol.asyncIterator]();
+  let batch: Buffer[] = [];
+  let bytes = 0;
+  const flush = async () => {
+    await writeAll(file, batch, progress.received);
+    if (progress.md5 !== undefined) for (const chunk of batch) progress.hash.update(chunk);
+    progress.received += bytes;
+    [batch, bytes] = [[], 0];
+  };
   for (;;) {
-    const next = await chunks.next().catch((cause: unknown) => {
+    const next = await chunks.next().catch(async (cause: unknown) => {
+      // The next try goes on behind what has come.
+      await flush();
       throw connectionError(url, cause);
     });
-    if (next.done) return;
+    if (next.done) return flush();
     const chunk: unknown = next.value;
     if (!Buffer.isBuffer(chunk)) throw new TypeError("a response came as text");
-    await writeAll(file, chunk, progress.received);
-    progress.hash.update(chunk);
-    progress.received += chunk.length;
+    batch.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= batchBytes) await flush();
   }
 }
 
-async function writeAll(file: FileHandle, chunk: Buffer, position: number) {
-  for (let done = 0; done < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, done, chunk.length - done, position + done);
-    done += bytesWritten;
-  }
+async function writeAll(file: FileHandle, chunks: readonly Buffer[], position: number) {
+  if (chunks.length === 0) return;
+  const { bytesWritten } = await file.writev([...chunks], position);
+  const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (bytesWritten < length)
+    await writeAll(file, [Buffer.concat(chunks).subarray(bytesWritten)], position + bytesWritten);
 }
 
 function verify(url: string, progress: Progress, end: number) {
