@@ -12,6 +12,7 @@ import { createHandlers } from "./http/handlers.ts";
 import { localPages } from "./http/local-pages.ts";
 import { createManagementHandlers } from "./http/management/handlers.ts";
 import { managementPlane } from "./http/management/serve.ts";
+import { subscriptionPages } from "./http/management/subscriptions.ts";
 import { NodeFiles } from "./http/node-files.ts";
 import { orderMaker } from "./http/run-orders.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
@@ -36,7 +37,7 @@ import { settleJobs } from "./loops/settle-jobs.ts";
 import { watchNodes } from "./loops/watch-nodes.ts";
 import { createMetrics } from "./metrics.ts";
 import { storageAccounts } from "./storage-accounts.ts";
-import { ensureAccount, readAccount } from "./store/accounts.ts";
+import { ensureAccount, listAccounts, readAccount } from "./store/accounts.ts";
 import {
   type Database,
   type DatabaseAddress,
@@ -105,6 +106,12 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const localIssuer = await openLocalIssuer(database, clock.now());
   const issuers = [localIssuer, ...remoteIssuers(parts.identity)];
   const metrics = createMetrics(() => readTotals(database));
+  const managed = {
+    grantsOfToken: (token: string, now: Date) => verifyToken(token, "management", { issuers, now }),
+    isDatabaseAway,
+    clock,
+    log,
+  };
   const server = createHttpServer({
     operations: allOperations,
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
@@ -124,11 +131,9 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       managementPlane({
         handlers: createManagementHandlers({ database, storage, quotas: settings }),
         findAccount: (name) => readAccount(database, name),
-        grantsOfToken: (token, now) => verifyToken(token, "management", { issuers, now }),
-        isDatabaseAway,
-        clock,
-        log,
+        ...managed,
       }),
+      subscriptionPages({ listAccounts: () => listAccounts(database), ...managed }),
     ],
     onAnswer: metrics.onAnswer,
     clock,

@@ -19,10 +19,12 @@ const managementErrors = {
   MissingApiVersionParameter: [400, "The api-version query parameter is required for all requests."],
   NotFound: [404, "The specified resource does not exist."],
   OperationNotSupported: [400, "The operation is not supported by this server."],
+  ResourceGroupNotFound: [404, "The resource group does not exist, or holds no account that the caller may see."],
   ResourceNotFound: [404, "The specified resource was not found."],
   ServerBusy: [503, "The server is busy. Please retry after some time."],
   SharedKeyNotAllowed: [409, "Shared keys are not among the authentication modes that the account allows."],
   StorageAccountNotFound: [400, "The storage account is not known to this server."],
+  SubscriptionNotFound: [404, "The subscription does not exist, or holds no account that the caller may see."],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 
 export type ManagementErrorCode = keyof typeof managementErrors;

@@ -23,6 +23,8 @@ export function signInPages({ issuer, now }: SignInOptions): Extension {
         return json(200, cloudDescription(request.origin));
       case `GET ${base}/.well-known/openid-configuration`:
       case `GET ${base}/v2.0/.well-known/openid-configuration`:
+      // As `az login --tenant adfs` asks: the tenant once more behind an authority that ends with it.
+      case `GET ${base}${base}/.well-known/openid-configuration`:
         return json(200, issuerDescription(`${request.origin}${base}`));
       case `GET ${base}/discovery/keys`:
         return json(200, issuer.jwks);

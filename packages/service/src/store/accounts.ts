@@ -68,14 +68,15 @@ export async function saveAccount(sql: Sql, account: Account): Promise<Account> 
   return account;
 }
 
-/** The accounts of a subscription, or of one of its resource groups; names of both are compared without case. */
+/** All accounts, those of a subscription, or of one of its resource groups; names of both are compared without case. */
 export async function listAccounts(
   sql: Sql,
-  { subscriptionId, resourceGroup }: { readonly subscriptionId: string; readonly resourceGroup?: string },
+  { subscriptionId, resourceGroup }: { readonly subscriptionId?: string; readonly resourceGroup?: string } = {},
 ): Promise<Account[]> {
   return sql<Account[]>`
     select ${accountColumns(sql)} from account a
-    where lower(subscription_id) = lower(${subscriptionId})
+    where true
+      ${subscriptionId === undefined ? sql`` : sql`and lower(subscription_id) = lower(${subscriptionId})`}
       ${resourceGroup === undefined ? sql`` : sql`and lower(resource_group) = lower(${resourceGroup})`}
     order by name`;
 }

@@ -52,7 +52,8 @@ function decoded(name: string, text: string): string {
   return value;
 }
 
-function decode(text: string): string | undefined {
+/** Undefined for what is not well encoded. */
+export function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
   } catch {

@@ -1,6 +1,5 @@
 import {
   type ApiVersion,
-  BatchError,
   checkDocument,
   ManagementError,
   type ManagementOperation,
@@ -19,19 +18,16 @@ import type { Page } from "../handler.ts";
 import { listRequest, nextLink } from "../lists.ts";
 import { readQuery } from "../query.ts";
 import type { Extension, HttpRequest } from "../serve.ts";
+import { type AuthenticateOptions, authenticateManagement } from "./authenticate.ts";
 import { managementErrorAnswer } from "./errors.ts";
 import type { ManagementHandlers, ManagementReply } from "./handler.ts";
+import { commonHeaders, jsonAnswer } from "./json-answer.ts";
 import { createManagementRouter, type ManagementRoute } from "./router.ts";
 import { selectedMembers } from "./select.ts";
 
-export interface ManagementOptions {
+export interface ManagementOptions extends AuthenticateOptions {
   readonly handlers: ManagementHandlers;
   readonly findAccount: (name: string) => Promise<Account | undefined>;
-  /**
-   * What a bearer token permits on the management plane.
-   * @throws BatchError when the token is not valid
-   */
-  readonly grantsOfToken: (token: string, now: Date) => Promise<readonly Grant[]>;
   readonly isDatabaseAway: (cause: unknown) => boolean;
   readonly clock: Clock;
   readonly log: Log;
@@ -75,23 +71,6 @@ function versionOf(search: URLSearchParams): ApiVersion {
   const version = pairedVersion(given);
   if (version) return version;
   throw new ManagementError("InvalidApiVersionParameter", `Supported are ${managementVersions.join(", ")}.`);
-}
-
-/** @throws ManagementError AuthenticationFailed: this plane knows bearer tokens only */
-async function authenticateManagement(
-  { headers }: HttpRequest,
-  now: Date,
-  { grantsOfToken }: ManagementOptions,
-): Promise<readonly Grant[]> {
-  const token = /^Bearer +(\S+)$/i.exec(String(headers.authorization ?? ""))?.[1];
-  if (token === undefined)
-    throw new ManagementError("AuthenticationFailed", "The 'Authorization' header must hold a bearer token.");
-  try {
-    return await grantsOfToken(token, now);
-  } catch (cause) {
-    if (!(cause instanceof BatchError) || cause.code !== "AuthenticationFailed") throw cause;
-    throw new ManagementError("AuthenticationFailed", `${cause.values.Reason ?? "The token is not valid"}.`);
-  }
 }
 
 async function answer(request: HttpRequest, asked: Asked, options: ManagementOptions): Promise<HttpAnswer> {
@@ -186,11 +165,7 @@ function answerReply(
   };
   const body = reply.body === undefined ? undefined : documentOf(reply.body, request, { operation, version, place });
   if (body === undefined) return { status, headers: { ...headers, "content-length": "0" } };
-  return {
-    status,
-    headers: { ...headers, "content-type": "application/json; charset=utf-8" },
-    body: JSON.stringify(body),
-  };
+  return jsonAnswer(status, headers, body);
 }
 
 function pollUrl(origin: string, path: string, search: URLSearchParams): string {
@@ -218,15 +193,4 @@ function asPage(body: unknown): Page<unknown> {
   const page = typeof body === "object" && body !== null ? body : {};
   const items: readonly unknown[] = "items" in page && Array.isArray(page.items) ? page.items : [];
   return { items, ...("next" in page && typeof page.next === "string" ? { next: page.next } : {}) };
-}
-
-function commonHeaders({ requestId, headers }: HttpRequest): Record<string, string> {
-  const clientRequestId = headers["x-ms-client-request-id"];
-  return {
-    "x-ms-request-id": requestId,
-    "x-ms-correlation-request-id": requestId,
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-cache",
-    ...(typeof clientRequestId === "string" ? { "x-ms-client-request-id": clientRequestId } : {}),
-  };
 }

@@ -1,0 +1,104 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { addServicePrincipal } from "@kyanite/service/identity/principals";
+import { firstGroup, type RunningService, runningService, zip } from "@kyanite/testkit";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+/** One session of Debian's `az`, as a user would type it; run by `npm run test:clients`, as each `az` takes seconds. */
+const isWanted = process.env.KYANITE_CLIENTS === "1";
+const hasAz = isWanted && existsSync("/usr/bin/az");
+if (isWanted && !hasAz) console.warn("SKIPPED: needs the Debian package azure-cli");
+
+const run = promisify(execFile);
+let service: RunningService;
+let directory: string;
+let env: NodeJS.ProcessEnv;
+
+beforeAll(async () => {
+  if (!hasAz) return;
+  service = await runningService({ https: true });
+  directory = await mkdtemp(join(tmpdir(), "kyanite-az-"));
+  const authority = join(directory, "ca.pem");
+  await writeFile(authority, service.https.ca);
+  env = {
+    PATH: "/usr/bin:/bin",
+    HOME: directory,
+    AZURE_CONFIG_DIR: join(directory, "azure"),
+    AZURE_CORE_COLLECT_TELEMETRY: "0",
+    REQUESTS_CA_BUNDLE: authority,
+  };
+});
+afterAll(async () => {
+  if (!hasAz) return;
+  await service[Symbol.asyncDispose]();
+  await rm(directory, { recursive: true, force: true });
+});
+
+/** The JSON that a command prints, if any; `more` are arguments that may hold blanks. */
+async function az(command: string, ...more: readonly string[]): Promise<unknown> {
+  const { stdout } = await run("/usr/bin/az", [...command.split(" "), ...more, "-o", "json"], { env });
+  return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+}
+
+describe.skipIf(!hasAz)("a session of az", () => {
+  const { resourceGroup, subscriptionId } = firstGroup;
+
+  beforeAll(async () => {
+    // What the resource manager says of itself does not reach this far: for bearer tokens az must be told of Batch.
+    const endpoints = { resourceManager: service.https.url, batchResourceId: "https://batch.core.windows.net/" };
+    await az("cloud register --name Kyanite --cloud-config", JSON.stringify({ endpoints }));
+    await az("cloud set --name Kyanite");
+    const principal = { name: "az", role: "owner" as const, accountName: null };
+    const added = await addServicePrincipal(service.database, principal, new Date());
+    await az(
+      `login --service-principal --tenant adfs --username ${added?.clientId}`,
+      // In one word: a secret may begin with a dash.
+      `--password=${added?.secret}`,
+    );
+  }, 120_000);
+
+  test("signs in and sees the account", async () => {
+    expect(await az("account list --query [].id")).toEqual([subscriptionId]);
+    expect(await az("group list --query [].name")).toEqual([resourceGroup]);
+    expect(await az("batch account list --query [].name")).toEqual(["test"]);
+  }, 120_000);
+
+  test.each(["", " --shared-key-auth"])(
+    "works from an application package to a task's output%s",
+    async (mode) => {
+      const id = mode === "" ? "bearer" : "key";
+      await az(`batch account login --name test --resource-group ${resourceGroup}${mode}`);
+      const archive = join(directory, "tool.zip");
+      await writeFile(archive, zip([{ name: "say", content: "#!/bin/sh\necho hello from $0\n", mode: 0o100755 }]));
+      const of = `--name test --resource-group ${resourceGroup} --application-name ${id}`;
+      await az(`batch application create ${of}`);
+      const created = await az(`batch application package create ${of} --version-name 1.0 --package-file ${archive}`);
+      expect(created).toMatchObject({ state: "Active", format: "zip" });
+      await az(`batch application set ${of} --default-version 1.0`);
+      expect(await az(`batch application summary list --query [].id`)).toContain(id);
+
+      await az(
+        `batch pool create --id ${id} --vm-size standard_d2s_v3 --target-dedicated-nodes 1`,
+        ...["--image", "canonical:0001-com-ubuntu-server-jammy:22_04-lts"],
+        ...["--node-agent-sku-id", "batch.node.ubuntu 22.04", "--application-package-references", `${id}#1.0`],
+      );
+      await az(`batch job create --id ${id} --pool-id ${id}`);
+      const command = `/bin/sh -c '$AZ_BATCH_APP_PACKAGE_${id}_1_0/say'`;
+      await az(`batch task create --job-id ${id} --task-id use --command-line`, command);
+      const state = () => az(`batch task show --job-id ${id} --task-id use --query state`);
+      await expect.poll(state, { timeout: 90_000 }).toBe("completed");
+      const target = join(directory, `${id}.txt`);
+      await az(`batch task file download --job-id ${id} --task-id use --file-path stdout.txt --destination ${target}`);
+      expect(await readFile(target, "utf8")).toMatch(/^hello from \/.*\/say\n$/);
+      await az(`batch job delete --job-id ${id} --yes`);
+      await az(`batch pool delete --pool-id ${id} --yes`);
+      await az(`batch application package delete ${of} --version-name 1.0 --yes`);
+      await az(`batch application delete ${of} --yes`);
+    },
+    300_000,
+  );
+});
