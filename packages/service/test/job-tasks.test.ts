@@ -414,6 +414,31 @@ describe("a job manager task", () => {
     }
   });
 
+  test("keeps its node when the pool shrinks, although others run more tasks", async () => {
+    await client.pool.add(aPool("shrinking", { targetDedicatedNodes: 2, taskSlotsPerNode: 2 }));
+    const jobManagerTask = { id: "m", commandLine: "sleep 60" };
+    await client.job.add({ id: "shrinking", poolInfo: { poolId: "shrinking" }, jobManagerTask });
+    await client.task.addCollection(
+      "shrinking",
+      ["a", "b"].map((id) => ({ id, commandLine: "sleep 60" })),
+    );
+    await until(
+      () => client.task.list("shrinking"),
+      (tasks) => tasks.every(({ state }) => state === "running"),
+    );
+    await client.pool.resize("shrinking", { targetDedicatedNodes: 1, nodeDeallocationOption: "requeue" });
+    const [node, ...others] = await until(
+      () => client.computeNode.list("shrinking"),
+      (nodes) => nodes.length === 1,
+    );
+    expect(others).toEqual([]);
+    const manager = await client.task.get("shrinking", "m");
+    expect(manager).toMatchObject({ state: "running", executionInfo: { requeueCount: 0 } });
+    expect(manager.nodeInfo?.nodeId).toBe(node?.id);
+    await client.pool.deleteMethod("shrinking");
+    await client.job.deleteMethod("shrinking");
+  });
+
   test("that fails is tried again as the job says; the job goes on when it may", async () => {
     await client.job.add({
       id: "outlives",

@@ -34,6 +34,17 @@ describe("a resize", () => {
     ]);
   });
 
+  test("takes the nodes of job managers last, however few tasks they run", () => {
+    const nodes = [
+      { ...aNode({ pk: 1, state: "running", runningTasks: 1 }), runsManager: true },
+      aNode({ pk: 2, state: "running", runningTasks: 4 }),
+      { ...aNode({ pk: 3, state: "running", runningTasks: 1 }), runsManager: true },
+    ];
+    expect(resizeStep(aPool({ targetDedicatedNodes: 1 }), nodes, plenty, now).shrink.map(({ pk }) => pk)).toEqual([
+      2, 3,
+    ]);
+  });
+
   test("that takes too long ends with what there is, and an error for each kind that is short", () => {
     const pool = aPool({ targetDedicatedNodes: 2, resizeDeadline: now });
     const late = aNode({ pk: 2, state: "creating" });

@@ -2,6 +2,11 @@ import type { Limit, Room } from "./allocation.ts";
 import { type Node, schedulableStates } from "./node.ts";
 import type { Pool, ResizeError } from "./pool.ts";
 
+/** A node of a pool, and whether a job manager runs there, whose job would stand still without it. */
+export interface PoolNode extends Node {
+  readonly runsManager?: boolean;
+}
+
 /** What a pool does next about the number of its nodes. */
 export interface ResizeStep {
   /** Nodes to be made now. */
@@ -23,7 +28,7 @@ const nothing = { grow: { dedicated: 0, lowPriority: 0 }, shrink: [], keep: [] }
  * Compares the nodes a pool has with those it should have. It takes no history, so a pool whose server died in the
  * middle of a resize goes on where it was.
  */
-export function resizeStep(pool: Pool, nodes: readonly Node[], room: Room, now: Date): ResizeStep {
+export function resizeStep(pool: Pool, nodes: readonly PoolNode[], room: Room, now: Date): ResizeStep {
   if (pool.state === "deleting") return deleteStep(nodes);
   if (pool.allocationState === "stopping") return stopStep(pool, nodes);
   const dedicated = kindOf(pool, nodes, true);
@@ -45,14 +50,14 @@ export function resizeStep(pool: Pool, nodes: readonly Node[], room: Room, now: 
 
 interface Kind {
   readonly isDedicated: boolean;
-  readonly staying: readonly Node[];
+  readonly staying: readonly PoolNode[];
   readonly leaving: readonly Node[];
   readonly missing: number;
   readonly surplus: number;
   readonly isShort: boolean;
 }
 
-function kindOf(pool: Pool, nodes: readonly Node[], isDedicated: boolean): Kind {
+function kindOf(pool: Pool, nodes: readonly PoolNode[], isDedicated: boolean): Kind {
   const target = isDedicated ? pool.targetDedicatedNodes : pool.targetLowPriorityNodes;
   const ofKind = nodes.filter((node) => node.isDedicated === isDedicated);
   const staying = ofKind.filter(({ state }) => state !== "leavingpool");
@@ -126,15 +131,18 @@ function stopStep(pool: Pool, nodes: readonly Node[]): ResizeStep {
   return { ...nothing, settled: { errors } };
 }
 
-/** Nodes that are of least use go first: not yet up, then broken, then idle, then those with the fewest tasks. */
-function leavingFirst(nodes: readonly Node[]): Node[] {
-  const use = (node: Node) =>
-    node.state === "creating" || node.state === "preempted"
-      ? -2
-      : schedulableStates.includes(node.state)
-        ? node.runningTasks
-        : -1;
-  return [...nodes].sort((one, other) => use(one) - use(other) || other.pk - one.pk);
+/**
+ * Nodes that are of least use go first: not yet up, then broken, then idle, then those with the fewest tasks, and those
+ * of job managers last.
+ */
+function leavingFirst(nodes: readonly PoolNode[]): PoolNode[] {
+  return [...nodes].sort((one, other) => useOf(one) - useOf(other) || other.pk - one.pk);
+}
+
+function useOf({ state, runningTasks, runsManager }: PoolNode): number {
+  if (runsManager) return Number.MAX_SAFE_INTEGER;
+  if (state === "creating" || state === "preempted") return -2;
+  return schedulableStates.includes(state) ? runningTasks : -1;
 }
 
 const shortfalls = {

@@ -16,7 +16,7 @@ import {
   saveRetainedUntil,
   stayInPool,
 } from "../store/node-provision.ts";
-import { readNodesOfPool } from "../store/nodes.ts";
+import { readNodesOfManagers, readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { deletePool, lockPoolByPk, readMovingPools, savePool } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
@@ -33,7 +33,8 @@ async function advancePool(sql: Sql, pk: number, limits: AllocationLimits, now: 
   const pool = await lockPoolByPk(sql, pk);
   if (!pool || (pool.allocationState === "steady" && pool.state === "active")) return;
   const use = await lockAllocationUse(sql, pool.accountPk);
-  const nodes = await readNodesOfPool(sql, pk);
+  const managers = new Set(await readNodesOfManagers(sql, pk));
+  const nodes = (await readNodesOfPool(sql, pk)).map((node) => ({ ...node, runsManager: managers.has(node.pk) }));
   const step = resizeStep(pool, nodes, roomFor(pool, nodes.length, use, limits), now);
   await growPool(sql, pool, step.grow, now);
   await shrinkPool(sql, pool, step.shrink, now);

@@ -2,6 +2,7 @@ import { ComputeNodeState, type StartTask, StartTaskState, TaskExecutionResult }
 import type { Account } from "../domain/account.ts";
 import type { NodeNumbers } from "../domain/auto-scale.ts";
 import type { Filter } from "../domain/filter.ts";
+import { jobManagerRank } from "../domain/job-manager.ts";
 import type { NodeLoad } from "../domain/load.ts";
 import { connectedStates, type Node, nodeStatesBefore, schedulableStates } from "../domain/node.ts";
 import type { Pool } from "../domain/pool.ts";
@@ -44,6 +45,17 @@ export async function readNodeOfAgent(sql: Sql, id: string, tokenHash: string): 
 
 export async function readNodesOfPool(sql: Sql, poolPk: number): Promise<Node[]> {
   return sql<Node[]>`select * from node where pool_pk = ${poolPk} order by id`;
+}
+
+/** The nodes of a pool on which a job manager runs. */
+export async function readNodesOfManagers(sql: Sql, poolPk: number): Promise<number[]> {
+  const nodes = await sql<{ pk: number }[]>`
+    select n.pk from node n
+    where n.pool_pk = ${poolPk} and n.running_tasks > 0 and exists (
+      select from task t
+      where t.node_pk = n.pk and t.state in ('preparing', 'running') and t.queue_rank = ${jobManagerRank}
+    )`;
+  return nodes.map(({ pk }) => pk);
 }
 
 export async function readNodeNumbers(sql: Sql, poolPk: number): Promise<NodeNumbers> {
