@@ -105,7 +105,13 @@ async function startStorage(config: Config, log: Log, endings: Endings): Promise
 function createLocalProvider(config: Config, serviceUrl: string, log: Log): Promise<Provider> {
   return localProcess({
     directory: join(config.dataDir, "nodes"),
-    agentCommand: [process.execPath, fileURLToPath(import.meta.resolve("@kyanite/agent/main"))],
+    // A busy agent would otherwise hold tens of megabytes of garbage, on every node.
+    agentCommand: [
+      process.execPath,
+      "--max-semi-space-size=1",
+      "--optimize-for-size",
+      fileURLToPath(import.meta.resolve("@kyanite/agent/main")),
+    ],
     serviceUrl,
     agentLogLevel: config.logLevel,
     environment: config.childEnvironment,

@@ -44,6 +44,9 @@ async function pool(client: ReturnType<typeof rawClient>, nodes: number): Promis
     samples.push(await seconds(() => addPool(client, `${id}-${n}`, nodes, 1)));
   const figure = { scenario, name: `pool of ${nodes}, create → all idle`, value: median(samples), unit: "s" };
   if (nodes < 50) return [figure];
+  const isSteady = async () =>
+    (await client.call<{ allocationState: string }>("GET", `/pools/${id}-0`)).allocationState === "steady";
+  await until(isSteady);
   const emptied = await seconds(async () => {
     await client.call("POST", `/pools/${id}-0/resize`, { targetDedicatedNodes: 0 });
     await until(async () => (await nodeCounts(client, `${id}-0`)).total === 0);
