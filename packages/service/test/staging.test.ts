@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
 import {
@@ -44,6 +46,7 @@ const completed = (jobId: string, taskId: string) =>
   until(
     () => client.task.get(jobId, taskId),
     ({ state }) => state === "completed",
+    60,
   );
 
 async function run(id: string, task: object) {
@@ -236,6 +239,23 @@ describe("output files", () => {
     });
     expect(await output("job", "back")).toBe(await output("job", "large"));
   });
+
+  test("and resource files of 200 MB leave the agent's memory below 150 MB", async () => {
+    await run("huge-out", {
+      commandLine: sh("head -c 200M /dev/zero > huge"),
+      outputFiles: [{ filePattern: "huge", ...to("huge") }],
+    });
+    const { executionInfo, nodeInfo } = await run("huge-in", {
+      commandLine: sh("test $(stat -c %s huge) = 209715200"),
+      resourceFiles: [{ httpUrl: container.urlOf("huge"), filePath: "huge" }],
+    });
+    expect(executionInfo).toMatchObject({ exitCode: 0, result: "success" });
+    const record = await readFile(join(service.nodesDirectory, nodeInfo?.nodeId ?? "", "agent.json"), "utf8");
+    const status = await readFile(`/proc/${JSON.parse(record).pid}/status`, "utf8");
+    const peakKilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]);
+    expect(peakKilobytes).toBeGreaterThan(0);
+    expect(peakKilobytes).toBeLessThan(150 * 1024);
+  }, 120_000);
 
   test("are uploaded after a crash and after each try of a task", async () => {
     const { executionInfo } = await run("crash", {
