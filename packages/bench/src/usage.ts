@@ -7,6 +7,8 @@ interface Process {
   readonly pid: number;
   readonly parent: number;
   readonly cpuSeconds: number;
+  /** Of children that have ended. */
+  readonly formerCpuSeconds: number;
   readonly residentBytes: number;
 }
 
@@ -17,17 +19,26 @@ function readProcess(pid: number): Process | undefined {
       .slice(text.lastIndexOf(")") + 2)
       .split(" ")
       .map(Number);
-    const [parent = 0, user = 0, system = 0, pages = 0] = [fields[1], fields[11], fields[12], fields[21]];
-    return { pid, parent, cpuSeconds: (user + system) / ticksPerSecond, residentBytes: pages * pageBytes };
+    const [parent = 0, pages = 0] = [fields[1], fields[21]];
+    const [user = 0, system = 0, formerUser = 0, formerSystem = 0] = fields.slice(11, 15);
+    return {
+      pid,
+      parent,
+      cpuSeconds: (user + system) / ticksPerSecond,
+      formerCpuSeconds: (formerUser + formerSystem) / ticksPerSecond,
+      residentBytes: pages * pageBytes,
+    };
   } catch {
     return undefined;
   }
 }
 
-/** CPU time so far of a process and, when wanted, of all its children that live. */
+/** CPU time so far of a process and, when wanted, of all its children, those that have ended among them. */
 export function cpuSeconds(pid: number, withChildren = false): number {
-  const own = readProcess(pid)?.cpuSeconds ?? 0;
-  return own + (withChildren ? childrenOf(pid).reduce((sum, child) => sum + child.cpuSeconds, 0) : 0);
+  const own = readProcess(pid);
+  if (!own) return 0;
+  if (!withChildren) return own.cpuSeconds;
+  return childrenOf(pid).reduce((sum, child) => sum + child.cpuSeconds, own.cpuSeconds + own.formerCpuSeconds);
 }
 
 export const residentMegabytes = (pid: number) => (readProcess(pid)?.residentBytes ?? 0) / 1024 / 1024;
