@@ -135,6 +135,12 @@ describe("whatever happens to a node", () => {
     );
   });
 
+  const failedPackagesThenSilence: Step[] = [
+    (node) => afterBoot(node, { ...plan, startTask: awaited, packages: [{ ...aPackage, contentId: null }] }, now),
+    (node) => (nextNodeState(node.state, "silent") === undefined ? node : moveNode(node, "silent", now)),
+    (node) => afterReturn(node, now),
+  ];
+
   test("it takes no tasks while its start task has still to succeed, or while it is not set up", () => {
     fc.assert(
       fc.property(lives, (steps) => {
@@ -143,10 +149,11 @@ describe("whatever happens to a node", () => {
           const takesTasks = next.state === "idle" || next.state === "running";
           const waits = next.startTask?.waitForSuccess === true;
           if (takesTasks && waits) expect(next.startTaskInfo?.result).toBe("success");
-          if (takesTasks) expect(next.setupId).toBeNull();
+          if (takesTasks) expect([next.setupId, next.packageRunId]).toEqual([null, null]);
           return next;
         }, created);
       }),
+      { numRuns: 1_000, examples: [[failedPackagesThenSilence]] },
     );
   });
 });

@@ -65,13 +65,11 @@ type NodeEvent =
   | "open"
   | "work";
 
-/** Any node can be lost, fail or be removed, whatever it is doing. */
-const fromAnywhere = {
-  silent: "unknown",
-  fail: "unusable",
-  leave: "leavingpool",
-  preempt: "preempted",
-} as const;
+/** Any node can fail or be removed, whatever it is doing. */
+const removable = { fail: "unusable", leave: "leavingpool", preempt: "preempted" } as const;
+
+/** And any that is good for something can be lost. */
+const fromAnywhere = { ...removable, silent: "unknown" } as const;
 
 /** What takes a node out of work: a client's request, or its repair. */
 const repairable = { reboot: "rebooting", reimage: "reimaging" } as const;
@@ -106,7 +104,8 @@ export const nodeTransitions = {
   rebooting: { ...fromAnywhere, boot: "starting" },
   reimaging: { ...fromAnywhere, boot: "starting" },
   offline: { ...fromAnywhere, ...repairable, boot: "starting", deallocate: "deallocating", open: "idle" },
-  unusable: { ...fromAnywhere, ...repairable, boot: "starting" },
+  // Silent or not, it stays so until it boots: it may never have had what its pool gives it.
+  unusable: { ...removable, ...repairable, boot: "starting" },
   unknown: {
     ...fromAnywhere,
     ...repairable,
