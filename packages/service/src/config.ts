@@ -137,6 +137,11 @@ export const tuningSettings = {
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
   vmSizes,
   mountSources,
+  corsOrigins: text("", "web pages elsewhere that may call the API: their origins, separated by blanks", {
+    placeholder: "ORIGINS",
+    pattern: /^(https?:\/\/[^\s/]+( +https?:\/\/[^\s/]+)*)?$/,
+    rule: "origins such as https://portal.example, without a path, separated by blanks",
+  }),
   preemptionSeconds: integer(30, "time for which a preempted node stays away", { least: 0, most: 86_400 }),
 } as const;
 

@@ -114,6 +114,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   };
   const server = createHttpServer({
     operations: allOperations,
+    corsOrigins: settings.corsOrigins.split(" ").filter(Boolean),
     handlers: createHandlers({ database, nodeFiles, quotas: settings }),
     findAccount: (name) => readAccount(database, name),
     grantsOfToken: (token, now) => verifyToken(token, "data", { issuers, now }),

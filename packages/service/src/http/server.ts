@@ -29,6 +29,8 @@ export interface HttpServerOptions extends ServeOptions {
   readonly agents: AgentEndpoint;
   /** Pages beside the API that need no credential, such as `/livez`, by their path. */
   readonly pages: Readonly<Record<string, () => Promise<Page>>>;
+  /** Origins of web pages elsewhere that may call the API, such as `https://portal.example`. */
+  readonly corsOrigins: readonly string[];
 }
 
 export interface Page {
@@ -91,23 +93,29 @@ function createApp(serve: Serve, options: HttpServerOptions): FastifyInstance {
     frameworkErrors: (cause, request, reply) => {
       options.log.debug("request not read", { cause });
       const error = new BatchError("RequestUrlFailedToParse", { Reason: "The path is not encoded correctly" });
-      return send(request, reply, serve.refuse(headOf(request), error));
+      return send(reply, serve.refuse(headOf(request), error));
     },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "buffer" }, (_request, body, done) => done(null, body));
   app.setErrorHandler((cause, request, reply) => {
     options.log.debug("request not read", { cause });
-    return send(request, reply, serve.refuse(headOf(request), refusalOf(cause)));
+    return send(reply, serve.refuse(headOf(request), refusalOf(cause)));
   });
   app.setNotFoundHandler((request, reply) =>
-    send(request, reply, serve.refuse(headOf(request), new BatchError("UnsupportedHttpVerb"))),
+    send(reply, serve.refuse(headOf(request), new BatchError("UnsupportedHttpVerb"))),
   );
   for (const [path, page] of Object.entries(options.pages))
     app.get(path, async (_request, reply) => {
       const { status, contentType, body } = await page();
       return reply.code(status).type(contentType).send(body);
     });
+  app.addHook("onRequest", async (request, reply) => {
+    const origin = allowedOrigin(request.headers.origin, options.corsOrigins);
+    if (origin === undefined) return;
+    reply.headers(corsHeaders(origin));
+    if (request.method === "OPTIONS") await reply.code(204).send();
+  });
   app.all("/*", (request, reply) => answer(request, reply, serve));
   return app;
 }
@@ -120,8 +128,6 @@ function refusalOf(cause: unknown): BatchError {
 }
 
 async function answer(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<FastifyReply> {
-  const origin = allowedOrigin(request.headers.origin);
-  if (request.method === "OPTIONS" && origin !== undefined) return reply.code(204).headers(corsHeaders(origin)).send();
   const gone = new AbortController();
   reply.raw.once("close", () => gone.abort());
   const asked: HttpRequest = {
@@ -130,7 +136,7 @@ async function answer(request: FastifyRequest, reply: FastifyReply, serve: Serve
     remoteAddress: request.raw.socket.remoteAddress ?? "",
     signal: gone.signal,
   };
-  return send(request, reply, await serve.answer(asked));
+  return send(reply, await serve.answer(asked));
 }
 
 function headOf(request: FastifyRequest): HttpRequestHead {
@@ -143,13 +149,8 @@ function headOf(request: FastifyRequest): HttpRequestHead {
   };
 }
 
-function send(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { status, headers, body, reason }: HttpAnswer,
-): FastifyReply {
-  const origin = allowedOrigin(request.headers.origin);
-  reply.code(status).headers({ ...headers, ...(origin === undefined ? {} : corsHeaders(origin)) });
+function send(reply: FastifyReply, { status, headers, body, reason }: HttpAnswer): FastifyReply {
+  reply.code(status).headers(headers);
   if (reason !== undefined) reply.raw.statusMessage = reason.replace(/[^\x20-\x7e]/g, " ");
   if (body instanceof Readable) reply.raw.once("close", () => body.destroy());
   // Of a text the library would rewrite the content type; bytes it sends as they are.

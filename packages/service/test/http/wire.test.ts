@@ -13,7 +13,7 @@ let service: RunningService;
 let call: RawClient;
 
 beforeAll(async () => {
-  service = await runningService();
+  service = await runningService({ settings: { corsOrigins: "https://portal.example https://other.example" } });
   call = rawClient(service);
   expect((await call("POST", "/pools", { body: aPool("pool", { targetDedicatedNodes: 0 }) })).status).toBe(201);
   expect((await call("POST", "/jobs", { body: { id: "job", poolInfo: { poolId: "pool" } } })).status).toBe(201);
@@ -304,7 +304,7 @@ describe("answers", () => {
     expect(json).toMatchObject({ eTag: headers.etag });
   });
 
-  test("to pages of this machine may be read, to others not", async () => {
+  test("to pages of this machine and of allowed origins may be read, to others not", async () => {
     const preflight = (origin: string) => call("OPTIONS", "/pools", { headers: { origin }, authorization: null });
     const allowed = await preflight("http://localhost:3000");
     expect(allowed.status).toBe(204);
@@ -314,6 +314,9 @@ describe("answers", () => {
       vary: "origin",
     });
     expect((await preflight("https://evil.example")).headers["access-control-allow-origin"]).toBeUndefined();
+    expect((await preflight("https://portal.example")).headers["access-control-allow-origin"]).toBe(
+      "https://portal.example",
+    );
     const read = await call("GET", "/pools/none", { headers: { origin: "http://127.0.0.1:8080" } });
     expect(read.headers["access-control-allow-origin"]).toBe("http://127.0.0.1:8080");
   });
