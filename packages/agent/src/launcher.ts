@@ -36,11 +36,17 @@ export interface Launchers {
 }
 
 const shell = "/bin/bash";
+/**
+ * Takes scripts, each behind a line with its length. A shell that reads scripts from a pipe by itself asks for one byte
+ * at a time. In monitor mode every command that it starts leads a process group.
+ */
+const loop = 'while IFS= read -r length && IFS= read -r -N "$length" script; do eval "$script"; done';
 const mostIdle = 8;
 
 export function openLaunchers(cgroups: Cgroups): Launchers {
   const idle = new Map<number | undefined, Launcher[]>();
-  const hasShell = isExecutable(shell);
+  // Elsewhere it may be too old to read by length.
+  const hasShell = process.platform === "linux" && isExecutable(shell);
   const shelve = (launcher: Launcher, uid: number | undefined) => {
     const shelf = idle.get(uid) ?? [];
     // One whose last command has left something running must not lend its group to another.
@@ -100,7 +106,7 @@ class Launcher {
 
   constructor(user: TaskUser | undefined, cgroup: Cgroup | undefined) {
     this.#cgroup = cgroup;
-    this.#process = spawn(shell, ["--norc", "--noprofile"], {
+    this.#process = spawn(shell, ["--norc", "--noprofile", "-c", loop], {
       cwd: "/",
       env: {},
       // Not in our own group: a signal to ours must leave it time to be told.
@@ -114,8 +120,6 @@ class Launcher {
     this.#process.once("exit", () => this.#lose(new Error("the shell that started the command has ended")));
     // Before it is told of any command: all of them will be in its group.
     if (this.#process.pid !== undefined) cgroup?.add(this.#process.pid);
-    // In monitor mode every command that it starts leads a process group.
-    this.#write("set -m\n");
   }
 
   get isUsable(): boolean {
@@ -157,16 +161,13 @@ class Launcher {
           },
         };
       });
-      this.#write(scriptOf(command));
+      const script = scriptOf(command);
+      this.#process.stdin?.write(`${Buffer.byteLength(script)}\n${script}`);
     });
   }
 
   close(): void {
     this.#process.stdin?.end();
-  }
-
-  #write(script: string): void {
-    this.#process.stdin?.write(script);
   }
 
   /** A line with the process id, then one with the exit code behind an x. */
@@ -192,8 +193,8 @@ function scriptOf({ program, args, environment, directory, stdout, stderr }: Lau
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
   const command = [program, ...args].map(quote).join(" ");
   return [
-    `(cd ${quote(directory)} && unset PWD OLDPWD SHLVL && export ${variables.join(" ")} && exec ${command})`,
-    ` </dev/null >>${quote(stdout)} 2>>${quote(stderr)} &\necho $!\nwait $!\necho x$?\n`,
+    `set -m\n(cd ${quote(directory)} && unset PWD OLDPWD SHLVL && export ${variables.join(" ")} && exec ${command})`,
+    ` </dev/null >>${quote(stdout)} 2>>${quote(stderr)} &\nset +m\necho $!\nwait $!\necho x$?\n`,
   ].join("");
 }
 
