@@ -184,7 +184,8 @@ export class AgentLinks {
       return link && !link.runIds.has(runId) && !link.recorded.has(runId);
     });
     const runIds = unknown.map(({ runId }) => runId);
-    const [removals, runs] = await Promise.all([takeDirectoryRemovals(database, pks), readRuns(database, runIds)]);
+    const relieved = duties.filter(({ hasRemovals }) => hasRemovals).map(({ pk }) => pk);
+    const [removals, runs] = await Promise.all([takeDirectoryRemovals(database, relieved), readRuns(database, runIds)]);
     this.#cancelUnwanted(links, wanted);
     // First, so that a new job of the same name does not lose what its tasks make.
     for (const { nodePk, directory } of removals) this.send(nodePk, { type: "removeDirectory", directory });

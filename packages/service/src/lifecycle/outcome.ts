@@ -41,20 +41,21 @@ export async function decideOutcomes(
  */
 export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], now: Date): Promise<void> {
   if (outcomes.length === 0) return;
-  await saveTasks(
-    sql,
-    outcomes.map(({ task }) => task),
-  );
   const isAgain = ({ task }: TaskOutcome) => task.state === "running";
-  await restartTasks(
-    sql,
-    outcomes.filter(isAgain).map(({ task }) => task.pk),
-  );
   const left = outcomes.filter((outcome) => !isAgain(outcome));
   const leaving = left.map(({ before, task }) => ({ ...before, result: task.result }));
   const usage = outcomes.map(({ before, task }) => usageOf(before, task));
+  // One after the other on the transaction's connection, but sent without waiting for each.
   await Promise.all([
-    changeLoad(sql, loadsOf([...leaving, ...(await followGangs(sql, outcomes, now))]), now),
+    saveTasks(
+      sql,
+      outcomes.map(({ task }) => task),
+    ),
+    restartTasks(
+      sql,
+      outcomes.filter(isAgain).map(({ task }) => task.pk),
+    ),
+    followGangs(sql, outcomes, now).then((gangs) => changeLoad(sql, loadsOf([...leaving, ...gangs]), now)),
     addJobUsage(sql, totalUsage(usage)),
     notify(sql, "schedule"),
   ]);

@@ -200,10 +200,16 @@ export interface NodeDuty {
   readonly state: Node["state"];
   readonly restartId: string | null;
   readonly setupId: string | null;
+  /** Whether directories are to be removed from it. */
+  readonly hasRemovals: boolean;
 }
 
 export async function readDuties(sql: Sql, pks: readonly number[]): Promise<NodeDuty[]> {
-  return sql<NodeDuty[]>`select pk, state, restart_id, setup_id from node where pk = any(${[...pks]}::bigint[])`;
+  return sql<NodeDuty[]>`
+    select pk, state, restart_id, setup_id, exists (
+      select from directory_removal r where r.node_pk = node.pk
+    ) as has_removals
+    from node where pk = any(${[...pks]}::bigint[])`;
 }
 
 /** Nodes that cannot come back by themselves: silent, or not heard of since they were to restart, before an instant. */
@@ -287,6 +293,7 @@ export async function takeDirectoryRemovals(
   sql: Sql,
   nodePks: readonly number[],
 ): Promise<{ nodePk: number; directory: string }[]> {
+  if (nodePks.length === 0) return [];
   return sql<{ nodePk: number; directory: string }[]>`
     delete from directory_removal where node_pk = any(${[...nodePks]}::bigint[]) returning node_pk, directory`;
 }

@@ -43,17 +43,19 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
     const places = preemptible.flatMap((task) => task.places);
     const slots = places.reduce((total, place) => total + place.slots, freeSlots);
     const limit = Math.min(slots, bounds.tasksPerPool);
-    const jobs = await readWaiting(sql, poolPk, {
-      jobs: bounds.jobsPerPool,
-      // One more for each job, whose manager may not suit any of the nodes.
-      tasks: limit + 1,
-      largestRoom: places.length > 0 ? largestNode : largestRoom,
-      mayPreempt: places.length > 0,
-      gangNodes,
-    });
-    if (jobs.length === 0) continue;
     const also = [...new Set(places.map(({ nodePk }) => nodePk))];
-    const nodes = await readRoom(sql, pool, { also, nodePks: bounds.nodePks, limit: limit + also.length });
+    const [jobs, nodes] = await Promise.all([
+      readWaiting(sql, poolPk, {
+        jobs: bounds.jobsPerPool,
+        // One more for each job, whose manager may not suit any of the nodes.
+        tasks: limit + 1,
+        largestRoom: places.length > 0 ? largestNode : largestRoom,
+        mayPreempt: places.length > 0,
+        gangNodes,
+      }),
+      readRoom(sql, pool, { also, nodePks: bounds.nodePks, limit: limit + also.length }),
+    ]);
+    if (jobs.length === 0) continue;
     snapshots.push({
       poolPk,
       fillType,
