@@ -26,7 +26,7 @@ async function placeMount(place: string, { path, source, directory }: NodeMount)
       throw failure(`No directory of the machine stands for ${source} (setting mountSources)`);
     if (!(await isDirectory(directory)))
       throw failure(`There is no directory ${directory}, which stands for ${source}`);
-    if (await leadsOut(place, dirname(link))) throw failure("The path leaves the mounts directory");
+    if (leadsOut(place, dirname(link))) throw failure("The path leaves the mounts directory");
     await mkdir(dirname(link), { recursive: true });
     const found = await lstat(link).catch(() => undefined);
     if (found?.isSymbolicLink()) await rm(link);

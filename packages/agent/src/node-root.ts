@@ -14,7 +14,7 @@ export async function makeRoot(root: string): Promise<void> {
 export async function removeBelow(root: string, directory: string): Promise<void> {
   const path = below(root, directory);
   const isOurs = path === root || rootDirectories.some((name) => join(root, name) === path);
-  if (path === undefined || isOurs || (await leadsOut(root, join(path, "..")))) {
+  if (path === undefined || isOurs || leadsOut(root, join(path, ".."))) {
     throw new Error(`not to be removed: ${directory}`);
   }
   await removeTree(path);

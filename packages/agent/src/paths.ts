@@ -1,4 +1,4 @@
-import { realpath } from "node:fs/promises";
+import { realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { hasErrorCode } from "@kyanite/runtime";
 
@@ -16,17 +16,17 @@ export function isWithin(directory: string, path: string): boolean {
 }
 
 /** Whether a path, which need not exist yet, leads out of `directory` through a symbolic link. */
-export async function leadsOut(directory: string, path: string): Promise<boolean> {
-  return !isWithin(await realpath(directory), await realpathOfExisting(path));
+export function leadsOut(directory: string, path: string): boolean {
+  return !isWithin(realpathSync.native(directory), realpathOfExisting(path));
 }
 
 /** The real path of the longest part that exists, with the rest put behind it. */
-async function realpathOfExisting(path: string): Promise<string> {
+function realpathOfExisting(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch (error) {
     if (!hasErrorCode(error, "ENOENT") || path === dirname(path)) throw error;
-    return join(await realpathOfExisting(dirname(path)), relative(dirname(path), path));
+    return join(realpathOfExisting(dirname(path)), relative(dirname(path), path));
   }
 }
 

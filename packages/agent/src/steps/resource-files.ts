@@ -81,7 +81,7 @@ async function fetchFile(directory: string, { url, file, mode }: ResourceFile, r
 
 async function makeParents(directory: string, file: string, { user, paths }: RunContext): Promise<void> {
   try {
-    if (await leadsOut(paths.root, dirname(file))) throw new Error("its path leads out of the compute node's root");
+    if (leadsOut(paths.root, dirname(file))) throw new Error("its path leads out of the compute node's root");
     const names = relative(directory, dirname(file)).split(sep).filter(Boolean);
     let parent = directory;
     for (const name of names) {

@@ -15,7 +15,7 @@ import type { RunContext } from "./step.ts";
 export async function prepareDirectories({ order, paths, user }: RunContext): Promise<void> {
   try {
     mkdirSync(dirname(paths.task), { recursive: true });
-    if (await leadsOut(paths.root, dirname(paths.task))) throw new Error("the directory leads out of the node's root");
+    if (leadsOut(paths.root, dirname(paths.task))) throw new Error("the directory leads out of the node's root");
     if (!order.keepsDirectory && lstatSync(paths.task, { throwIfNoEntry: false })) await removeTree(paths.task);
     for (const directory of [paths.task, paths.working, paths.certificates]) await ensureDirectory(directory, user);
     for (const certificate of order.certificates ?? []) writeCertificate(paths.certificates, certificate, user);
