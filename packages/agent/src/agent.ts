@@ -22,6 +22,7 @@ import { openRetention } from "./retention.ts";
 import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
 import { serviceAddress } from "./service-address.ts";
 import { createSharedDownloads } from "./shared-downloads.ts";
+import { openStartReports } from "./start-reports.ts";
 import { openPackageStore } from "./steps/application-packages.ts";
 import { openUsers } from "./user.ts";
 
@@ -103,7 +104,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       case "stop":
         return running.get(action.runId)?.controller.abort();
       case "report":
-        return link.send(action.report);
+        return action.report.type === "started" ? starts.add(action.report) : link.send(action.report);
       case "finish":
         keepFinished(action.report);
         return link.send(action.report);
@@ -158,6 +159,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       retention.set(directory, new Date(now.getTime() + 1000 * order.retentionSeconds));
     }
     log.info("run ended", { runId, exit });
+    starts.forget(runId);
     apply({ type: "ended", runId, exit, now });
   };
 
@@ -235,6 +237,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       apply({ type: "order", order, now: clock.now() });
     },
   });
+  const starts = openStartReports((report) => link.send(report), { clock, signal: stopping.signal });
   const expiring = retention.run(stopping.signal);
 
   const close = async () => {

@@ -28,7 +28,6 @@ function connect({ nodeId, token }: SimulatedNode, url: string): void {
     if (order.type !== "run") return;
     const now = new Date().toISOString();
     const { runId } = order.order;
-    say({ type: "started", runId, startTime: now });
     say({ type: "finished", runId, startTime: now, endTime: now, exit: { kind: "exited", exitCode: 0 } });
   });
   socket.on("error", () => {});

@@ -104,7 +104,6 @@ export class AgentLinks {
       case "coordinated":
         return transaction(this.#options.database, (sql) => recordCoordination(sql, report.runId));
       case "finished":
-        this.#starts.forget(report.runId);
         return this.#recorder.add({
           nodePk: node.pk,
           runId: report.runId,

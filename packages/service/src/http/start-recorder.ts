@@ -3,9 +3,6 @@ import type { Database } from "../store/database.ts";
 import { noteStarts } from "../store/tasks.ts";
 import { coalesced } from "./coalesced.ts";
 
-/** Long enough for short tasks to end first: the report of their end has the start too, and one write is enough. */
-const delayMilliseconds = 300;
-
 /** Records when runs really started, as far as they take a while; nothing depends on it but what clients see. */
 export class StartRecorder {
   readonly #starts = new Map<string, Date>();
@@ -13,20 +10,14 @@ export class StartRecorder {
 
   constructor(options: { readonly database: Database; readonly clock: Clock; readonly log: Log }) {
     this.#write = coalesced(async () => {
-      await options.clock.sleep(delayMilliseconds);
       const starts = [...this.#starts].map(([runId, startTime]) => ({ runId, startTime }));
       this.#starts.clear();
-      if (starts.length > 0) await noteStarts(options.database, starts);
+      await noteStarts(options.database, starts);
     }, options);
   }
 
   add(runId: string, startTime: Date): void {
     this.#starts.set(runId, startTime);
     this.#write();
-  }
-
-  /** The run has ended. */
-  forget(runId: string): void {
-    this.#starts.delete(runId);
   }
 }
