@@ -439,6 +439,36 @@ describe("a job manager task", () => {
     await client.job.deleteMethod("shrinking");
   });
 
+  test("that has to start again takes the slots of a task of its priority, which is requeued", async () => {
+    await client.pool.add(aPool("crowded", { targetDedicatedNodes: 2 }));
+    const job = { poolInfo: { poolId: "crowded" } };
+    const sleeping = { commandLine: "sleep 60" };
+    const running = (jobId: string, taskId: string) =>
+      until(
+        () => client.task.get(jobId, taskId),
+        ({ state }) => state === "running",
+      );
+    await client.job.add({ ...job, id: "crowd-managed", jobManagerTask: { id: "m", ...sleeping } });
+    const first = await running("crowd-managed", "m");
+    await client.job.add({ ...job, id: "crowd" });
+    await client.task.add("crowd", { id: "t", ...sleeping });
+    const other = await running("crowd", "t");
+    await client.task.add("crowd", { id: "waiting", ...sleeping });
+    const firstNode = first.nodeInfo?.nodeId ?? "";
+    await client.computeNode.disableScheduling("crowded", firstNode, { nodeDisableSchedulingOption: "requeue" });
+    const again = await until(
+      () => client.task.get("crowd-managed", "m"),
+      ({ state, nodeInfo }) => state === "running" && nodeInfo?.nodeId !== firstNode,
+    );
+    expect(again.nodeInfo?.nodeId).toBe(other.nodeInfo?.nodeId);
+    await client.computeNode.enableScheduling("crowded", firstNode);
+    const displaced = await running("crowd", "t");
+    expect(displaced.nodeInfo?.nodeId).toBe(firstNode);
+    expect(displaced.executionInfo).toMatchObject({ requeueCount: 1, retryCount: 0 });
+    for (const id of ["crowd-managed", "crowd"]) await client.job.deleteMethod(id);
+    await client.pool.deleteMethod("crowded");
+  });
+
   test("that fails is tried again as the job says; the job goes on when it may", async () => {
     await client.job.add({
       id: "outlives",

@@ -6,8 +6,9 @@ export interface OrderedTask extends WaitingTask {
 }
 
 /**
- * The tasks in the order in which they are offered a node: jobs of higher priority first; jobs of equal priority take
- * turns, so that an old job with many tasks does not keep a young one waiting, unless the pool wants the old one first.
+ * The tasks in the order in which they are offered a node: jobs of higher priority first, and of equal ones the managers
+ * that start again, who would displace what was placed before them. Jobs of equal priority take turns, so that an old
+ * job with many tasks does not keep a young one waiting, unless the pool wants the old one first.
  * @param jobs in the order of their age
  */
 export function* inOrder(
@@ -16,11 +17,18 @@ export function* inOrder(
 ): Generator<OrderedTask> {
   const priorities = [...new Set(jobs.map((job) => job.priority))].sort((one, other) => other - one);
   for (const priority of priorities) {
-    const equal = jobs.filter((job) => job.priority === priority);
+    const ofPriority = jobs.filter((job) => job.priority === priority);
+    yield* inTurns(ofPriority.map((job) => withTasks(job, ({ isRestart = false }) => isRestart)));
+    const equal = ofPriority.map((job) => withTasks(job, ({ isRestart = false }) => !isRestart));
     if (jobOrder === "none") yield* inTurns(byTurn(equal));
     else for (const job of equal) yield* inTurns([job]);
   }
 }
+
+const withTasks = (job: JobSnapshot, isMeant: (task: WaitingTask) => boolean): JobSnapshot => ({
+  ...job,
+  tasks: job.tasks.filter(isMeant),
+});
 
 /**
  * Where a multi-instance task waits, the job that was served longest ago goes first: otherwise others could take each

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { plan } from "./plan.ts";
-import type { JobSnapshot, NodeSnapshot, PoolSnapshot, Snapshot, WaitingTask } from "./snapshot.ts";
+import type { JobSnapshot, NodeSnapshot, PoolSnapshot, RunningTask, Snapshot, WaitingTask } from "./snapshot.ts";
 
 const aNode = (node: Partial<NodeSnapshot> = {}): NodeSnapshot => ({
   nodePk: 1,
@@ -20,6 +20,35 @@ const aPool = (pool: Partial<PoolSnapshot> = {}): PoolSnapshot => ({
   ...pool,
 });
 const inPool = (pool: Partial<PoolSnapshot>): Snapshot => ({ pools: [aPool(pool)] });
+
+describe("a job manager that starts again", () => {
+  const nodes = [aNode({ slots: 2, freeSlots: 0 })];
+  const running = (taskPk: number, task: Partial<RunningTask> = {}): RunningTask => ({
+    taskPk,
+    priority: 0,
+    isProtected: true,
+    isManager: false,
+    places: [{ nodePk: 1, slots: 1 }],
+    ...task,
+  });
+  const jobs = [aJob({ tasks: [aTask({ isRestart: true, isExclusive: true })] })];
+  const preempts = (preemptible: readonly RunningTask[]) => plan(inPool({ nodes, jobs, preemptible }))[0]?.preempts;
+
+  test("takes the slots of tasks of its job's priority, whatever their jobs allow", () => {
+    expect(preempts([running(91), running(92)])).toEqual([92, 91]);
+  });
+
+  test("takes none of a job of higher priority, nor of another manager of its priority", () => {
+    expect(preempts([running(91), running(92, { priority: 1 })])).toBeUndefined();
+    expect(preempts([running(91), running(92, { isManager: true, isProtected: false })])).toBeUndefined();
+  });
+
+  test("takes none while there is room, nor when it starts for the first time", () => {
+    expect(plan(inPool({ jobs, preemptible: [running(91)] }))[0]?.preempts).toBeUndefined();
+    const first = [aJob({ tasks: [aTask({ isExclusive: true })] })];
+    expect(plan(inPool({ nodes, jobs: first, preemptible: [running(91), running(92)] }))).toEqual([]);
+  });
+});
 
 describe("plan", () => {
   test("a task waits when no node has enough free slots", () => {

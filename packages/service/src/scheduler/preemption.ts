@@ -2,7 +2,7 @@ import type { ClosedNodes, FreeNodes } from "./free-nodes.ts";
 import type { OrderedTask } from "./order.ts";
 import type { RunningTask } from "./snapshot.ts";
 
-/** What may be taken from their nodes while a plan is made: the running tasks of jobs that allow it. */
+/** What may be taken from their nodes while a plan is made. */
 export class Preemption {
   #running: readonly RunningTask[];
 
@@ -11,9 +11,9 @@ export class Preemption {
     this.#running = running;
   }
 
-  /** Whether there are tasks of lower priority than this one. */
+  /** Whether there are tasks that have to make room for this one. */
   isPossibleFor(task: OrderedTask): boolean {
-    return this.#running.some(({ priority }) => priority < task.priority);
+    return this.#running.some((running) => yields(running, task));
   }
 
   /** Nothing may be taken any more. */
@@ -22,12 +22,12 @@ export class Preemption {
   }
 
   /**
-   * Makes room for a task at the cost of tasks of lower priority, and of no more than needed.
+   * Makes room for a task at the cost of tasks that yield to it, and of no more than needed.
    * @returns those that have to go; undefined when they cannot make enough room
    */
   makeRoom(task: OrderedTask, nodes: FreeNodes, closed: ClosedNodes): readonly RunningTask[] | undefined {
-    const lower = this.#running.filter(({ priority }) => priority < task.priority);
-    const search = { task, lower, nodes, closed };
+    const yielding = this.#running.filter((running) => yields(running, task));
+    const search = { task, yielding, nodes, closed };
     const chosen = task.instances === undefined ? roomOnOneNode(search) : wholeNodes(search, task.instances);
     if (!chosen) return undefined;
     this.#running = this.#running.filter((running) => !chosen.includes(running));
@@ -36,10 +36,16 @@ export class Preemption {
   }
 }
 
+/** No manager yields to another of its priority: they would displace each other for ever. */
+function yields({ priority, isProtected, isManager }: RunningTask, task: OrderedTask): boolean {
+  if (priority < task.priority && !isProtected) return true;
+  return task.isRestart === true && priority <= task.priority && !isManager;
+}
+
 interface Search {
   readonly task: OrderedTask;
-  /** Running tasks of lower priority, in the order in which they should go. */
-  readonly lower: readonly RunningTask[];
+  /** Running tasks that yield to it, in the order in which they should go. */
+  readonly yielding: readonly RunningTask[];
   readonly nodes: FreeNodes;
   readonly closed: ClosedNodes;
 }
@@ -51,9 +57,9 @@ interface Gathered {
 }
 
 /** Running tasks in order, each with a node that it leaves, and what is gathered there with it. */
-function* gather({ task, lower, nodes, closed }: Search) {
+function* gather({ task, yielding, nodes, closed }: Search) {
   const gathered = new Map<number, Gathered>();
-  for (const running of lower)
+  for (const running of yielding)
     for (const { nodePk, slots } of running.places) {
       const node = nodes.find(nodePk, task, closed);
       if (!node) continue;

@@ -14,8 +14,8 @@ export interface PoolSnapshot {
   /** How many of its nodes can serve multi-instance tasks, whether or not they are free; none when absent. */
   readonly gangNodes?: number;
   /**
-   * Running tasks that may have to make room for a job of higher priority, in the order in which they should go. Their
-   * nodes are among the pool's.
+   * Running tasks that may have to make room for a job of higher priority or for a job manager that starts again, in
+   * the order in which they should go. Their nodes are among the pool's.
    */
   readonly preemptible?: readonly RunningTask[];
 }
@@ -24,6 +24,9 @@ export interface PoolSnapshot {
 export interface RunningTask {
   readonly taskPk: number;
   readonly priority: number;
+  /** Whether its job lets no job of higher priority take its slots. */
+  readonly isProtected?: boolean;
+  readonly isManager?: boolean;
   readonly places: readonly { readonly nodePk: number; readonly slots: number }[];
 }
 
@@ -59,6 +62,8 @@ export interface WaitingTask {
   readonly needsDedicated?: boolean;
   /** How many whole nodes a multi-instance task needs at once. */
   readonly instances?: number;
+  /** Whether it is a job manager that was on a node before: tasks of its priority or a lower one make room for it. */
+  readonly isRestart?: boolean;
 }
 
 export interface Placement {

@@ -32,6 +32,8 @@ interface PoolRow {
   readonly gangNodes: number;
   /** Whether running tasks may have to make room. */
   readonly mayPreempt: boolean;
+  /** The highest priority of the jobs whose managers wait to start again. */
+  readonly restartPriority: number | null;
 }
 
 /** Reads what the planner needs; its cost does not depend on how many tasks wait. */
@@ -39,7 +41,7 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
   const snapshots: PoolSnapshot[] = [];
   for (const pool of await readPools(sql, bounds.nodePks)) {
     const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
-    const preemptible = pool.mayPreempt ? await readPreemptible(sql, poolPk, bounds.tasksPerPool) : [];
+    const preemptible = pool.mayPreempt ? await readPreemptible(sql, pool, bounds.tasksPerPool) : [];
     const places = preemptible.flatMap((task) => task.places);
     const slots = places.reduce((total, place) => total + place.slots, freeSlots);
     const limit = Math.min(slots, bounds.tasksPerPool);
@@ -76,18 +78,29 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
         and p.pk not in (select pk from preempting)`
     : sql``;
   return sql<PoolRow[]>`
-    with preempting as (
+    with restarting as (
+      select p.pk, max(j.priority) as priority
+      from task m
+      join job j on j.pk = m.job_pk and j.state = 'active'
+      join pool p on p.account_pk = j.account_pk and p.key = j.pool_key
+      where m.state = 'active' and m.queue_rank < 0 and m.previous_state is not null
+      group by p.pk
+    ),
+    preempting as (
       select distinct p.pk from job j join pool p on p.account_pk = j.account_pk and p.key = j.pool_key
       where j.allow_task_preemption and j.state = 'active' and exists (
         select from job h
         where h.account_pk = j.account_pk and h.pool_key = j.pool_key and h.state = 'active' and h.priority > j.priority
           and (select true from task w where w.job_pk = h.pk and w.state = 'active' and w.waiting_for = 0 limit 1)
       )
+      union
+      select pk from restarting
     )
     select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
       coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'jobDefaultOrder'), 'none') as job_order,
       sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room,
       max(n.slots) as largest_node, p.pk in (select pk from preempting) as may_preempt,
+      (select priority from restarting r where r.pk = p.pk) as restart_priority,
       case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
         select count(*) from node m
         where m.pool_pk = p.pk and m.state in ('idle', 'running') and m.scheduling_state = 'enabled'
@@ -100,10 +113,14 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
     group by p.pk`;
 }
 
-/** Running tasks of jobs that allow preemption: lowest priority first, and of those the ones that started last. */
-async function readPreemptible(sql: Sql, poolPk: number, limit: number): Promise<RunningTask[]> {
+/** Running tasks that may have to make room: lowest priority first, and of those the ones that started last. */
+async function readPreemptible(
+  sql: Sql,
+  { poolPk, restartPriority }: Pick<PoolRow, "poolPk" | "restartPriority">,
+  limit: number,
+): Promise<RunningTask[]> {
   return sql<RunningTask[]>`
-    select t.pk as task_pk, j.priority, case
+    select t.pk as task_pk, j.priority, not j.allow_task_preemption as is_protected, t.queue_rank < 0 as is_manager, case
       when t.instances is null then
         jsonb_build_array(jsonb_build_object('nodePk', t.node_pk, 'slots', coalesce(t.held_slots, t.required_slots)))
       else (
@@ -112,7 +129,8 @@ async function readPreemptible(sql: Sql, poolPk: number, limit: number): Promise
       )
     end as places
     from pool p
-    join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active' and j.allow_task_preemption
+    join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
+      and (j.allow_task_preemption or j.priority <= ${restartPriority}::integer)
     join task t on t.job_pk = j.pk and t.state in ('preparing', 'running')
     join node n on n.pk = t.node_pk and n.pool_pk = p.pk and n.state = 'running' and n.scheduling_state = 'enabled'
       and n.pending_action is null
@@ -131,6 +149,7 @@ interface WaitingRow {
   readonly closedNodePks: readonly number[] | null;
   readonly isExclusive: boolean;
   readonly needsDedicated: boolean;
+  readonly isRestart: boolean;
   readonly instances: number | null;
   readonly turnTime: Date | null;
 }
@@ -143,6 +162,7 @@ async function readWaiting(
   const rows = await sql<WaitingRow[]>`
     select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, j.turn_time, t.pk as task_pk, t.required_slots,
       t.affinity_id, t.instances,
+      t.is_manager and t.previous_state is not null as is_restart,
       t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
       t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
     from pool p
@@ -182,7 +202,7 @@ async function readWaiting(
       limit ${limits.jobs}
     ) j
     cross join lateral (
-      select t.pk, t.required_slots, t.instances, t.queue_rank, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
+      select t.pk, t.required_slots, t.instances, t.queue_rank, t.previous_state, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
         t.queue_rank = ${jobManagerRank} as is_manager
       from task t
       where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
@@ -217,7 +237,7 @@ function jobSnapshot(rows: readonly WaitingRow[]): JobSnapshot[] {
 }
 
 function waitingTask(row: WaitingRow): WaitingTask {
-  const { taskPk, requiredSlots, affinityId, isExclusive, needsDedicated, instances } = row;
+  const { taskPk, requiredSlots, affinityId, isExclusive, needsDedicated, isRestart, instances } = row;
   return {
     taskPk,
     requiredSlots,
@@ -225,6 +245,7 @@ function waitingTask(row: WaitingRow): WaitingTask {
     ...(affinityId === null ? {} : { affinityNodeId: nodeIdOfAffinity(affinityId) }),
     ...(isExclusive ? { isExclusive } : {}),
     ...(needsDedicated ? { needsDedicated } : {}),
+    ...(isRestart ? { isRestart } : {}),
   };
 }
 

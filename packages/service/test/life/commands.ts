@@ -100,6 +100,7 @@ const aTask = (task: Partial<ModelTask> & { id: string }) => ({
   parents: [],
   options: {},
   isManager: false,
+  wasPlaced: false,
   state: "active" as const,
   result: null,
   retries: 0,

@@ -18,6 +18,8 @@ export interface ModelTask {
   readonly parents: readonly string[];
   readonly options: Readonly<Partial<Record<Exit | "default", ModelOptions>>>;
   readonly isManager: boolean;
+  /** Whether it was on a node before; then a manager need not wait for room. */
+  wasPlaced: boolean;
   state: "active" | "preparing" | "running" | "completed";
   result: "success" | "failure" | null;
   retries: number;
@@ -279,6 +281,7 @@ export class Model {
 
   /** Takes over where tasks were placed, having checked that they might be there and that nothing more fits. */
   adopt(seen: Awaited<ReturnType<World["see"]>>): void {
+    const displaced = this.#displaced(seen);
     for (const { job: jobId, id, state, node } of seen.tasks) {
       const job = this.jobs.get(jobId);
       const task = job?.tasks.get(id);
@@ -296,9 +299,26 @@ export class Model {
       }
       const waits = job.preparation?.waits && place.state === "preparing";
       expect(state).toBe(waits ? "preparing" : "running");
-      Object.assign(task, { state, node });
+      if (task.isManager && task.wasPlaced) displaced.delete(node);
+      Object.assign(task, { state, node, wasPlaced: true });
     }
+    expect([...displaced]).toEqual([]);
     expect(this.#leftOut()).toEqual([]);
+  }
+
+  /** Takes the tasks from their nodes that made room; answers which nodes managers have to be on for that. */
+  #displaced(seen: Awaited<ReturnType<World["see"]>>): Set<number> {
+    const nodes = new Set<number>();
+    for (const { job: jobId, id, node } of seen.tasks) {
+      const job = this.jobs.get(jobId);
+      const task = job?.tasks.get(id);
+      if (!job || !task || task.node === null || task.node === node || !this.#isOnNode(task)) continue;
+      expect([job.state, task.isManager]).toEqual(["active", false]);
+      nodes.add(task.node);
+      task.requeues++;
+      Object.assign(task, { state: "active", node: null });
+    }
+    return nodes;
   }
 
   /** Tasks that have to wait although there is room for them. */
@@ -309,12 +329,19 @@ export class Model {
       if (job.state !== "active" || (job.parallel > 0 && running >= job.parallel)) return [];
       const hasRoom = (task: ModelTask) =>
         this.alive.some((isAlive, node) => {
-          const free = slotsPerNode - this.#used(node);
+          const free = slotsPerNode - this.#used(node) + (task.isManager && task.wasPlaced ? this.#yielding(node) : 0);
           const fits = task.isManager ? free === slotsPerNode : free >= task.slots;
           return isAlive && fits && job.nodes.get(node)?.state !== "failed";
         });
       return tasks.filter((task) => task.state === "active" && task.ready && hasRoom(task)).map(({ id }) => id);
     });
+  }
+
+  /** Slots that a manager which starts again could have at the cost of other tasks. */
+  #yielding(node: number): number {
+    return [...this.jobs.values()]
+      .flatMap((job) => (job.state === "active" ? this.#on(job, node) : []))
+      .reduce((total, task) => total + (task.isManager ? 0 : task.slots), 0);
   }
 
   #used(node: number): number {
