@@ -334,6 +334,20 @@ describe("one task", () => {
     expect(await stdout(job, "t")).toBe("");
   });
 
+  test("whose retention is over has no files any more; until then it has, and what it has not is not found", async () => {
+    const job = await aJob();
+    const short = { id: "short", commandLine: "true", constraints: { retentionTime: "PT0.5S" } };
+    await add(job, short, { id: "long", commandLine: "true" });
+    await Promise.all([completed(job, "short"), completed(job, "long")]);
+    await until(
+      () => codeOf(client.file.listFromTask(job, "short")),
+      (code) => code === "TaskFilesCleanedup",
+    );
+    expect(await codeOf(client.file.deleteFromTask(job, "short", "stdout.txt"))).toBe("TaskFilesCleanedup");
+    expect((await answerOf(`/jobs/${job}/tasks/short/files/stdout.txt`)).code).toBe("TaskFilesCleanedup");
+    expect((await answerOf(`/jobs/${job}/tasks/long/files/none.txt`)).code).toBe("FileNotFound");
+  });
+
   test("that failed runs again when it is reactivated, and one that succeeded does not", async () => {
     const job = await aJob();
     await add(job, { id: "t", commandLine: sh(`! ${isFirstTime}`) }, { id: "fine", commandLine: "true" });

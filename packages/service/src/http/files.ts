@@ -5,6 +5,7 @@ import Value from "typebox/value";
 import type { Account } from "../domain/account.ts";
 import { taskDirectory } from "../domain/directories.ts";
 import { type Filter, matches } from "../domain/filter.ts";
+import { isRetentionOver } from "../domain/retention.ts";
 import { isoTime } from "../domain/time.ts";
 import type { Database } from "../store/database.ts";
 import { readNodeById } from "../store/nodes.ts";
@@ -22,36 +23,38 @@ interface Root {
   readonly directory: string;
   /** URL of the files of this root. */
   readonly url: string;
+  /** Whether the time is over for which the files had to be kept. */
+  readonly isCleanedUp: boolean;
 }
 
 export const fileHandlers = ({ database, nodeFiles }: HandlerContext) =>
   ({
-    File_ListFromTask: async ({ account, params, query, list, baseUrl, signal }) => ({
+    File_ListFromTask: async ({ account, params, query, list, baseUrl, signal, now }) => ({
       body: await listFiles(
         nodeFiles,
-        await taskRoot(database, account, params, baseUrl),
+        await taskRoot(database, account, params, { baseUrl, now }),
         query.recursive ?? false,
         list,
         signal,
       ),
     }),
-    File_GetFromTask: async ({ account, params, range, conditions, baseUrl, signal }) =>
-      readFile(nodeFiles, await taskRoot(database, account, params, baseUrl), {
+    File_GetFromTask: async ({ account, params, range, conditions, baseUrl, signal, now }) =>
+      readFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
         path: params.filePath,
         range,
         conditions,
         signal,
       }),
-    File_GetPropertiesFromTask: async ({ account, params, conditions, baseUrl, signal }) =>
-      describeFile(nodeFiles, await taskRoot(database, account, params, baseUrl), {
+    File_GetPropertiesFromTask: async ({ account, params, conditions, baseUrl, signal, now }) =>
+      describeFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
         path: params.filePath,
         conditions,
         signal,
       }),
-    File_DeleteFromTask: async ({ account, params, query, baseUrl, signal }) =>
+    File_DeleteFromTask: async ({ account, params, query, baseUrl, signal, now }) =>
       deleteFile(
         nodeFiles,
-        await taskRoot(database, account, params, baseUrl),
+        await taskRoot(database, account, params, { baseUrl, now }),
         params.filePath,
         query.recursive ?? false,
         signal,
@@ -93,7 +96,7 @@ async function taskRoot(
   database: Database,
   account: Account,
   ids: { jobId: string; taskId: string },
-  baseUrl: string,
+  { baseUrl, now }: { readonly baseUrl: string; readonly now: Date },
 ): Promise<Root> {
   const { job, task } = await readExistingTask(database, account, ids);
   const node = task.nodeInfo ? await readNodeById(database, task.nodeInfo.nodeId) : undefined;
@@ -107,6 +110,7 @@ async function taskRoot(
     nodePk: node.pk,
     directory: taskDirectory(job.id, task.id),
     url: `${taskUrl(baseUrl, job.id, task.id)}/files`,
+    isCleanedUp: isRetentionOver(task, now),
   };
 }
 
@@ -117,7 +121,22 @@ async function nodeRoot(
   baseUrl: string,
 ): Promise<Root> {
   const { pool, node } = await readExistingNode(database, account, ids);
-  return { nodePk: node.pk, directory: "", url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}/files` };
+  return {
+    nodePk: node.pk,
+    directory: "",
+    url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}/files`,
+    isCleanedUp: false,
+  };
+}
+
+/** Asks the node of a root; what is missing there is not there any more when the root's time is over. */
+async function ask(nodeFiles: NodeFiles, root: Root, request: FilesRequest, signal: AbortSignal) {
+  try {
+    return await nodeFiles.request(root.nodePk, request, signal);
+  } catch (cause) {
+    const isGone = root.isCleanedUp && cause instanceof BatchError && cause.code === "FileNotFound";
+    throw isGone ? new BatchError("TaskFilesCleanedup") : cause;
+  }
 }
 
 const AgentFiles = Type.Array(NodeFile);
@@ -129,7 +148,7 @@ async function listFiles(
   { filter, limit, after }: ListRequest,
   signal: AbortSignal,
 ): Promise<Page<ListedFile>> {
-  const { body } = await nodeFiles.request(root.nodePk, { operation: "list", path: root.directory, recursive }, signal);
+  const { body } = await ask(nodeFiles, root, { operation: "list", path: root.directory, recursive }, signal);
   const files = Value.Parse(AgentFiles, await json(body))
     .map((file) => listedFile(file, root))
     .filter(({ name }) => (after === undefined || name > after) && isWanted(name, filter))
@@ -163,7 +182,7 @@ async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditi
     path: below(root, path),
     ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}),
   };
-  const { answer, body } = await nodeFiles.request(root.nodePk, order, signal);
+  const { answer, body } = await ask(nodeFiles, root, order, signal);
   if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
   return { stream: body, headers: fileHeaders(partOf(answer.file, range), path, root) };
 }
@@ -176,18 +195,14 @@ function partOf(file: NodeFile | undefined, range: ByteRange | undefined): NodeF
 }
 
 async function describeFile(nodeFiles: NodeFiles, root: Root, { path, conditions, signal }: FileRequest) {
-  const { answer, body } = await nodeFiles.request(root.nodePk, { operation: "stat", path: below(root, path) }, signal);
+  const { answer, body } = await ask(nodeFiles, root, { operation: "stat", path: below(root, path) }, signal);
   body.resume();
   if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
   return { headers: fileHeaders(answer.file, path, root) };
 }
 
 async function deleteFile(nodeFiles: NodeFiles, root: Root, path: string, recursive: boolean, signal: AbortSignal) {
-  const { body } = await nodeFiles.request(
-    root.nodePk,
-    { operation: "delete", path: below(root, path), recursive },
-    signal,
-  );
+  const { body } = await ask(nodeFiles, root, { operation: "delete", path: below(root, path), recursive }, signal);
   body.resume();
   return {};
 }

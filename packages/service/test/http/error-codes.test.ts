@@ -27,7 +27,6 @@ const unreachable: Readonly<Record<string, string>> = {
   OutOfRangeInput: "OutOfRangeQueryParameterValue or InvalidPropertyValue",
   OutOfRangePriority: "InvalidPropertyValue with the property's name",
   PoolBeingCreated: "a pool is there when its request is answered",
-  TaskFilesCleanedup: "files whose retention is over: FileNotFound",
   TooManyRequests: "requests are not throttled",
   UnsupportedConstraint: "UnsupportedProperty with the property's name",
   UnsupportedHeader: "headers that mean nothing are ignored",
