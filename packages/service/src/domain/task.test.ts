@@ -185,6 +185,12 @@ describe("what happens to a task from outside", () => {
     expect(task).toMatchObject({ state: "completed", failureInfo: { code: "MaxInternalRetryCountReached" } });
   });
 
+  test("a task that failed by lost nodes may lose as many again when it is reactivated", () => {
+    const failed = afterNodeLoss(aTask({ internalRetryCount: maxInternalRetries }), now);
+    const again = { ...afterReactivation(failed, now), state: "running" as const };
+    expect(afterNodeLoss(again, now)).toMatchObject({ state: "active", internalRetryCount: 1 });
+  });
+
   test("a requeue by request is counted", () => {
     expect(afterDisable(aTask(), now)).toMatchObject({ state: "active", requeueCount: 1, lastRequeueTime: now });
   });

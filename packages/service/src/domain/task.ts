@@ -270,6 +270,7 @@ export function afterReactivation(task: Task, now: Date): Task {
     ...moveTask(task, "reactivate", now),
     retryCount: 0,
     lastRetryTime: null,
+    internalRetryCount: 0,
     startTime: null,
     endTime: null,
     exitCode: null,

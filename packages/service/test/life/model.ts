@@ -96,7 +96,7 @@ export class Model {
     if (refused) return refused;
     if (task.state !== "completed") return "TaskNotCompleted";
     if (task.result === "success") return "TaskSucceeded";
-    Object.assign(task, { state: "active", result: null, retries: 0 });
+    Object.assign(task, { state: "active", result: null, retries: 0, losses: 0 });
     return undefined;
   }
 
