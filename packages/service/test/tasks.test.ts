@@ -334,6 +334,18 @@ describe("one task", () => {
     expect(await stdout(job, "t")).toBe("");
   });
 
+  test("runs as one user, as a job's own tasks and a start task do", async () => {
+    const job = await aJob();
+    const run = { id: "t", commandLine: "true", userIdentity: { userName: "somebody", autoUser: {} } };
+    const poolInfo = { poolId: "pool" };
+    expect([
+      await codeOf(client.task.add(job, run)),
+      await codeOf(client.job.add({ id: "no", poolInfo, jobManagerTask: run })),
+      await codeOf(client.job.add({ id: "no", poolInfo, jobPreparationTask: run })),
+      await codeOf(client.pool.add(aPool("no", { startTask: run }))),
+    ]).toEqual(Array(4).fill("InvalidPropertyValue"));
+  });
+
   test("whose retention is over has no files any more; until then it has, and what it has not is not found", async () => {
     const job = await aJob();
     const short = { id: "short", commandLine: "true", constraints: { retentionTime: "PT0.5S" } };

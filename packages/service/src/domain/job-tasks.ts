@@ -10,6 +10,7 @@ import {
 import type { JobSpec } from "./job.ts";
 import { checkOutputFiles, checkResourceFiles } from "./resource-files.ts";
 import { defaultRetention, taskConstraints } from "./task-constraints.ts";
+import { checkUserIdentity } from "./user-accounts.ts";
 
 /** The tasks that belong to a job itself: its manager, and preparation and release of its nodes. */
 
@@ -33,12 +34,12 @@ export function checkJobTasks(job: JobSpec): void {
   if (jobReleaseTask && releaseId(job).toLowerCase() === preparationId(job).toLowerCase())
     throw new BatchError("TaskIdSameAsJobPreparationTask");
   if (jobManagerTask) {
-    checkFiles(jobManagerTask, "jobManagerTask");
+    checkRun(jobManagerTask, "jobManagerTask");
     checkOutputFiles(jobManagerTask.outputFiles, "jobManagerTask.outputFiles");
     checkIdIsFree(jobManagerTask.id, job);
   }
-  if (jobPreparationTask) checkFiles(jobPreparationTask, "jobPreparationTask");
-  if (jobReleaseTask) checkFiles(jobReleaseTask, "jobReleaseTask");
+  if (jobPreparationTask) checkRun(jobPreparationTask, "jobPreparationTask");
+  if (jobReleaseTask) checkRun(jobReleaseTask, "jobReleaseTask");
 }
 
 /** @throws BatchError when the job's preparation or release task has this id */
@@ -48,9 +49,10 @@ export function checkIdIsFree(id: string, job: JobSpec): void {
   if (job.jobReleaseTask && isSame(releaseId(job))) throw new BatchError("TaskIdSameAsJobReleaseTask");
 }
 
-function checkFiles(task: JobManagerTask | JobPreparationTask | JobReleaseTask, property: string): void {
+function checkRun(task: JobManagerTask | JobPreparationTask | JobReleaseTask, property: string): void {
   if (task.commandLine.trim() === "" && !task.containerSettings)
     throw invalidProperty(`${property}.commandLine`, task.commandLine, "The command line may not be empty");
+  checkUserIdentity(task.userIdentity, `${property}.userIdentity`);
   checkResourceFiles(task.resourceFiles, `${property}.resourceFiles`);
 }
 

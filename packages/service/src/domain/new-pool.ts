@@ -7,6 +7,7 @@ import { checkPoolSettings } from "./pool-settings.ts";
 import { checkResourceFiles } from "./resource-files.ts";
 import { after } from "./time.ts";
 import { checkSupported } from "./unsupported.ts";
+import { checkUserIdentity } from "./user-accounts.ts";
 import { findVmSize } from "./vm-sizes.ts";
 
 const minimumResizeTimeoutSeconds = 300;
@@ -80,6 +81,7 @@ export function checkStartTask(startTask: PoolAddParameter["startTask"], propert
     );
   if (startTask.commandLine.trim() === "" && !startTask.containerSettings)
     throw invalidProperty(`${property}.commandLine`, startTask.commandLine, "The command line may not be empty");
+  checkUserIdentity(startTask.userIdentity, `${property}.userIdentity`);
   checkResourceFiles(startTask.resourceFiles, `${property}.resourceFiles`);
 }
 

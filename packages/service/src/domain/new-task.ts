@@ -5,6 +5,7 @@ import { checkOutputFiles, checkResourceFiles } from "./resource-files.ts";
 import type { TaskSpec } from "./task.ts";
 import { taskConstraints } from "./task-constraints.ts";
 import { checkSupported } from "./unsupported.ts";
+import { checkUserIdentity } from "./user-accounts.ts";
 
 /** A task about to be inserted: its body with defaults, and what follows from it. */
 export interface NewTask {
@@ -33,6 +34,7 @@ export function newTask(body: TaskAddParameter, job: Job): NewTask {
   const spec = withDefaults(body, job);
   checkIdIsFree(spec.id, job.spec);
   checkCommandLine(spec);
+  checkUserIdentity(spec.userIdentity, "userIdentity");
   checkResourceFiles(spec.resourceFiles, "resourceFiles");
   checkOutputFiles(spec.outputFiles, "outputFiles");
   checkMultiInstance(spec);

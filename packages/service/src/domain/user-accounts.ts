@@ -1,4 +1,4 @@
-import { invalidProperty, type NodeAccount, type UserAccount } from "@kyanite/contract";
+import { invalidProperty, type NodeAccount, type UserAccount, type UserIdentity } from "@kyanite/contract";
 import type { PoolSpec } from "./pool.ts";
 
 const userName = /^[A-Za-z_][A-Za-z0-9_-]*$/;
@@ -9,6 +9,12 @@ const leastId = 1000;
 export function checkUserName(name: string, property: string): void {
   if (!userName.test(name))
     throw invalidProperty(property, name, "Begins with a letter or _, and has letters, digits, - and _ only");
+}
+
+/** @throws BatchError when a run is to have a named account and an automatic one */
+export function checkUserIdentity(identity: UserIdentity | undefined, property: string): void {
+  if (identity?.username !== undefined && identity.autoUser !== undefined)
+    throw invalidProperty(property, identity, "Either username or autoUser");
 }
 
 /**
