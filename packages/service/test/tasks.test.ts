@@ -346,6 +346,18 @@ describe("one task", () => {
     ]).toEqual(Array(4).fill("InvalidPropertyValue"));
   });
 
+  test("shows while it runs when it started on its node", async () => {
+    const job = await aJob();
+    await add(job, { id: "t", commandLine: sh("until [ -e $AZ_BATCH_NODE_SHARED_DIR/started ]; do sleep 0.05; done") });
+    const running = await until(
+      () => client.task.get(job, "t"),
+      ({ state, stateTransitionTime: placed, executionInfo }) =>
+        state === "running" && Number(executionInfo?.startTime) > Number(placed),
+    );
+    await add(job, { id: "open", commandLine: sh("touch $AZ_BATCH_NODE_SHARED_DIR/started") });
+    expect((await completed(job, "t")).executionInfo?.startTime).toEqual(running.executionInfo?.startTime);
+  });
+
   test("whose retention is over has no files any more; until then it has, and what it has not is not found", async () => {
     const job = await aJob();
     const short = { id: "short", commandLine: "true", constraints: { retentionTime: "PT0.5S" } };

@@ -142,6 +142,18 @@ describe("exit conditions", () => {
     expect(afterExit(task, strict, exits(7), now).jobAction).toBe("terminate");
   });
 
+  test("of ranges that overlap the first one counts, narrower or not", () => {
+    const task = conditions({
+      exitCodeRanges: [
+        { start: 1, end: 9, exitOptions: { jobAction: "none" } },
+        { start: 5, end: 5, exitOptions: { jobAction: "disable" } },
+        { start: 8, end: 12, exitOptions: { jobAction: "terminate" } },
+      ],
+    });
+    const actions = [5, 8, 10].map((code) => afterExit(task, strict, exits(code), now).jobAction);
+    expect(actions).toEqual(["none", "none", "terminate"]);
+  });
+
   test("the default does not cover success", () => {
     const task = conditions({ default: { dependencyAction: "block" } });
     expect(afterExit(task, quiet, exits(0), now).task.isSatisfied).toBe(true);
