@@ -102,6 +102,19 @@ test("a directory is removed on order, once its run has been ended", async () =>
   expect(await happens(async () => !(await exists(join(node.root, order.directory))))).toBe(true);
 });
 
+test("what a removed directory leaves empty goes with it, up to the directories that every node has", async () => {
+  await using node = await startNode();
+  const { service } = node;
+  for (const directory of ["workitems/one/job-1/t", "workitems/two/job-1/t", "workitems/two/job-1/u"])
+    await service.run({ directory });
+  service.order({ type: "removeDirectory", directory: "workitems/two/job-1/t" });
+  service.order({ type: "removeDirectory", directory: "workitems/one/job-1" });
+  expect(await happens(async () => (await readdir(join(node.root, "workitems"))).join() === "two")).toBe(true);
+  expect(await readdir(join(node.root, "workitems/two/job-1"))).toEqual(["u"]);
+  service.order({ type: "removeDirectory", directory: "workitems/two/job-1" });
+  expect(await happens(async () => (await readdir(join(node.root, "workitems"))).length === 0)).toBe(true);
+});
+
 test("a directory is removed when its retention is over, but not before a new run in it", async () => {
   await using node = await startNode();
   const { service } = node;
