@@ -38,6 +38,7 @@ const addJob = fc
     performsJobActions: oneIn(4),
     endsWithTasks: oneIn(3),
     parallel: fc.constantFrom(-1, -1, 1, 2),
+    priority: fc.constantFrom(0, 0, 1),
     prepares: fc.boolean(),
     waits: oneIn(4).map((isHasty) => !isHasty),
     reruns: fc.boolean(),
@@ -56,6 +57,7 @@ const addJob = fc
         onTaskFailure: job.performsJobActions ? "performexitoptionsjobaction" : "noaction",
         onAllTasksComplete: job.endsWithTasks ? "terminatejob" : "noaction",
         maxParallelTasks: job.parallel,
+        priority: job.priority,
         ...(wallClockSeconds ? { constraints: { maxWallClockTime: `PT${wallClockSeconds}S` } } : {}),
         ...(job.prepares
           ? {
@@ -211,13 +213,13 @@ const report = fc
 
 const onJob = (
   name: string,
-  expected: (model: Model, job: ModelJob) => string | undefined,
+  expected: (model: Model, job: ModelJob, now: Date) => string | undefined,
   act: (world: World, id: string) => Promise<string | undefined>,
 ) =>
   jobId.map((id) =>
     command(`${name} ${id}`, async (model, world) => {
       const job = model.jobs.get(id);
-      const code = job ? expected(model, job) : "JobNotFound";
+      const code = job ? expected(model, job, world.now) : "JobNotFound";
       expect(await act(world, id)).toBe(code);
     }),
   );
@@ -234,6 +236,12 @@ const onTask = (
       expect(await act(world, jobKey, id)).toBe(code);
     }),
   );
+
+const change = {
+  priority: fc.constantFrom(0, 1),
+  parallel: fc.constantFrom(-1, 1, 2),
+  endsWithTasks: fc.boolean(),
+};
 
 const disable = (option: "requeue" | "terminate" | "wait") =>
   onJob(
@@ -324,6 +332,20 @@ export const commands: fc.Arbitrary<Command>[] = [
     "delete",
     (model, job) => model.deleteJob(job),
     (world, id) => world.deleteJob(id),
+  ),
+  fc.record(change, { requiredKeys: [] }).chain((given) =>
+    onJob(
+      `patch ${JSON.stringify(given)}`,
+      (model, job, now) => model.patchJob(job, given, now),
+      (world, id) => world.patchJob(id, given),
+    ),
+  ),
+  fc.constantFrom(0, 1, 2, -1).chain((retryLimit) =>
+    onTask(
+      `update ${retryLimit}`,
+      (model, job, task) => model.updateTask(job, task, retryLimit),
+      (world, job, id) => world.updateTask(job, id, { constraints: { maxTaskRetryCount: retryLimit } }),
+    ),
   ),
   onTask(
     "terminate",

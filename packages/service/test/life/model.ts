@@ -1,4 +1,5 @@
 import { expect } from "vitest";
+import { after } from "../../src/domain/time.ts";
 import type { SeenRun, World } from "./world.ts";
 import { nodeCount, slotsPerNode } from "./world.ts";
 
@@ -14,7 +15,7 @@ export interface ModelOptions {
 export interface ModelTask {
   readonly id: string;
   readonly slots: number;
-  readonly retryLimit: number;
+  retryLimit: number;
   readonly parents: readonly string[];
   readonly options: Readonly<Partial<Record<Exit | "default", ModelOptions>>>;
   readonly isManager: boolean;
@@ -38,13 +39,14 @@ export interface ModelJob {
   readonly id: string;
   readonly usesDependencies: boolean;
   readonly performsJobActions: boolean;
-  readonly endsWithTasks: boolean;
-  readonly parallel: number;
+  endsWithTasks: boolean;
+  parallel: number;
+  priority: number;
   readonly preparation?: { readonly waits: boolean; readonly reruns: boolean };
   readonly releases: boolean;
   readonly managerKills: boolean;
   readonly expiry: Date | null;
-  readonly checkTime: Date | null;
+  checkTime: Date | null;
   readonly order: number;
   state: "active" | "disabling" | "disabled" | "enabling" | "terminating" | "completed" | "deleting";
   reason: string | null;
@@ -53,6 +55,9 @@ export interface ModelJob {
   readonly tasks: Map<string, ModelTask>;
   readonly nodes: Map<number, { state: Readiness; needsRelease: boolean }>;
 }
+
+/** What a request may change of a job. */
+export type JobChange = Partial<Pick<ModelJob, "priority" | "parallel" | "endsWithTasks">>;
 
 const openStates = ["active", "disabling", "disabled", "enabling"];
 const refusals: Readonly<Record<string, string>> = {
@@ -90,6 +95,14 @@ export class Model {
     return undefined;
   }
 
+  updateTask(job: ModelJob, task: ModelTask | undefined, retryLimit: number): string | undefined {
+    if (!task) return "TaskNotFound";
+    if (job.state === "deleting") return "JobBeingDeleted";
+    if (task.state === "completed") return "TaskCompleted";
+    task.retryLimit = retryLimit;
+    return undefined;
+  }
+
   reactivateTask(job: ModelJob, task: ModelTask | undefined): string | undefined {
     if (!task) return "TaskNotFound";
     const refused = this.refusal(job);
@@ -108,6 +121,15 @@ export class Model {
       for (const child of job.tasks.values())
         if (!child.ready && child.parents.includes(task.id)) child.waitsFor.add(task.id);
     this.#endIfComplete(job);
+    return undefined;
+  }
+
+  patchJob(job: ModelJob, change: JobChange, now: Date): string | undefined {
+    const refused = this.refusal(job);
+    if (refused) return refused;
+    if (job.endsWithTasks && change.endsWithTasks === false) return "InvalidPropertyValue";
+    Object.assign(job, change);
+    if (job.endsWithTasks) Object.assign(job, { checkTime: after(now, 5), isChecked: false });
     return undefined;
   }
 
@@ -299,22 +321,25 @@ export class Model {
       }
       const waits = job.preparation?.waits && place.state === "preparing";
       expect(state).toBe(waits ? "preparing" : "running");
-      if (task.isManager && task.wasPlaced) displaced.delete(node);
+      if (task.isManager && task.wasPlaced && job.priority >= (displaced.get(node) ?? 0)) displaced.delete(node);
       Object.assign(task, { state, node, wasPlaced: true });
     }
     expect([...displaced]).toEqual([]);
     expect(this.#leftOut()).toEqual([]);
   }
 
-  /** Takes the tasks from their nodes that made room; answers which nodes managers have to be on for that. */
-  #displaced(seen: Awaited<ReturnType<World["see"]>>): Set<number> {
-    const nodes = new Set<number>();
+  /**
+   * Takes the tasks from their nodes that made room; answers which nodes managers have to be on for that, and of which
+   * priority at least.
+   */
+  #displaced(seen: Awaited<ReturnType<World["see"]>>): Map<number, number> {
+    const nodes = new Map<number, number>();
     for (const { job: jobId, id, node } of seen.tasks) {
       const job = this.jobs.get(jobId);
       const task = job?.tasks.get(id);
       if (!job || !task || task.node === null || task.node === node || !this.#isOnNode(task)) continue;
       expect([job.state, task.isManager]).toEqual(["active", false]);
-      nodes.add(task.node);
+      nodes.set(task.node, Math.max(job.priority, nodes.get(task.node) ?? job.priority));
       task.requeues++;
       Object.assign(task, { state: "active", node: null });
     }
@@ -329,7 +354,8 @@ export class Model {
       if (job.state !== "active" || (job.parallel > 0 && running >= job.parallel)) return [];
       const hasRoom = (task: ModelTask) =>
         this.alive.some((isAlive, node) => {
-          const free = slotsPerNode - this.#used(node) + (task.isManager && task.wasPlaced ? this.#yielding(node) : 0);
+          const free =
+            slotsPerNode - this.#used(node) + (task.isManager && task.wasPlaced ? this.#yielding(node, job) : 0);
           const fits = task.isManager ? free === slotsPerNode : free >= task.slots;
           return isAlive && fits && job.nodes.get(node)?.state !== "failed";
         });
@@ -338,9 +364,9 @@ export class Model {
   }
 
   /** Slots that a manager which starts again could have at the cost of other tasks. */
-  #yielding(node: number): number {
+  #yielding(node: number, to: ModelJob): number {
     return [...this.jobs.values()]
-      .flatMap((job) => (job.state === "active" ? this.#on(job, node) : []))
+      .flatMap((job) => (job.state === "active" && job.priority <= to.priority ? this.#on(job, node) : []))
       .reduce((total, task) => total + (task.isManager ? 0 : task.slots), 0);
   }
 

@@ -1,4 +1,11 @@
-import { BatchError, type JobAddParameter, type RunExit, type TaskAddParameter } from "@kyanite/contract";
+import {
+  BatchError,
+  type JobAddParameter,
+  type JobPatchParameter,
+  type RunExit,
+  type TaskAddParameter,
+  type TaskUpdateParameter,
+} from "@kyanite/contract";
 import { aPool, type TemporaryDatabase } from "@kyanite/testkit";
 import type { Account } from "../../src/domain/account.ts";
 import { checkJobAction, type Job, jobTransitions } from "../../src/domain/job.ts";
@@ -6,6 +13,7 @@ import { newJob } from "../../src/domain/new-job.ts";
 import { newPool } from "../../src/domain/new-pool.ts";
 import { type Task, taskTransitions } from "../../src/domain/task.ts";
 import { after } from "../../src/domain/time.ts";
+import { patchedJob } from "../../src/domain/update-job.ts";
 import type { AddingOptions } from "../../src/lifecycle/auto-pool.ts";
 import {
   beginDeleteJob,
@@ -15,13 +23,14 @@ import {
   endExpiredJobs,
   lockExistingJob,
   terminateJob,
+  updateJob,
 } from "../../src/lifecycle/job.ts";
 import { addJob } from "../../src/lifecycle/new-job.ts";
 import { type Hello, loseSilentNodes, welcomeNode } from "../../src/lifecycle/node.ts";
 import { placeTasks } from "../../src/lifecycle/placement.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
-import { addTasks, reactivateTask, removeTask, terminateTask } from "../../src/lifecycle/task.ts";
+import { addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../../src/lifecycle/task.ts";
 import { plan } from "../../src/scheduler/plan.ts";
 import { type Database, type Sql, transaction } from "../../src/store/database.ts";
 import { lockJobForTasks } from "../../src/store/jobs.ts";
@@ -31,6 +40,7 @@ import { insertPool, lockPool } from "../../src/store/pools.ts";
 import { readSnapshot } from "../../src/store/snapshot.ts";
 import { lockTask } from "../../src/store/tasks.ts";
 import { addAccount } from "../builders.ts";
+import type { JobChange } from "./model.ts";
 
 export const nodeCount = 2;
 export const slotsPerNode = 2;
@@ -124,6 +134,18 @@ export class World {
       if (added && "error" in added) throw added.error;
     });
 
+  patchJob = (id: string, { priority, parallel, endsWithTasks }: JobChange) => {
+    const body: JobPatchParameter = {
+      ...(priority === undefined ? {} : { priority }),
+      ...(parallel === undefined ? {} : { maxParallelTasks: parallel }),
+      ...(endsWithTasks === undefined ? {} : { onAllTasksComplete: endsWithTasks ? "terminatejob" : "noaction" }),
+    };
+    return this.#onJob(id, (sql, job) => {
+      checkJobAction(job, "update");
+      return updateJob(sql, this.#account, patchedJob(job, body, this.#now), this.#adding);
+    });
+  };
+
   terminateJob = (id: string) =>
     this.#onJob(id, (sql, job) => terminateJob(sql, job, { by: "client", reason: "UserTerminate" }, this.#now));
   deleteJob = (id: string) => this.#onJob(id, (sql, job) => beginDeleteJob(sql, job, false, this.#now));
@@ -131,6 +153,11 @@ export class World {
     this.#onJob(id, (sql, job) => disableJob(sql, job, option, "client", this.#now));
   enableJob = (id: string) => this.#onJob(id, (sql, job) => enableJob(sql, job, this.#now));
 
+  updateTask = (jobId: string, id: string, body: TaskUpdateParameter) =>
+    this.#onTask(jobId, id, (sql, job, task) => {
+      checkJobAction(job, "updateTask");
+      return updateTask(sql, task, body, this.#now);
+    });
   terminateTask = (jobId: string, id: string) =>
     this.#onTask(jobId, id, (sql, job, task) => {
       checkJobAction(job, "terminateTask");
