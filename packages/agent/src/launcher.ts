@@ -80,9 +80,16 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** A shell has no way to set variables whose names it does not take for names. */
-const canBeWritten = ({ environment }: LaunchedCommand) =>
-  Object.keys(environment).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !ownVariables.has(name));
+/**
+ * A shell has no way to set variables whose names it does not take for names, nor to say that the system refuses to
+ * start a program with so long a text.
+ */
+const canBeWritten = ({ args, environment }: LaunchedCommand) =>
+  Object.keys(environment).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !ownVariables.has(name)) &&
+  [...args, ...Object.values(environment)].every((text) => text.length < longestText);
+
+/** Linux takes 128 KiB with the variable's name; a character has three bytes at most. */
+const longestText = 40_000;
 
 /** What the shell keeps to itself or refuses to have set. */
 const ownVariables = new Set(["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "BASH_ENV", "ENV"]);

@@ -51,6 +51,18 @@ test("the environment is the documented one and nothing of the agent's", async (
   expect(JSON.stringify(found)).not.toMatch(/leak|secret-token/);
 });
 
+test("a command with more text than the system starts one with fails to start, and is not taken for one that failed", async () => {
+  const environment = { LONG: "x".repeat(200_000) };
+  expect(await node.service.exit({ commandLine: "true", environment })).toMatchObject({
+    kind: "failed",
+    failure: {
+      category: "UserError",
+      code: "CommandLaunchFailed",
+      details: [{ name: "Message", value: expect.stringContaining("E2BIG") }],
+    },
+  });
+});
+
 test("a program that is not there, and one that cannot be executed, are told apart", async () => {
   expect(await node.service.exit({ commandLine: "no-such-program --x" })).toMatchObject({
     kind: "failed",
