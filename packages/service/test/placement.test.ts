@@ -1,10 +1,13 @@
+import type { JobAddParameter } from "@kyanite/contract";
 import { aPool, type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Job } from "../src/domain/job.ts";
 import { newJob } from "../src/domain/new-job.ts";
 import { newPool } from "../src/domain/new-pool.ts";
 import { newTask } from "../src/domain/new-task.ts";
 import { placeTasks } from "../src/lifecycle/placement.ts";
 import { plan } from "../src/scheduler/plan.ts";
+import { readAccount } from "../src/store/accounts.ts";
 import { transaction } from "../src/store/database.ts";
 import { insertJob, readJob } from "../src/store/jobs.ts";
 import { insertNodes } from "../src/store/node-provision.ts";
@@ -27,13 +30,21 @@ beforeEach(async () => {
   if (!pool) throw new Error("no pool");
   await insertNodes(database, pool, [{ id: "node", isDedicated: true }], now);
   await database`update node set state = 'idle'`;
-  await insertJob(database, newJob({ id: "job", poolInfo: { poolId: "pool" } }, account, now));
-  const job = await readJob(database, account, "job");
-  if (!job) throw new Error("no job");
+  const job = await addJob({ id: "job", poolInfo: { poolId: "pool" } });
   const tasks = ["a", "b", "c"].map((id) => newTask({ id, commandLine: "true" }, job));
   await transaction(database, (sql) => insertTasks(sql, job, tasks, now));
 });
 afterEach(() => temporary[Symbol.asyncDispose]());
+
+async function addJob(body: JobAddParameter): Promise<Job> {
+  const { database } = temporary;
+  const account = await readAccount(database, "test");
+  if (!account) throw new Error("no account");
+  await insertJob(database, newJob(body, account, now));
+  const job = await readJob(database, account, body.id);
+  if (!job) throw new Error("no job");
+  return job;
+}
 
 test("a plan whose nodes were filled meanwhile places what still fits, and nothing more", async () => {
   const { database } = temporary;
@@ -46,4 +57,15 @@ test("a plan whose nodes were filled meanwhile places what still fits, and nothi
   expect(await transaction(database, (sql) => placeTasks(sql, [first, second], now))).toBe(1);
   const [node] = await database`select slots, used_slots, running_tasks from node`;
   expect(node).toEqual({ slots: 2, usedSlots: 2, runningTasks: 2 });
+});
+
+test("a node that has to be left by all is found, however few of the running tasks are looked at", async () => {
+  const { database } = temporary;
+  await transaction(database, async (sql) => placeTasks(sql, plan(await readSnapshot(sql, bounds)), now));
+  await database`update job set allow_task_preemption = true`;
+  const job = await addJob({ id: "important", priority: 1, poolInfo: { poolId: "pool" } });
+  const wide = newTask({ id: "wide", commandLine: "true", requiredSlots: 2 }, job);
+  await transaction(database, (sql) => insertTasks(sql, job, [wide], now));
+  const [placement, ...others] = plan(await readSnapshot(database, { ...bounds, tasksPerPool: 1 }));
+  expect([placement?.jobPk, placement?.preempts?.length, others]).toEqual([job.pk, 2, []]);
 });

@@ -113,30 +113,38 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
     group by p.pk`;
 }
 
-/** Running tasks that may have to make room: lowest priority first, and of those the ones that started last. */
+/**
+ * Running tasks that may have to make room: lowest priority first, and of those the ones that started last. Where one is
+ * among the first, all of its node are read: whoever needs a whole node could not have it otherwise.
+ */
 async function readPreemptible(
   sql: Sql,
   { poolPk, restartPriority }: Pick<PoolRow, "poolPk" | "restartPriority">,
   limit: number,
 ): Promise<RunningTask[]> {
   return sql<RunningTask[]>`
-    select t.pk as task_pk, j.priority, not j.allow_task_preemption as is_protected, t.queue_rank < 0 as is_manager, case
-      when t.instances is null then
-        jsonb_build_array(jsonb_build_object('nodePk', t.node_pk, 'slots', coalesce(t.held_slots, t.required_slots)))
+    with preemptible as (
+      select t.pk, t.node_pk, t.instances, coalesce(t.held_slots, t.required_slots) as slots, j.priority,
+        not j.allow_task_preemption as is_protected, t.queue_rank < 0 as is_manager,
+        row_number() over (order by j.priority, t.start_time desc nulls first, t.pk desc) as place
+      from pool p
+      join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
+        and (j.allow_task_preemption or j.priority <= ${restartPriority}::integer)
+      join task t on t.job_pk = j.pk and t.state in ('preparing', 'running')
+      join node n on n.pk = t.node_pk and n.pool_pk = p.pk and n.state = 'running' and n.scheduling_state = 'enabled'
+        and n.pending_action is null
+      where p.pk = ${poolPk}
+    )
+    select t.pk as task_pk, t.priority, t.is_protected, t.is_manager, case
+      when t.instances is null then jsonb_build_array(jsonb_build_object('nodePk', t.node_pk, 'slots', t.slots))
       else (
         select jsonb_agg(jsonb_build_object('nodePk', s.node_pk, 'slots', 1) order by s.id)
         from subtask s where s.task_pk = t.pk and s.node_pk is not null
       )
     end as places
-    from pool p
-    join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
-      and (j.allow_task_preemption or j.priority <= ${restartPriority}::integer)
-    join task t on t.job_pk = j.pk and t.state in ('preparing', 'running')
-    join node n on n.pk = t.node_pk and n.pool_pk = p.pk and n.state = 'running' and n.scheduling_state = 'enabled'
-      and n.pending_action is null
-    where p.pk = ${poolPk}
-    order by j.priority, t.start_time desc nulls first, t.pk desc
-    limit ${limit}`;
+    from preemptible t
+    where t.node_pk in (select node_pk from preemptible where place <= ${limit})
+    order by t.place`;
 }
 
 interface WaitingRow {
