@@ -17,6 +17,7 @@ import { NodeFiles } from "./http/node-files.ts";
 import { orderMaker } from "./http/run-orders.ts";
 import { createHttpServer, type Listening, type ListenOptions, type Page } from "./http/server.ts";
 import { signInPages } from "./http/sign-in.ts";
+import { uploadRelay } from "./http/upload-relay.ts";
 import { openLocalIssuer } from "./identity/local-issuer.ts";
 import { type RemoteIssuerSettings, remoteIssuers } from "./identity/remote-issuers.ts";
 import { openTaskTokens } from "./identity/task-tokens.ts";
@@ -125,6 +126,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     defaultAccountName: parts.account.name,
     isDatabaseAway,
     agents,
+    relayUpload: uploadRelay(parts.storage),
     pages: { "/livez": async () => plain(200, "ok"), "/readyz": () => readiness(database) },
     extensions: [
       signInPages({ issuer: localIssuer, now: () => clock.now() }),

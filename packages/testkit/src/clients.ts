@@ -20,18 +20,27 @@ export interface ManagementClientOptions {
   /** The only account that the client may use; all of them when absent. */
   readonly accountName?: string;
   readonly apiVersion?: string;
+  /** What the client says it is, before its own name. */
+  readonly userAgent?: string;
 }
 
 /** The official client of the management plane, signed in as a service principal of its own; it needs `https`. */
 export async function managementClient(
   service: Pick<RunningService, "database" | "url" | "https">,
-  { subscriptionId = firstGroup.subscriptionId, role = "owner", accountName, apiVersion }: ManagementClientOptions = {},
+  {
+    subscriptionId = firstGroup.subscriptionId,
+    role = "owner",
+    accountName,
+    apiVersion,
+    userAgent,
+  }: ManagementClientOptions = {},
 ): Promise<BatchManagementClient> {
   const getToken = await managementToken(service, { role, ...(accountName === undefined ? {} : { accountName }) });
   return new BatchManagementClient({ getToken }, subscriptionId, {
     endpoint: service.https.url,
     tlsOptions: { ca: service.https.ca },
     ...(apiVersion === undefined ? {} : { apiVersion }),
+    ...(userAgent === undefined ? {} : { userAgentOptions: { userAgentPrefix: userAgent } }),
   });
 }
 

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { createServer as createHttp, type IncomingMessage, type Server } from "node:http";
+import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
 import { Readable } from "node:stream";
 import { BatchError } from "@kyanite/contract";
@@ -27,6 +27,8 @@ export interface Listening {
 
 export interface HttpServerOptions extends ServeOptions {
   readonly agents: AgentEndpoint;
+  /** Takes uploads that are handed on to the storage; false when a request is something else. */
+  readonly relayUpload: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   /** Pages beside the API that need no credential, such as `/livez`, by their path. */
   readonly pages: Readonly<Record<string, () => Promise<Page>>>;
   /** Origins of web pages elsewhere that may call the API, such as `https://portal.example`. */
@@ -55,8 +57,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   const servers: Server[] = [];
   const start = async (server: Server, port: number, host: string) => {
     server.on("request", (request, response) => {
-      options.agents
-        .handle(request, response)
+      answerStreamed(request, response, options)
         .then((isTaken) => isTaken || app.routing(request, response))
         .catch((cause: unknown) => {
           options.log.warn("agent's answer refused", { cause });
@@ -83,6 +84,15 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
       await app.close();
     },
   };
+}
+
+/** What must not be read as a whole before it is looked at; false when a request is something else. */
+async function answerStreamed(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { agents, relayUpload }: HttpServerOptions,
+): Promise<boolean> {
+  return (await agents.handle(request, response)) || (await relayUpload(request, response));
 }
 
 function createApp(serve: Serve, options: HttpServerOptions): FastifyInstance {

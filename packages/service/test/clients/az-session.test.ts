@@ -4,7 +4,6 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { BlockBlobClient } from "@azure/storage-blob";
 import { addServicePrincipal } from "@kyanite/service/identity/principals";
 import { firstGroup, type RunningService, runningService, zip } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -70,29 +69,18 @@ describe.skipIf(!hasAz)("a session of az", () => {
     expect(await az("batch account list --query [].name")).toEqual(["test"]);
   }, 120_000);
 
-  /**
-   * `az batch application package create` uploads to nothing but hosts named ACCOUNT.blob.SUFFIX, over HTTPS; so the
-   * package is made as it does, and uploaded as any other client would.
-   */
-  async function upload(application: string): Promise<void> {
-    const account = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Batch/batchAccounts/test`;
-    const url = `${account}/applications/${application}/versions/1.0?api-version=2023-11-01`;
-    const { properties } = Object(await az(`rest --method put --url ${url}`));
-    const archive = zip([{ name: "say", content: "#!/bin/sh\necho hello from $0\n", mode: 0o100755 }]);
-    await new BlockBlobClient(properties.storageUrl).uploadData(archive);
-  }
-
   test.each(["", " --shared-key-auth"])(
     "works from an application package to a task's output%s",
     async (mode) => {
       const id = mode === "" ? "bearer" : "key";
       await az(`batch account login --name test --resource-group ${resourceGroup}${mode}`);
       const of = `--name test --resource-group ${resourceGroup} --application-name ${id}`;
-      await az(`batch application create ${of}`);
-      await upload(id);
-      expect(await az(`batch application package activate ${of} --version-name 1.0 --format zip`)).toMatchObject({
-        state: "Active",
-      });
+      const archive = join(directory, `${id}.zip`);
+      await writeFile(archive, zip([{ name: "say", content: "#!/bin/sh\necho hello from $0\n", mode: 0o100755 }]));
+      // It makes the application, uploads and activates.
+      expect(
+        await az(`batch application package create ${of} --version-name 1.0 --package-file ${archive}`),
+      ).toMatchObject({ state: "Active", format: "zip" });
       await az(`batch application set ${of} --default-version 1.0`);
       expect(await az(`batch application summary list --query [].id`)).toContain(id);
 

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -144,6 +145,30 @@ describe("a package", () => {
     await management.applicationPackageOperations.delete(resourceGroup, account, "default", "1");
     const { defaultVersion } = await management.applicationOperations.get(resourceGroup, account, "default");
     expect(defaultVersion).toBeUndefined();
+  });
+});
+
+describe("a package that `az` makes", () => {
+  test("is uploaded by way of this server, with its signature only", async () => {
+    const az = await managementClient(service, { userAgent: "AZURECLI/2.45.0 (DEB) azsdk-python-mgmt-batch/16.2.0" });
+    await az.applicationOperations.create(resourceGroup, account, "az");
+    const { storageUrl = "" } = await az.applicationPackageOperations.create(resourceGroup, account, "az", "1");
+    // What `az` makes of it: the first name is the account, the second goes, the rest is where it connects to.
+    expect(storageUrl.split("/")[2]).toMatch(/^[a-z0-9]+\.blob\.core\.@localhost:\d+$/);
+    const url = new URL(storageUrl.replace("https:", "http:"));
+    const relayed = `${service.url}${url.pathname}`;
+    // More than a request to the API may be.
+    const content = zip([{ name: "big", content: randomBytes(6_000_000) }]);
+    const put = (query: string) =>
+      fetch(relayed + query, { method: "PUT", body: content, headers: { "x-ms-blob-type": "BlockBlob" } });
+    expect((await put("?comp=block")).status).toBe(413);
+    expect((await put(url.search.replace(/sig=../, "sig=xx"))).status).toBe(403);
+    const answer = await put(url.search);
+    expect(answer.status).toBe(201);
+    expect(answer.headers.get("etag")).toMatch(/./);
+    expect(
+      await az.applicationPackageOperations.activate(resourceGroup, account, "az", "1", { format: "zip" }),
+    ).toMatchObject({ state: "Active", storageUrl: expect.stringContaining(service.storage.blobEndpoint) });
   });
 });
 

@@ -17,6 +17,7 @@ import {
 import { listApplications, listPackages, readApplication } from "../../store/applications.ts";
 import { transaction } from "../../store/database.ts";
 import { pageOf } from "../lists.ts";
+import { isAz, relayedUrl } from "../upload-relay.ts";
 import { accountId, type ManagementContext, type ManagementHandlers, weakEtag } from "./handler.ts";
 
 export const applicationHandlers = ({ database, storage }: ManagementContext) => {
@@ -77,14 +78,18 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: pageOf(packages, list.limit, keyOf, (each) => wirePackage(account, application, each)) };
     },
 
-    ApplicationPackage_Create: async ({ account, params, now }) => {
+    ApplicationPackage_Create: async ({ account, params, origin, userAgent, now }) => {
       const { application, prepared } = await transaction(database, async (sql) => {
         const application = await lockExistingApplication(sql, account, params.applicationName);
         const prepared = await preparePackage(sql, account, application, { version: params.versionName, now });
         return { application, prepared };
       });
       await storage.ensureContainer(prepared);
-      return { body: await withUrl(account, application, prepared, now) };
+      const body = await withUrl(account, application, prepared, now);
+      const { storageUrl } = body.properties ?? {};
+      if (storageUrl === undefined || !isAz(userAgent)) return { body };
+      const relayed = relayedUrl(origin, prepared.storageAccount, storageUrl);
+      return { body: { ...body, properties: { ...body.properties, storageUrl: relayed } } };
     },
 
     ApplicationPackage_Get: async ({ account, params, now }) => {

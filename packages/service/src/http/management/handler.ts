@@ -42,6 +42,7 @@ export interface ManagementCall<O extends ManagementOperation = ManagementOperat
   readonly mayRead: (accountName: string) => boolean;
   /** Scheme, host and path prefix that the client called. */
   readonly origin: string;
+  readonly userAgent: string;
   readonly now: Date;
 }
 

@@ -86,6 +86,7 @@ async function answer(request: HttpRequest, asked: Asked, options: ManagementOpt
     conditions: parseConditions(operation.entity ? request.headers : {}, request.method === "GET"),
     mayRead: (accountName: string) => roleOn(accountName, grants) !== undefined,
     origin: request.origin,
+    userAgent: String(request.headers["user-agent"] ?? ""),
     now: place.now,
   };
   const handler = Object.entries(options.handlers).find(([each]) => each === name)?.[1];
