@@ -105,7 +105,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const nodeFiles = new NodeFiles((nodePk, order) => links.send(nodePk, order), clock);
   const agents = new AgentEndpoint({ database, links, nodeFiles, log });
   const localIssuer = await openLocalIssuer(database, clock.now());
-  const issuers = [localIssuer, ...remoteIssuers(parts.identity)];
+  // The configured ones first: one of them may have a name that would be taken for the local one's.
+  const issuers = [...remoteIssuers(parts.identity), localIssuer];
   const metrics = createMetrics(() => readTotals(database));
   const managed = {
     grantsOfToken: (token: string, now: Date) => verifyToken(token, "management", { issuers, now }),

@@ -32,10 +32,13 @@ export function signInPages({ issuer, now }: SignInOptions): Extension {
       case `POST ${base}/oauth2/v2.0/token`:
         return issueToken(request, issuer, now());
       default:
-        return json(404, { error: "not_found" });
+        return json(404, { error: "not_found", error_description: howToSignIn });
     }
   };
 }
+
+/** Browsers, device codes and certificates are what clients also try. */
+const howToSignIn = "Here service principals sign in, with a secret only: see kyanite identity add";
 
 function issuerDescription(issuer: string) {
   return {
@@ -63,6 +66,7 @@ function cloudDescription(origin: string) {
 
 async function issueToken(request: HttpRequest, issuer: LocalIssuer, now: Date): Promise<HttpAnswer> {
   const form = new URLSearchParams(request.body.toString("utf8"));
+  if (form.has("client_assertion")) return json(401, { error: "invalid_client", error_description: howToSignIn });
   const [basicId, basicSecret] = basicCredential(request.headers.authorization);
   try {
     const { accessToken, expiresInSeconds } = await issuer.issue(
@@ -86,7 +90,16 @@ function basicCredential(header: string | string[] | undefined): (string | undef
   const encoded = /^Basic (.+)$/i.exec(String(header ?? ""))?.[1];
   if (encoded === undefined) return [];
   const [id, ...secret] = Buffer.from(encoded, "base64").toString("utf8").split(":");
-  return [id ?? "", secret.join(":")].map((part) => decodeURIComponent(part));
+  return [id ?? "", secret.join(":")].map(decoded);
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    // Then it was not encoded in the first place.
+    return text;
+  }
 }
 
 function json(status: number, body: object): HttpAnswer {

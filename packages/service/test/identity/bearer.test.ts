@@ -2,7 +2,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { addServicePrincipal } from "@kyanite/service/identity/principals";
 import { type RunningService, runningService } from "@kyanite/testkit";
-import { type CryptoKey, exportJWK, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const batch = "https://batch.core.windows.net/";
@@ -10,11 +10,13 @@ let service: RunningService;
 let issuer: Server;
 let issuerUrl: string;
 let key: CryptoKey;
+let publicPem: string;
 
 /** An OpenID Connect provider, as far as its keys go. */
 async function startIssuer(): Promise<void> {
   const pair = await generateKeyPair("RS256");
   key = pair.privateKey;
+  publicPem = await exportSPKI(pair.publicKey);
   const jwk = { ...(await exportJWK(pair.publicKey)), kid: "one", alg: "RS256" };
   issuer = createServer((request, response) => {
     const isDescription = request.url?.endsWith("/.well-known/openid-configuration");
@@ -27,7 +29,7 @@ async function startIssuer(): Promise<void> {
 
 beforeAll(async () => {
   await startIssuer();
-  service = await runningService({ identity: { issuers: [`${issuerUrl}/`] } });
+  service = await runningService({ identity: { issuers: [`${issuerUrl}/`, adfsUrl()] } });
 });
 afterAll(async () => {
   await service[Symbol.asyncDispose]();
@@ -39,12 +41,20 @@ interface TokenParts {
   readonly aud?: string;
   readonly roles?: readonly string[];
   readonly expires?: string | number;
+  readonly starts?: string;
+  readonly keyId?: string | undefined;
   readonly signingKey?: CryptoKey;
 }
 
-function token({ iss = issuerUrl, aud = batch, roles = ["Owner"], expires = "1h", signingKey = key }: TokenParts = {}) {
+/** An issuer as Active Directory Federation Services name themselves. */
+const adfsUrl = () => issuerUrl.replace(/tenant$/, "adfs");
+
+function token(parts: TokenParts = {}) {
+  const { iss = issuerUrl, aud = batch, roles = ["Owner"], expires = "1h", starts = "-1s", signingKey = key } = parts;
+  const keyId = "keyId" in parts ? parts.keyId : "one";
   return new SignJWT({ roles: [...roles] })
-    .setProtectedHeader({ alg: "RS256", kid: "one" })
+    .setProtectedHeader({ alg: "RS256", ...(keyId === undefined ? {} : { kid: keyId }) })
+    .setNotBefore(starts)
     .setIssuer(iss)
     .setAudience(aud)
     .setIssuedAt()
@@ -67,6 +77,11 @@ async function call(bearer: string, { path = "/pools", method = "GET", body = ""
 describe("a token of an issuer that the configuration names", () => {
   test("opens the account to its role", async () => {
     expect(await call(await token())).toMatchObject({ status: 200, answer: { value: [] } });
+    expect(await call(await token({ keyId: undefined }))).toMatchObject({ status: 200 });
+  });
+
+  test("opens it also when the issuer's name is like that of the local one", async () => {
+    expect(await call(await token({ iss: adfsUrl() }))).toMatchObject({ status: 200 });
   });
 
   test("is refused when it has expired, is for another service, or is signed by somebody else", async () => {
@@ -74,7 +89,9 @@ describe("a token of an issuer that the configuration names", () => {
     const refused = {
       "has expired": await token({ expires: Math.floor(Date.now() / 1000) - 3600 }),
       "not for the data plane": await token({ aud: "https://management.azure.com/" }),
+      "claim nbf": await token({ starts: "10m" }),
       "not its issuer's": await token({ signingKey: strangers.privateKey }),
+      "signature of the token": await token({ keyId: "two" }),
       "not trusted": await token({ iss: "https://login.example/other" }),
       "no JSON Web Token": "nonsense",
     };
@@ -93,6 +110,13 @@ describe("a token of an issuer that the configuration names", () => {
       .setExpirationTime("1h")
       .encode();
     expect(await call(unsigned)).toMatchObject({ status: 403, code: "AuthenticationFailed" });
+    const signedWithPublicKey = await new SignJWT({ roles: ["Owner"] })
+      .setProtectedHeader({ alg: "HS256", kid: "one" })
+      .setIssuer(issuerUrl)
+      .setAudience(batch)
+      .setExpirationTime("1h")
+      .sign(new TextEncoder().encode(publicPem));
+    expect(await call(signedWithPublicKey)).toMatchObject({ status: 403, code: "AuthenticationFailed" });
     const [header, payload = "", signature] = (await token({ roles: ["reader"] })).split(".");
     const claims = JSON.parse(Buffer.from(payload, "base64url").toString());
     const raised = Buffer.from(JSON.stringify({ ...claims, roles: ["owner"] })).toString("base64url");
@@ -162,6 +186,18 @@ describe("the local issuer", () => {
     expect(wrong).toMatchObject({ status: 401, error: "invalid_client" });
     const elsewhere = await signIn({ ...credential(clientId, secret), scope: "https://graph.microsoft.com/.default" });
     expect(elsewhere).toMatchObject({ status: 400, error: "invalid_scope" });
+    const assertion = await signIn({ ...credential(clientId, ""), client_assertion: "a.b.c" });
+    expect(assertion).toMatchObject({
+      status: 401,
+      error: "invalid_client",
+      error_description: expect.stringContaining("with a secret only"),
+    });
+    const response = await fetch(`${service.url}/adfs/oauth2/token`, {
+      method: "POST",
+      headers: { authorization: `Basic ${btoa("%:%")}` },
+      body: new URLSearchParams({ grant_type: "client_credentials" }),
+    });
+    expect(response.status).toBe(401);
     const password = await signIn({ ...credential(clientId, secret), grant_type: "password" });
     expect(password).toMatchObject({ status: 400, error: "unsupported_grant_type" });
   });
