@@ -20,7 +20,8 @@ export async function downloadFile(url: string, file: string, options: TransferO
   const handle = await open(file, "w", 0o600);
   try {
     const progress = nothingYet();
-    await withRetries(options, () => continueDownload(url, handle, progress, options));
+    const attempt = () => continueDownload(url, handle, progress, options);
+    await withRetries(options, attempt, () => progress.received);
   } finally {
     await handle.close();
   }

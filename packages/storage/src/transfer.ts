@@ -27,7 +27,7 @@ export interface TransferOptions {
   readonly clock: Clock;
   /** Ends the transfer; the promise then rejects with its reason. */
   readonly signal: AbortSignal;
-  /** How often a transient failure is tried, with pauses from 250 ms to 4 s in between; 5 unless told otherwise. */
+  /** How often the same is tried, with pauses from 250 ms to 4 s in between; 5 unless told otherwise. */
   readonly tries?: number;
   /** How long the other side may be silent; 30 s unless told otherwise. */
   readonly idleMilliseconds?: number;
@@ -36,14 +36,24 @@ export interface TransferOptions {
 const firstPause = 250;
 const longestPause = 4_000;
 
-/** Tries until it works, until a failure is final, or until the tries are used up. */
-export async function withRetries<Result>(options: TransferOptions, attempt: () => Promise<Result>): Promise<Result> {
+/**
+ * Tries until it works, until a failure is final, or until the tries are used up, which begin anew whenever `progress`
+ * has got further than ever.
+ */
+export async function withRetries<Result>(
+  options: TransferOptions,
+  attempt: () => Promise<Result>,
+  progress = () => 0,
+): Promise<Result> {
   const { clock, signal, tries = 5 } = options;
+  let furthest = progress();
   for (let count = 1; ; count += 1) {
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
+      if (progress() > furthest) count = 1;
+      furthest = Math.max(furthest, progress());
       if (count >= tries || !(error instanceof TransferError && error.isTransient)) throw error;
     }
     await clock.sleep(Math.min(firstPause * 2 ** (count - 1), longestPause), signal);

@@ -63,6 +63,32 @@ describe("a download", () => {
     expect(ranges[2]).toMatch(/^bytes=[1-9]/);
   });
 
+  test("may break as often as it likes, while each time more of it comes", async () => {
+    let count = 0;
+    const url = await serve((request, response) => {
+      count += 1;
+      const start = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+      const end = start + 30_000;
+      response.writeHead(start > 0 ? 206 : 200, { etag: '"one"', "content-length": content.length - start });
+      if (end >= content.length) return response.end(content.subarray(start));
+      return response.write(content.subarray(start, end), () => setImmediate(() => response.destroy()));
+    });
+    await downloadFile(`${url}/a`, join(directory, "often"), options);
+    expect(await readFile(join(directory, "often"))).toEqual(content);
+    expect(count).toBeGreaterThanOrEqual(10);
+  });
+
+  test("that breaks and cannot be resumed is given up after its tries", async () => {
+    let count = 0;
+    const url = await serve((_request, response) => {
+      count += 1;
+      response.writeHead(200, { "content-length": content.length });
+      return response.write(content.subarray(0, 30_000), () => setImmediate(() => response.destroy()));
+    });
+    await expect(downloadFile(`${url}/a`, join(directory, "given-up"), options)).rejects.toThrow("aborted");
+    expect(count).toBeLessThan(10);
+  });
+
   test("whose blob changes in between starts again", async () => {
     let count = 0;
     const url = await serve((request, response) => {
