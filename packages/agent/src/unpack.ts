@@ -3,6 +3,7 @@ import { chmod, mkdir, statfs } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { crc32 } from "node:zlib";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { below } from "./paths.ts";
 
@@ -16,7 +17,7 @@ const packageLimits: UnpackLimits = { mostEntries: 500_000, mostBytes: 64 * 1024
 /**
  * Unpacks a zip file into a new directory. Entries that would land elsewhere, links and other special files are an
  * error; so is an archive of more than half a million entries or 64 GB, or more than the disk has room for. All of
- * that is found out before anything is written, and no entry gets longer than the archive says. Modes are kept, but
+ * that is found out before anything is written, and every entry gets the length and checksum that the archive says. Modes are kept, but
  * everyone may read.
  */
 export async function unpack(
@@ -46,6 +47,9 @@ async function withArchive(archive: string, use: (zip: ZipFile) => Promise<void>
   }
 }
 
+/** Stored and deflated, which is all that is in use. */
+const readableMethods: readonly number[] = [0, 8];
+
 async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal, limits: UnpackLimits) {
   if (zip.entryCount > limits.mostEntries) throw new Error("the archive has too many entries");
   const { bavail, bsize } = await statfs(dirname(directory));
@@ -53,6 +57,9 @@ async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal
   for await (const entry of zip.eachEntry()) {
     signal.throwIfAborted();
     targetOf(entry, directory);
+    if (entry.isEncrypted()) throw new Error(`${entry.fileName} is encrypted`);
+    if (!readableMethods.includes(entry.compressionMethod))
+      throw new Error(`${entry.fileName} is compressed in a way that is not known here`);
     bytes += entry.uncompressedSize;
     if (bytes > limits.mostBytes) throw new Error("the archive is too large");
     if (bytes > bavail * bsize) throw new Error("the archive needs more room than the disk has");
@@ -61,8 +68,19 @@ async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal
 
 async function writeEntry(entry: Entry, target: string, openContent: () => Promise<Readable>, signal: AbortSignal) {
   await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-  await pipeline(await openContent(), createWriteStream(target), { signal });
+  await pipeline(await openContent(), checked(entry), createWriteStream(target), { signal });
   await chmod(target, modeOf(entry));
+}
+
+function checked(entry: Entry) {
+  return async function* (content: AsyncIterable<Buffer>) {
+    let checksum = 0;
+    for await (const chunk of content) {
+      checksum = crc32(chunk, checksum);
+      yield chunk;
+    }
+    if (checksum !== entry.crc32) throw new Error(`${entry.fileName} is damaged`);
+  };
 }
 
 const unixMode = (entry: Entry) => (entry.versionMadeBy >>> 8 === 3 ? entry.externalFileAttributes >>> 16 : 0);

@@ -47,6 +47,15 @@ test("contents and modes are kept, readable by everyone; other bits are not", as
   expect(await Promise.all(names.map(permissions))).toEqual([0o755, 0o744, 0o644, 0o755, 0o755, 0o755]);
 });
 
+test.each([false, true])(
+  "a content that is not the one that was packed is found out (deflated: %s)",
+  async (isDeflated) => {
+    const archive = zip([{ name: "data", content: "the data", isDeflated }]);
+    archive.writeUInt32LE(0xbad, archive.indexOf("PK\x01\x02") + 16);
+    await expect(unpacked(archive)).rejects.toThrow("data is damaged");
+  },
+);
+
 describe("nothing at all is unpacked of an archive", () => {
   const fine: ZipEntry = { name: "first", content: "x" };
   test.each<[string, ZipEntry, RegExp]>([
@@ -83,6 +92,16 @@ describe("nothing at all is unpacked of an archive", () => {
     const claimed = Array.from({ length: 17 }, (_, index) => ({ name: `f${index}`, claimedBytes: 2 ** 32 - 2 }));
     const entries = claimed.map((entry) => ({ ...entry, content: "x", isDeflated: true }));
     await expect(unpacked(zip([fine, ...entries]))).rejects.toThrow(/too large|more room/);
+    expect(await files()).toEqual([]);
+  });
+
+  test.each([
+    ["encrypted", { at: 8, value: 0x801 }, "first is encrypted"],
+    ["compressed in another way than zip's own", { at: 10, value: 12 }, "first is compressed in a way"],
+  ])("that is %s", async (_, { at, value }, reason) => {
+    const archive = zip([{ ...fine, isDeflated: true }]);
+    archive.writeUInt16LE(value, archive.indexOf("PK\x01\x02") + at);
+    await expect(unpacked(archive)).rejects.toThrow(reason);
     expect(await files()).toEqual([]);
   });
 
