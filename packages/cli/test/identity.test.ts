@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ClientSecretCredential } from "@azure/identity";
-import { type ServerProcess, startServerProcess } from "@kyanite/testkit";
+import { batchClient, firstGroup, type ServerProcess, startServerProcess, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 const program = fileURLToPath(new URL("../bin/kyanite.mjs", import.meta.url));
@@ -46,6 +46,32 @@ test("a service principal signs in over HTTPS with Azure's own library, and its 
     );
   });
   expect(status).toBe(200);
+});
+
+test("a regenerated key of the account is the one that clients are told of", async () => {
+  const { stdout } = await identity("add", "owner");
+  const printed = (name: string) => new RegExp(`^${name}=(.+)$`, "m").exec(stdout)?.[1] ?? "";
+  const { batchUrl, account, accountKey } = server.endpoints;
+  const form = {
+    grant_type: "client_credentials",
+    client_id: printed("AZURE_CLIENT_ID"),
+    client_secret: printed("AZURE_CLIENT_SECRET"),
+    resource: "https://management.azure.com/",
+  };
+  const signedIn = await fetch(`${batchUrl}/adfs/oauth2/token`, { method: "POST", body: new URLSearchParams(form) });
+  const { access_token: token } = JSON.parse(await signedIn.text());
+  const { subscriptionId, resourceGroup } = firstGroup;
+  const path = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}/providers/Microsoft.Batch/batchAccounts/${account}`;
+  const answer = await fetch(`${batchUrl}${path}/regenerateKeys?api-version=2023-11-01`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ keyName: "Primary" }),
+  });
+  const { primary } = JSON.parse(await answer.text());
+  expect(primary).not.toBe(accountKey);
+  const env = () => run(process.execPath, [program, "env", "--data-dir", join(directory, "data")]);
+  await until(env, ({ stdout: exports }) => exports.includes(`AZURE_BATCH_ACCESS_KEY='${primary}'`));
+  expect(await batchClient({ url: batchUrl, account: { name: account, key: primary } }).pool.list()).toHaveLength(0);
 });
 
 test("service principals are listed without their secrets, and removed", async () => {

@@ -65,9 +65,8 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
     () => service.provider.stop(),
     () => service.stop(),
   );
-  await writeEndpoints(directory.path, {
+  const endpoints = {
     account: config.account,
-    accountKey: service.accountKey,
     batchUrl: service.listening.httpUrl,
     batchHttpsUrl: service.listening.httpsUrl,
     armUrl: service.listening.httpsUrl,
@@ -78,7 +77,8 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
     explorerUrl: "",
     pid: process.pid,
     version: agentVersion,
-  });
+  };
+  await service.followAccountKey((accountKey) => writeEndpoints(directory.path, { ...endpoints, accountKey }));
   endings.push(() => removeEndpoints(directory.path));
   log.info("ready", { batchUrl: service.listening.httpUrl, batchHttpsUrl: service.listening.httpsUrl });
 }

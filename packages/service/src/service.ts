@@ -8,6 +8,7 @@ import { parseCapacities } from "./domain/capacity.ts";
 import { parseMountSources } from "./domain/mounts.ts";
 import { AgentEndpoint } from "./http/agent-endpoint.ts";
 import { AgentLinks } from "./http/agent-links.ts";
+import { coalesced } from "./http/coalesced.ts";
 import { createHandlers } from "./http/handlers.ts";
 import { localPages } from "./http/local-pages.ts";
 import { createManagementHandlers } from "./http/management/handlers.ts";
@@ -47,6 +48,7 @@ import {
   openDatabase,
   waitForDatabase,
 } from "./store/database.ts";
+import { listen } from "./store/notices.ts";
 import { readHolderOfToken } from "./store/secrets.ts";
 import { readTotals } from "./store/totals.ts";
 
@@ -69,8 +71,8 @@ export interface ServiceParts {
 export interface Service {
   readonly listening: Listening;
   readonly provider: Provider;
-  /** The first key of the account that the service started with. */
-  readonly accountKey: string;
+  /** Tells the first key of the account that the service started with: now, and whenever it has changed. */
+  followAccountKey(tell: (key: string) => Promise<void>): Promise<void>;
   /** Refuses new work, finishes requests, and lets go of the database. Nodes are the provider's to stop. */
   stop(): Promise<void>;
 }
@@ -171,7 +173,18 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   return {
     listening,
     provider,
-    accountKey,
+    followAccountKey: async (tell) => {
+      let told = accountKey;
+      await tell(told);
+      const tellAgain = async () => {
+        if (stopping.signal.aborted) return;
+        const account = await readAccount(database, parts.account.name);
+        const key = account?.keys[0] ?? told;
+        if (key !== told) await tell(key);
+        told = key;
+      };
+      await listen(database, "accounts", coalesced(tellAgain, { clock, log }));
+    },
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);

@@ -90,6 +90,7 @@ export async function regenerateKey(sql: Sql, name: string, which: "Primary" | "
   checkKeysAllowed(account);
   const [primary = newKey(), secondary = newKey()] = account.keys;
   const keys = which === "Primary" ? [newKey(), secondary] : [primary, newKey()];
+  await notify(sql, "accounts");
   return saveAccount(sql, { ...account, keys });
 }
 
