@@ -129,7 +129,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     defaultAccountName: parts.account.name,
     isDatabaseAway,
     agents,
-    relayUpload: uploadRelay(parts.storage),
+    relayUpload: uploadRelay(parts.storage, log),
     pages: { "/livez": async () => plain(200, "ok"), "/readyz": () => readiness(database) },
     extensions: [
       signInPages({ issuer: localIssuer, now: () => clock.now() }),

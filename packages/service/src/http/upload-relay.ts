@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { pipeline } from "node:stream/promises";
+import type { Log } from "@kyanite/runtime";
 import type { StorageAccount } from "@kyanite/storage";
 
 /** Whether a client is `az` itself, and not what a user sends with `az rest`. */
@@ -18,7 +19,7 @@ export function relayedUrl(origin: string, storageAccount: string, signedUrl: st
 }
 
 /** Takes uploads to such URLs and hands them on as they come; false when the request is something else. */
-export function uploadRelay(accounts: readonly StorageAccount[]) {
+export function uploadRelay(accounts: readonly StorageAccount[], log: Log) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<boolean> => {
     // Without a signature there is nothing that the storage could check.
     const [, name, rest] = /^\/uploads\/([^/?]+)(\/[^?]+\?(?:.*&)?sig=.+)$/.exec(request.url ?? "") ?? [];
@@ -26,7 +27,9 @@ export function uploadRelay(accounts: readonly StorageAccount[]) {
     if (request.method !== "PUT" || !account) return false;
     try {
       await relay(request, response, new URL(account.blobEndpoint).origin + rest);
-    } catch {
+    } catch (cause) {
+      // Its message has the storage's address and no signature.
+      log.warn("upload not relayed", { storageAccount: name, cause });
       if (response.headersSent) response.destroy();
       else response.writeHead(502, { "content-length": 0, connection: "close" }).end();
     }
