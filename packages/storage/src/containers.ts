@@ -69,7 +69,11 @@ export async function hasBlob(account: StorageAccount, { container, blob }: Blob
 
 /** Removes a blob; nothing happens when there is none. */
 export async function deleteBlob(account: StorageAccount, { container, blob }: BlobPlace): Promise<void> {
-  await (await blobService(account)).getContainerClient(container).getBlobClient(blob).deleteIfExists();
+  const client = (await blobService(account)).getContainerClient(container).getBlobClient(blob);
+  // The library's own `deleteIfExists` fails where the whole container is gone.
+  await client.delete().catch((cause: { statusCode?: number }) => {
+    if (cause.statusCode !== 404) throw cause;
+  });
 }
 
 /** The library is big, so it is loaded when it is needed. */

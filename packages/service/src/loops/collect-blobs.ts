@@ -1,6 +1,7 @@
 import type { Log } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/storage.ts";
-import { deleteBlobRemovals, readDueBlobRemovals } from "../store/applications.ts";
+import { after } from "../domain/time.ts";
+import { deleteBlobRemovals, postponeBlobRemovals, readDueBlobRemovals } from "../store/applications.ts";
 import type { Database } from "../store/database.ts";
 import type { Loop } from "./loop.ts";
 
@@ -12,16 +13,19 @@ export function collectBlobs(database: Database, storage: StorageAccounts, log: 
     round: async (now) => {
       const due = await readDueBlobRemovals(database, now);
       const gone: number[] = [];
+      const stuck: number[] = [];
       for (const { pk, ...place } of due) {
         try {
           await storage.deleteBlob(place);
           gone.push(pk);
         } catch (cause) {
           log.warn("blob not removed", { container: place.container, cause });
+          stuck.push(pk);
         }
       }
       await deleteBlobRemovals(database, gone);
-      return gone.length === 100;
+      await postponeBlobRemovals(database, stuck, after(now, 3600));
+      return due.length === 100;
     },
   };
 }

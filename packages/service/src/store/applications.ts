@@ -187,6 +187,10 @@ export async function deleteBlobRemovals(sql: Sql, pks: readonly number[]): Prom
   await sql`delete from blob_removal where pk = any(${[...pks]}::bigint[])`;
 }
 
+export async function postponeBlobRemovals(sql: Sql, pks: readonly number[], dueTime: Date): Promise<void> {
+  await sql`update blob_removal set due_time = ${dueTime} where pk = any(${[...pks]}::bigint[])`;
+}
+
 /** Has the nodes of an account remove an unpacked package, but for those on which it is one of their pool's. */
 export async function removeFromNodes(
   sql: Sql,
