@@ -2,7 +2,14 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { blobUrl } from "./blob-url.ts";
 import { storageVersion } from "./list.ts";
-import { parseAddress, send, type TransferOptions, type TransferRequest, withRetries } from "./transfer.ts";
+import {
+  parseAddress,
+  send,
+  TransferError,
+  type TransferOptions,
+  type TransferRequest,
+  withRetries,
+} from "./transfer.ts";
 
 export interface Upload {
   readonly file: string;
@@ -18,7 +25,8 @@ const mostBlocks = 50_000;
 
 /**
  * Writes a file to a block blob, replacing what was there. Memory stays small whatever the size: a large file goes in
- * blocks, one after the other. A file that grows meanwhile is sent as long as it was. Rejects with `TransferError`.
+ * blocks, one after the other. A file that grows meanwhile is sent as long as it was; one that gets shorter is not
+ * sent. Rejects with `TransferError`.
  */
 export async function uploadFile(upload: Upload, options: TransferOptions): Promise<void> {
   const { size } = await stat(upload.file);
@@ -26,14 +34,14 @@ export async function uploadFile(upload: Upload, options: TransferOptions): Prom
   if (size <= blockBytes) {
     const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob" };
     return put(
-      () => ({ url, headers: { ...headers, "content-length": size }, body: part(upload.file, 0, size) }),
+      async () => ({ url, headers: { ...headers, "content-length": size }, body: await part(upload.file, 0, size) }),
       options,
     );
   }
   const ids = await putBlocks(upload.file, { url, size }, options);
   const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join("")}</BlockList>`;
   await put(
-    () => ({
+    async () => ({
       url: withQuery(url, { comp: "blocklist" }),
       headers: { ...upload.headers, "content-length": list.length },
       body: list,
@@ -48,10 +56,10 @@ async function putBlocks(file: string, { url, size }: { url: string; size: numbe
   for (let start = 0; start < size; start += length) {
     const id = Buffer.from(String(ids.length).padStart(8, "0")).toString("base64");
     const end = Math.min(start + length, size);
-    const request = () => ({
+    const request = async () => ({
       url: withQuery(url, { comp: "block", blockid: id }),
       headers: { "content-length": end - start },
-      body: part(file, start, end),
+      body: await part(file, start, end),
     });
     await put(request, options);
     ids.push(id);
@@ -59,13 +67,21 @@ async function putBlocks(file: string, { url, size }: { url: string; size: numbe
   return ids;
 }
 
-const part = (file: string, start: number, end: number) =>
-  end === start ? "" : createReadStream(file, { start, end: end - 1 });
+async function part(file: string, start: number, end: number) {
+  if (end === start) return "";
+  // The other side would wait for what is missing.
+  if ((await stat(file)).size < end)
+    throw new TransferError(`${file} has become shorter while it was uploaded`, {
+      problem: "failed",
+      isTransient: false,
+    });
+  return createReadStream(file, { start, end: end - 1 });
+}
 
 /** A request is made anew for each try: a stream can be read only once. */
-async function put(request: () => Omit<TransferRequest, "method">, options: TransferOptions): Promise<void> {
+async function put(request: () => Promise<Omit<TransferRequest, "method">>, options: TransferOptions): Promise<void> {
   await withRetries(options, async () => {
-    const { headers, ...rest } = request();
+    const { headers, ...rest } = await request();
     const response = await send(
       { method: "PUT", ...rest, headers: { ...headers, "x-ms-version": storageVersion } },
       options,

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -201,6 +201,21 @@ describe("on a real Blob service", () => {
       expect(head.headers.get("content-type")).toBe("text/x-test");
     }
     expect(await collect(listBlobNames(containerUrl, "d/", options))).toEqual(["d/large.bin", "d/small ü&.txt"]);
+  });
+
+  test("a file that gets shorter meanwhile is an error at once", async () => {
+    const file = join(directory, "shrinking");
+    await writeFile(file, randomBytes(9_000_000));
+    let count = 0;
+    const url = await serve(async (request, response) => {
+      count += 1;
+      for await (const _ of request);
+      await truncate(file, 1000);
+      response.writeHead(201).end();
+    });
+    const upload = { file, containerUrl: `${url}/container`, blobName: "shrinking" };
+    await expect(uploadFile(upload, options)).rejects.toThrow(/shrinking has become shorter/);
+    expect(count).toBe(1);
   });
 
   test("a missing container and a wrong signature are told apart", async () => {
