@@ -2,8 +2,8 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { addServicePrincipal } from "@kyanite/service/identity/principals";
 import { type RunningService, runningService } from "@kyanite/testkit";
-import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 const batch = "https://batch.core.windows.net/";
 let service: RunningService;
@@ -11,16 +11,17 @@ let issuer: Server;
 let issuerUrl: string;
 let key: CryptoKey;
 let publicPem: string;
+let published: JWK[];
 
 /** An OpenID Connect provider, as far as its keys go. */
 async function startIssuer(): Promise<void> {
   const pair = await generateKeyPair("RS256");
   key = pair.privateKey;
   publicPem = await exportSPKI(pair.publicKey);
-  const jwk = { ...(await exportJWK(pair.publicKey)), kid: "one", alg: "RS256" };
+  published = [{ ...(await exportJWK(pair.publicKey)), kid: "one", alg: "RS256" }];
   issuer = createServer((request, response) => {
     const isDescription = request.url?.endsWith("/.well-known/openid-configuration");
-    response.end(JSON.stringify(isDescription ? { jwks_uri: `${issuerUrl}/keys` } : { keys: [jwk] }));
+    response.end(JSON.stringify(isDescription ? { jwks_uri: `${issuerUrl}/keys` } : { keys: published }));
   });
   await new Promise<void>((resolve) => issuer.listen(0, "127.0.0.1", resolve));
   const address: AddressInfo | string | null = issuer.address();
@@ -138,6 +139,21 @@ describe("a token of an issuer that the configuration names", () => {
     expect(await call(await token({ roles: ["other:owner"] }))).toMatchObject({ code: "AuthenticationFailed" });
     expect(await call(await token({ roles: [] }))).toMatchObject({ code: "AuthenticationFailed" });
   });
+});
+
+test("keys are fetched again for a token with another, and what is no longer published is refused", async () => {
+  const old = await token();
+  expect(await call(old)).toMatchObject({ status: 200 });
+  const { privateKey, publicKey } = await generateKeyPair("RS256");
+  published = [{ ...(await exportJWK(publicKey)), kid: "new", alg: "RS256" }];
+  // An issuer is not asked more often than every half minute, whatever tokens name.
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 31_000 });
+  try {
+    expect(await call(await token({ signingKey: privateKey, keyId: "new" }))).toMatchObject({ status: 200 });
+    expect(await call(old)).toMatchObject({ status: 403, code: "AuthenticationFailed" });
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 describe("the local issuer", () => {
