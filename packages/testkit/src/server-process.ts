@@ -16,9 +16,12 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-/** @throws when it ends instead of becoming ready, with what it printed */
-export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
-  const { child, output } = spawnServer(flags);
+/**
+ * @param detached whether Ctrl-C in our terminal shall not reach it, because we are the one to stop it
+ * @throws when it ends instead of becoming ready, with what it printed
+ */
+export async function startServerProcess(flags: readonly string[], { detached = false } = {}): Promise<ServerProcess> {
+  const { child, output } = spawnServer(flags, detached);
   const dataDirectory = flags[flags.indexOf("--data-dir") + 1] ?? "";
   const found: { endpoints?: Endpoints } = {};
   await waitUntil(
@@ -53,9 +56,10 @@ export async function refusedStart(flags: readonly string[]): Promise<{ code: nu
   return { code: child.exitCode, output: output() };
 }
 
-function spawnServer(flags: readonly string[]): { child: ChildProcess; output: () => string } {
+function spawnServer(flags: readonly string[], detached = false): { child: ChildProcess; output: () => string } {
   const env = { PATH: process.env.PATH, HOME: "/nowhere" };
-  const child = spawn(process.execPath, [program, "start", ...flags], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [program, "start", ...flags], { env, detached, stdio: [...stdio] });
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
