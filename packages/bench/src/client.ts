@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import { Agent, request } from "node:http";
+import { BatchServiceClient, BatchSharedKeyCredentials } from "@azure/batch";
 
 export interface Account {
   readonly url: string;
@@ -8,22 +9,38 @@ export interface Account {
 }
 
 /** As little of a client as can be, so that what is measured is the server. */
-export interface RawClient {
+export interface RawClient extends Disposable {
   /** The answer, of which the caller knows the shape. Rejects with status and body when the call did not succeed. */
   call<T>(method: string, path: string, body?: unknown): Promise<T>;
-  close(): void;
 }
 
 const apiVersion = "2022-10-01.16.0";
 
-/** @param connections how many connections are kept open; more calls at once wait for one */
-export function rawClient(account: Account, connections: number): RawClient {
+interface Connections {
+  /** How many are kept open; more calls at once wait for one. */
+  readonly connections: number;
+  /** Every call rejects once it has aborted. */
+  readonly signal: AbortSignal;
+}
+
+export function rawClient(account: Account, { connections, signal }: Connections): RawClient {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
+  const close = () => agent.destroy();
+  signal.addEventListener("abort", close, { once: true });
   return {
-    call: (method, path, body) => send(account, agent, { method, path, body }),
-    close: () => agent.destroy(),
+    call: async (method, path, body) => {
+      signal.throwIfAborted();
+      return send(account, agent, { method, path, body });
+    },
+    [Symbol.dispose]: () => {
+      signal.removeEventListener("abort", close);
+      close();
+    },
   };
 }
+
+export const officialClient = ({ url, name, key }: Account) =>
+  new BatchServiceClient(new BatchSharedKeyCredentials(name, key), url);
 
 interface Asked {
   readonly method: string;

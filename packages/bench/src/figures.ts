@@ -1,9 +1,16 @@
 /** One measurement. Ratios and counts are figures too. */
 export interface Figure {
-  readonly scenario: string;
   readonly name: string;
   readonly value: number;
   readonly unit: string;
+  readonly target?: Target;
+}
+
+export type Target = { readonly atLeast: number } | { readonly below: number };
+
+export function isMet({ value, target }: Figure): boolean | undefined {
+  if (!target) return undefined;
+  return "atLeast" in target ? value >= target.atLeast : value < target.below;
 }
 
 /** The value below which a share of the samples lies, such as 0.99; NaN without samples. */
@@ -14,20 +21,21 @@ export function percentile(samples: readonly number[], share: number): number {
 
 export const median = (samples: readonly number[]) => percentile(samples, 0.5);
 
-/** Three significant digits, and none behind the point from a hundred on. */
-export function formatValue(value: number): string {
-  if (!Number.isFinite(value)) return "–";
-  if (Math.abs(value) >= 100) return Math.round(value).toLocaleString("en-GB");
-  return String(Number(value.toPrecision(3)));
+/** Measures several times, one after the other. */
+export async function medianOf(runs: number, measure: (run: number) => Promise<number>): Promise<number> {
+  const samples: number[] = [];
+  for (let run = 0; run < runs; run++) samples.push(await measure(run));
+  return median(samples);
 }
 
-export function formatTable(figures: readonly Figure[]): string {
-  const nameWidth = Math.max(...figures.map(({ name }) => name.length));
-  const lines: string[] = [];
-  for (const scenario of new Set(figures.map((figure) => figure.scenario))) {
-    lines.push("", scenario);
-    for (const { name, value, unit } of figures.filter((figure) => figure.scenario === scenario))
-      lines.push(`  ${name.padEnd(nameWidth)}  ${formatValue(value).padStart(10)} ${unit}`);
-  }
-  return `${lines.join("\n")}\n`;
+/** The usual wait and the longest that is not an exception, in milliseconds. */
+export function spread(
+  name: string,
+  samplesMilliseconds: readonly number[],
+  targets: { readonly p50?: Target; readonly p99?: Target } = {},
+): Figure[] {
+  return [
+    { name: `${name}, p50`, value: percentile(samplesMilliseconds, 0.5), unit: "ms", target: targets.p50 },
+    { name: `${name}, p99`, value: percentile(samplesMilliseconds, 0.99), unit: "ms", target: targets.p99 },
+  ];
 }

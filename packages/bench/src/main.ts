@@ -1,6 +1,9 @@
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
-import { type Figure, formatTable } from "./figures.ts";
+import { inspect, parseArgs } from "node:util";
+import { listenForShutdown } from "@kyanite/runtime";
+import type { Scenario } from "./bench.ts";
+import { type Figure, isMet } from "./figures.ts";
+import { describe, machine } from "./machine.ts";
 import { files } from "./scenarios/files.ts";
 import { ingest } from "./scenarios/ingest.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -9,8 +12,7 @@ import { reading } from "./scenarios/reading.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
 import { staging } from "./scenarios/staging.ts";
 import { starting } from "./scenarios/starting.ts";
-
-type Scenario = (options: { readonly isLong: boolean }) => Promise<Figure[]>;
+import { formatTable } from "./table.ts";
 
 const scenarios: Readonly<Record<string, Scenario>> = {
   processes,
@@ -22,6 +24,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   staging,
   files,
 };
+
+interface JudgedFigure extends Figure {
+  readonly scenario: string;
+  readonly title: string;
+  readonly isMet: boolean | undefined;
+}
 
 const usage = `npm run bench -- [SCENARIO…] [--long] [--json FILE]
 Scenarios: ${Object.keys(scenarios).join(", ")}`;
@@ -36,12 +44,24 @@ if (values.help || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 
-const figures: Figure[] = [];
+using shutdown = listenForShutdown();
+const { signal } = shutdown;
+process.stdout.write(`${describe(machine)}\n`);
+const figures: JudgedFigure[] = [];
 for (const [name, scenario] of Object.entries(scenarios)) {
-  if (positionals.length > 0 && !positionals.includes(name)) continue;
-  process.stderr.write(`${name} …\n`);
-  const measured = await scenario({ isLong: values.long });
-  process.stdout.write(formatTable(measured));
-  figures.push(...measured);
+  if (signal.aborted || (positionals.length > 0 && !positionals.includes(name))) continue;
+  process.stderr.write(`\n${name} …\n`);
+  try {
+    const sections = await scenario({ isLong: values.long, signal });
+    process.stdout.write(formatTable(sections));
+    for (const { title, figures: each } of sections)
+      figures.push(...each.map((figure) => ({ scenario: name, title, ...figure, isMet: isMet(figure) })));
+  } catch (error) {
+    process.stderr.write(signal.aborted ? `stopped by ${signal.reason}\n` : `${inspect(error)}\n`);
+    process.exitCode = 1;
+  }
 }
-if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(figures, null, 2)}\n`);
+const withTarget = figures.filter(({ isMet }) => isMet !== undefined);
+if (withTarget.length > 0)
+  process.stdout.write(`\n${withTarget.filter(({ isMet }) => isMet).length} of ${withTarget.length} targets met\n`);
+if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify({ machine, figures }, null, 2)}\n`);

@@ -1,14 +1,22 @@
 import { type Database, type DatabaseAddress, openDatabase } from "@kyanite/service";
 
+interface ManyTasks {
+  readonly jobId: string;
+  readonly count: number;
+  readonly signal: AbortSignal;
+}
+
 /**
  * Puts tasks that wait into a job without the API, which would take minutes for a million. The rows are those that
  * `addtaskcollection` makes.
  */
-export async function addTasksBySql(address: DatabaseAddress, jobId: string, count: number): Promise<void> {
+export async function addTasksBySql(address: DatabaseAddress, { jobId, count, signal }: ManyTasks): Promise<void> {
   const database = openDatabase({ ...address, maxConnections: 1 });
   try {
-    for (let first = 0; first < count; first += 50_000)
+    for (let first = 0; first < count; first += 50_000) {
+      signal.throwIfAborted();
       await insert(database, jobId, first, Math.min(count, first + 50_000));
+    }
     await database`analyze task`;
   } finally {
     await database.end();

@@ -1,12 +1,5 @@
 import { expect, test } from "vitest";
-import { formatTable, formatValue, median, percentile } from "./figures.ts";
-
-test("a percentile is one of the samples, whatever their order", () => {
-  const samples = [5, 1, 4, 2, 3];
-  expect(median(samples)).toBe(3);
-  expect(percentile(samples, 0.99)).toBe(5);
-  expect(percentile([], 0.5)).toBeNaN();
-});
+import { formatTable, formatValue } from "./table.ts";
 
 test("values are short enough to be compared at a glance", () => {
   expect([12345.6, 123.4, 12.345, 0.012345, Number.NaN].map(formatValue)).toEqual([
@@ -18,12 +11,20 @@ test("values are short enough to be compared at a glance", () => {
   ]);
 });
 
-test("figures are shown under their scenario", () => {
+test("figures are shown under their title, with their targets", () => {
   const figures = [
-    { scenario: "ingest", name: "four connections", value: 15000, unit: "tasks/s" },
-    { scenario: "ingest", name: "one", value: 9, unit: "tasks/s" },
+    { name: "four connections", value: 15000, unit: "tasks/s", target: { atLeast: 20000 } },
+    { name: "page", value: 9, unit: "ms", target: { below: 50 } },
+    { name: "one", value: 9, unit: "ms" },
   ];
-  expect(formatTable(figures)).toBe(
-    ["", "ingest", "  four connections      15,000 tasks/s", "  one                        9 tasks/s", ""].join("\n"),
+  expect(formatTable([{ title: "ingest", figures }])).toBe(
+    [
+      "",
+      "ingest",
+      "  four connections    15,000 tasks/s  ≥ 20,000  missed",
+      "  page                     9 ms           < 50  met",
+      "  one                      9 ms",
+      "",
+    ].join("\n"),
   );
 });

@@ -40,19 +40,26 @@ export async function addTasks(
   count: number,
   { commandLine = "/bin/true", connections = 4 } = {},
 ): Promise<void> {
-  const starts = Array.from({ length: Math.ceil(count / 100) }, (_, index) => index * 100);
-  await Promise.all(
-    Array.from({ length: connections }, async () => {
-      for (let start = starts.shift(); start !== undefined; start = starts.shift()) {
-        const first = start;
-        const value = Array.from({ length: Math.min(100, count - first) }, (_, index) => ({
-          id: `t${first + index}`,
-          commandLine,
-        }));
-        await client.call("POST", `/jobs/${jobId}/addtaskcollection`, { value });
-      }
-    }),
-  );
+  await together(connections, Math.ceil(count / 100), async (call) => {
+    const size = Math.min(100, count - call * 100);
+    const value = Array.from({ length: size }, (_, n) => ({ id: `t${call * 100 + n}`, commandLine }));
+    await client.call("POST", `/jobs/${jobId}/addtaskcollection`, { value });
+  });
+}
+
+/** Does something `count` times, so many at a time, and gives the milliseconds that each time took. */
+export async function together(
+  atATime: number,
+  count: number,
+  work: (n: number) => Promise<unknown>,
+): Promise<number[]> {
+  const samples: number[] = [];
+  let next = 0;
+  const worker = async () => {
+    while (next < count) samples.push(1000 * (await seconds(() => work(next++))));
+  };
+  await Promise.all(Array.from({ length: atATime }, worker));
+  return samples;
 }
 
 export interface TaskCounts {
@@ -81,10 +88,20 @@ export async function whenCompleted(client: RawClient, jobId: string, count: num
  * @returns seconds from the moment that it is let go until all have completed
  */
 export async function drain(client: RawClient, jobId: string, poolId: string, count: number, commandLine: string) {
-  await addJob(client, jobId, poolId);
-  await client.call("POST", `/jobs/${jobId}/disable`, { disableTasks: "requeue" });
-  await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${jobId}`)).state === "disabled");
+  await addWaitingJob(client, jobId, poolId);
   await addTasks(client, jobId, count, { commandLine });
+  return secondsToComplete(client, jobId, count);
+}
+
+/** A job of which no task starts before it is let go. */
+export async function addWaitingJob(client: RawClient, id: string, poolId: string): Promise<void> {
+  await addJob(client, id, poolId);
+  await client.call("POST", `/jobs/${id}/disable`, { disableTasks: "requeue" });
+  await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${id}`)).state === "disabled");
+}
+
+/** Lets a job go, and gives the seconds until so many of its tasks have completed. */
+export function secondsToComplete(client: RawClient, jobId: string, count: number): Promise<number> {
   return seconds(async () => {
     await client.call("POST", `/jobs/${jobId}/enable`);
     await whenCompleted(client, jobId, count);

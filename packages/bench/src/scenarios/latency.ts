@@ -1,24 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Bench, Section } from "../bench.ts";
 import { type RawClient, rawClient } from "../client.ts";
-import { type Figure, percentile } from "../figures.ts";
+import { type Figure, medianOf, spread } from "../figures.ts";
 import { startRealServer } from "../real-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { addJob, addPool, addTasks, until, whenCompleted } from "../work.ts";
 
-const scenario = "latency";
-
 /** How long a task waits, from its own times: those of the service and of the node are of one clock here. */
-export async function latency({ isLong }: { isLong: boolean }): Promise<Figure[]> {
-  await using server = await startRealServer();
-  const client = rawClient(server.account, 4);
+export async function latency({ signal }: Bench): Promise<Section[]> {
+  await using home = await temporaryDirectory();
+  await using server = await startRealServer(home);
+  using client = rawClient(server.account, { connections: 4, signal });
   await addPool(client, "pool", 2, 4);
   const figures = [
-    ...(await oneAtATime(client)),
-    await chain(client, isLong ? 500 : 100),
-    ...(await fan(client, 1_000)),
+    ...(await onAnIdlePool(client)),
+    ...(await chain(client, 500)),
+    { name: "1 → 1,000 → 1, between the two ends", value: await medianOf(3, (run) => fan(client, run)), unit: "ms" },
     ...(await underLoad(client)),
   ];
-  client.close();
-  return figures;
+  return [{ title: "latency", figures }];
 }
 
 interface TaskTimes {
@@ -30,20 +30,13 @@ interface TaskTimes {
 
 const milliseconds = (from: string, to: string) => Date.parse(to) - Date.parse(from);
 
-function spread(name: string, samples: readonly number[]): Figure[] {
-  return [0.5, 0.99].map((share) => ({
-    scenario,
-    name: `${name}, p${share * 100}`,
-    value: percentile(samples, share),
-    unit: "ms",
-  }));
-}
-
-async function oneAtATime(client: RawClient, jobId = "single", count = 200): Promise<Figure[]> {
-  await addJob(client, jobId, "pool");
-  const { started, completed } = await addOneByOne(client, jobId, count);
-  const load = jobId === "single" ? "on an idle pool" : "on a busy pool, first in the queue";
-  return [...spread(`submit → running ${load}`, started), ...spread(`submit → completed ${load}`, completed)];
+async function onAnIdlePool(client: RawClient): Promise<Figure[]> {
+  await addJob(client, "single", "pool");
+  const { started, completed } = await addOneByOne(client, "single", 200);
+  return [
+    ...spread("submit → running on an idle pool", started, { p50: { below: 25 }, p99: { below: 100 } }),
+    ...spread("submit → completed on an idle pool", completed),
+  ];
 }
 
 async function addOneByOne(client: RawClient, jobId: string, count: number) {
@@ -67,7 +60,7 @@ async function completedTask(client: RawClient, jobId: string, taskId: string): 
 }
 
 /** Each task depends on the one before it. */
-async function chain(client: RawClient, count: number): Promise<Figure> {
+async function chain(client: RawClient, count: number): Promise<Figure[]> {
   await addJob(client, "chain", "pool", { usesTaskDependencies: true });
   const tasks = Array.from({ length: count }, (_, n) => ({
     id: `${n}`,
@@ -78,30 +71,34 @@ async function chain(client: RawClient, count: number): Promise<Figure> {
   for (let end = count; end > 0; end -= 100)
     await client.call("POST", "/jobs/chain/addtaskcollection", { value: tasks.slice(Math.max(0, end - 100), end) });
   await whenCompleted(client, "chain", count);
-  const first = await completedTask(client, "chain", "0");
-  const last = await completedTask(client, "chain", `${count - 1}`);
-  const value = milliseconds(first.executionInfo.endTime, last.executionInfo.endTime) / (count - 1);
-  return { scenario, name: `one task of a chain of ${count} after its parent`, value, unit: "ms" };
+  const { value } = await client.call<{ value: TaskTimes[] }>("GET", "/jobs/chain/tasks");
+  const links = value.toSorted((one, other) => Number(one.id) - Number(other.id));
+  const waits = links.slice(1).map(({ executionInfo }, n) => {
+    const parentEnd = links[n]?.executionInfo.endTime ?? "";
+    return milliseconds(parentEnd, executionInfo.startTime);
+  });
+  return spread(`a task of a chain of ${count} starts after its parent`, waits, { p50: { below: 50 } });
 }
 
-/** One task, many that depend on it, and one that depends on all of those. */
-async function fan(client: RawClient, width: number): Promise<Figure[]> {
-  await addJob(client, "fan", "pool", { usesTaskDependencies: true });
+/** One task, many that depend on it, and one that depends on all of those; gives the time between the two ends. */
+async function fan(client: RawClient, run: number): Promise<number> {
+  const width = 1_000;
+  const jobId = `fan${run}`;
+  await addJob(client, jobId, "pool", { usesTaskDependencies: true });
   const last = { id: "last", commandLine: "/bin/true", dependsOn: { taskIdRanges: [{ start: 1, end: width }] } };
-  await client.call("POST", "/jobs/fan/tasks", last);
+  await client.call("POST", `/jobs/${jobId}/tasks`, last);
   const branches = Array.from({ length: width }, (_, n) => ({
     id: `${n + 1}`,
     commandLine: "/bin/true",
     dependsOn: { taskIds: ["first"] },
   }));
   for (let start = 0; start < width; start += 100)
-    await client.call("POST", "/jobs/fan/addtaskcollection", { value: branches.slice(start, start + 100) });
-  await client.call("POST", "/jobs/fan/tasks", { id: "first", commandLine: "/bin/true" });
-  await whenCompleted(client, "fan", width + 2);
-  const opening = await completedTask(client, "fan", "first");
-  const closing = await completedTask(client, "fan", "last");
-  const total = milliseconds(opening.executionInfo.endTime, closing.executionInfo.startTime);
-  return [{ scenario, name: `1 → ${width} → 1, between the two ends`, value: total, unit: "ms" }];
+    await client.call("POST", `/jobs/${jobId}/addtaskcollection`, { value: branches.slice(start, start + 100) });
+  await client.call("POST", `/jobs/${jobId}/tasks`, { id: "first", commandLine: "/bin/true" });
+  await whenCompleted(client, jobId, width + 2);
+  const opening = await completedTask(client, jobId, "first");
+  const closing = await completedTask(client, jobId, "last");
+  return milliseconds(opening.executionInfo.endTime, closing.executionInfo.startTime);
 }
 
 /** While thousands wait, tasks of a job of higher priority. */
@@ -109,7 +106,7 @@ async function underLoad(client: RawClient): Promise<Figure[]> {
   await addJob(client, "load", "pool");
   await addTasks(client, "load", 5_000);
   await addJob(client, "urgent", "pool", { priority: 100 });
-  const { started } = await addOneByOne(client, "urgent", 50);
+  const { started, completed } = await addOneByOne(client, "urgent", 50);
   await client.call("DELETE", "/jobs/load");
   await until(async () =>
     client.call("GET", "/jobs/load").then(
@@ -117,5 +114,8 @@ async function underLoad(client: RawClient): Promise<Figure[]> {
       () => true,
     ),
   );
-  return spread("submit → running, urgent beside 5,000 waiting", started);
+  return [
+    ...spread("submit → running, urgent beside 5,000 waiting", started),
+    ...spread("submit → completed, urgent beside 5,000 waiting", completed),
+  ];
 }

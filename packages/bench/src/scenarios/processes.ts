@@ -1,123 +1,91 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { rawClient } from "../client.ts";
-import { type Figure, median } from "../figures.ts";
+import { availableParallelism } from "node:os";
+import type { Bench, Section } from "../bench.ts";
+import { type RawClient, rawClient } from "../client.ts";
+import { type Figure, median, type Target } from "../figures.ts";
+import type { Peer } from "../peers/peer.ts";
+import { peersHere } from "../peers/peers.ts";
 import { startRealServer } from "../real-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { addPool, drain, seconds } from "../work.ts";
 
-const repeats = 3;
+const rounds = 3;
 
 interface Command {
-  readonly name: string;
+  readonly title: string;
   readonly line: string;
   readonly count: number;
+  /** How many the peers run at a time. */
+  readonly atATime: number;
+  /** Of our rate over that of a peer. */
+  readonly targets: Readonly<Record<string, Target>>;
 }
 
 const commands: readonly Command[] = [
-  { name: "/bin/true", line: "/bin/true", count: 1_000 },
-  { name: "a 10 ms command", line: "/bin/sleep 0.01", count: 500 },
+  {
+    title: "/bin/true",
+    line: "/bin/true",
+    count: 1_000,
+    atATime: availableParallelism(),
+    targets: { xargs: { atLeast: 0.7 }, "GNU parallel": { atLeast: 2 } },
+  },
+  { title: "10 ms asleep", line: "/bin/sleep 0.01", count: 500, atATime: 4, targets: {} },
 ];
 
-/** Real processes through our nodes, beside what one would use instead on one machine. */
-export async function processes(): Promise<Figure[]> {
-  const figures: Figure[] = [];
-  for (const command of commands) figures.push(...(await besideThePeers(command)));
-  return figures;
+interface Contestant {
+  readonly name: string;
+  /** Runs the command many times, and gives how many times a second. */
+  rate(command: Command): Promise<number>;
 }
 
-async function besideThePeers(command: Command): Promise<Figure[]> {
-  const { name, count } = command;
-  const scenario = `real processes: ${name}`;
-  const peers = {
-    "xargs -P2": await rateOf(count, () => xargs(command)),
-    "GNU parallel -j2": (await exists("parallel")) ? await rateOf(count, () => parallel(command)) : Number.NaN,
-    "Node's spawn, two at a time": await rateOf(count, () => spawnLoop(command)),
+/** Real processes through our nodes, beside what one would take instead on one machine. */
+export async function processes({ signal }: Bench): Promise<Section[]> {
+  await using home = await temporaryDirectory();
+  await using server = await startRealServer(home);
+  using client = rawClient(server.account, { connections: 4, signal });
+  const ours = [await ourNodes(client, 1, 4), await ourNodes(client, 3, 2)];
+  const peers = (await peersHere()).map((peer) => contestant(peer, signal));
+  const sections: Section[] = [];
+  for (const command of commands) sections.push(await compare(command, peers, ours));
+  return sections;
+}
+
+async function ourNodes(client: RawClient, nodes: number, slots: number): Promise<Contestant> {
+  const poolId = `${nodes}x${slots}`;
+  await addPool(client, poolId, nodes, slots);
+  let jobs = 0;
+  return {
+    name: `Kyanite, ${nodes} × ${slots} slots`,
+    rate: async ({ line, count }) => count / (await drain(client, `${poolId}-${jobs++}`, poolId, count, line)),
   };
-  const ours = await throughNodes(command);
-  const figures = Object.entries({ ...peers, ...ours }).map(([each, value]) => ({
-    scenario,
-    name: each,
-    value,
-    unit: "processes/s",
-  }));
-  const ratios = Object.entries(ours).flatMap(([each, value]) =>
-    Object.entries(peers).map(([peer, rate]) => ({
-      scenario,
-      name: `${each}, over ${peer}`,
-      value: value / rate,
-      unit: "×",
-    })),
-  );
-  return [...figures, ...ratios].filter(({ value }) => Number.isFinite(value));
 }
 
-async function rateOf(count: number, run: () => Promise<unknown>): Promise<number> {
-  const rates: number[] = [];
-  for (let n = 0; n < repeats; n++) rates.push(count / (await seconds(run)));
-  return median(rates);
-}
-
-async function throughNodes({ line, count }: Command): Promise<Record<string, number>> {
-  await using server = await startRealServer();
-  const client = rawClient(server.account, 4);
-  await addPool(client, "one", 1, 4);
-  await addPool(client, "three", 3, 2);
-  const rates: Record<string, number> = {};
-  for (const [pool, name] of [
-    ["one", "1 node of 4 slots"],
-    ["three", "3 nodes of 2 slots"],
-  ] as const) {
-    const samples: number[] = [];
-    for (let n = 0; n < repeats; n++) samples.push(count / (await drain(client, `${pool}-${n}`, pool, count, line)));
-    rates[`Kyanite, ${name}`] = median(samples);
-  }
-  client.close();
-  return rates;
-}
-
-/** Each command's output goes to a file of its own, as ours does. */
-function xargs({ line, count }: Command): Promise<void> {
-  return inDirectory((directory) =>
-    shell(`seq ${count} | xargs -P2 -I{} sh -c 'exec ${line} >${directory}/{}.out 2>${directory}/{}.err'`),
-  );
-}
-
-function parallel({ line, count }: Command): Promise<void> {
-  return inDirectory((directory) =>
-    shell(`seq ${count} | parallel --will-cite -j2 '${line} >${directory}/{}.out 2>${directory}/{}.err'`),
-  );
-}
-
-async function spawnLoop({ line, count }: Command): Promise<void> {
-  const [program = "", ...args] = line.split(" ");
-  let left = count;
-  const work = async () => {
-    while (left-- > 0) await once(spawn(program, args, { stdio: "ignore" }), "exit");
+function contestant(peer: Peer, signal: AbortSignal): Contestant {
+  return {
+    name: peer.name,
+    rate: async ({ line, count: usual, atATime }) => {
+      await using home = await temporaryDirectory();
+      const count = peer.count ?? usual;
+      const work = { commandLine: line, count, atATime, directory: home.path, signal };
+      return count / (await seconds(() => peer.run(work)));
+    },
   };
-  await Promise.all([work(), work()]);
 }
 
-async function inDirectory(work: (directory: string) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-peer-"));
-  try {
-    await work(directory);
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
-
-async function shell(script: string): Promise<void> {
-  const file = join(await mkdtemp(join(tmpdir(), "kyanite-peer-")), "run.sh");
-  await writeFile(file, script);
-  const [code] = await once(spawn("/bin/sh", [file], { stdio: ["ignore", "ignore", "inherit"] }), "exit");
-  await rm(join(file, ".."), { recursive: true });
-  if (code !== 0) throw new Error(`${script} ended with ${code}`);
-}
-
-async function exists(program: string): Promise<boolean> {
-  const [code] = await once(spawn("/bin/sh", ["-c", `command -v ${program}`], { stdio: "ignore" }), "exit");
-  return code === 0;
+/** They take turns, so that what else the machine does slows all of them. */
+async function compare(command: Command, peers: readonly Contestant[], ours: readonly Contestant[]): Promise<Section> {
+  const samples = new Map<Contestant, number[]>([...peers, ...ours].map((each) => [each, []]));
+  for (let round = 0; round < rounds; round++)
+    for (const [each, rates] of samples) rates.push(await each.rate(command));
+  const rateOf = (each: Contestant) => median(samples.get(each) ?? []);
+  const figure = (each: Contestant): Figure => ({ name: each.name, value: rateOf(each), unit: "processes/s" });
+  const ratio = (our: Contestant, peer: Contestant): Figure => ({
+    name: `${our.name} / ${peer.name}`,
+    value: rateOf(our) / rateOf(peer),
+    unit: "×",
+    target: command.targets[peer.name],
+  });
+  return {
+    title: `real processes: ${command.title}, peers ${command.atATime} at a time`,
+    figures: [...peers.map(figure), ...ours.flatMap((our) => [figure(our), ...peers.map((peer) => ratio(our, peer))])],
+  };
 }

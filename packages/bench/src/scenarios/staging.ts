@@ -1,28 +1,34 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { createContainer, parseConnectionString, signUrl } from "@kyanite/storage";
+import type { Bench, Section } from "../bench.ts";
 import { type RawClient, rawClient } from "../client.ts";
 import type { Figure } from "../figures.ts";
+import { runProgram } from "../programs.ts";
 import { startRealServer } from "../real-server.ts";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import { peakResidentMegabytes } from "../usage.ts";
 import { addJob, addPool, seconds, whenCompleted } from "../work.ts";
 
-const scenario = "staging";
 const container = "bench-staging";
 const file = "$AZ_BATCH_NODE_SHARED_DIR/big";
 
 /** A large file from a node into the storage and back, beside `curl` with the same file and the same storage. */
-export async function staging({ isLong }: { isLong: boolean }): Promise<Figure[]> {
-  await using server = await startRealServer();
-  const client = rawClient(server.account, 4);
+export async function staging({ isLong, signal }: Bench): Promise<Section[]> {
+  await using home = await temporaryDirectory();
+  await using server = await startRealServer(home);
+  using client = rawClient(server.account, { connections: 4, signal });
+  const curl = (...args: string[]) =>
+    seconds(() =>
+      runProgram("curl", ["--fail", "--silent", "--show-error", ...args], { directory: home.path, signal }),
+    );
   await addPool(client, "pool", 1, 1);
   const urlOf = await openContainer(server.storageConnectionString);
   const megabytes = isLong ? 5_000 : 200;
   await task(client, "make", { commandLine: `/bin/sh -c 'head -c ${megabytes}M /dev/zero >${file}'` });
-  const { pid, made } = await findNode(client, server.dataDirectory);
-  const before = peakResidentMegabytes(pid);
+  const [agent = { pid: 0, directory: "" }] = await server.agents();
+  const made = join(agent.directory, "root/shared/big");
+  const before = peakResidentMegabytes(agent.pid);
 
   const outputFile = {
     filePattern: file,
@@ -30,44 +36,27 @@ export async function staging({ isLong }: { isLong: boolean }): Promise<Figure[]
     uploadOptions: { uploadCondition: "tasksuccess" },
   };
   const outSeconds = await task(client, "out", { outputFiles: [outputFile] });
-  const curlOutSeconds = await curl(["-T", made, "-H", "x-ms-blob-type: BlockBlob", await urlOf("curl")]);
+  const curlOutSeconds = await curl("-T", made, "-H", "x-ms-blob-type: BlockBlob", await urlOf("curl"));
   const isWhole = `/bin/sh -c 'test $(stat -c %s big) = ${megabytes * 1024 ** 2}'`;
   const resourceFiles = [{ httpUrl: await urlOf("agent"), filePath: "big" }];
   const inSeconds = await task(client, "in", { commandLine: isWhole, resourceFiles });
-  const peak = peakResidentMegabytes(pid);
-  const copy = join(server.dataDirectory, "copy");
-  const curlInSeconds = await curl(["-o", copy, await urlOf("agent")]);
-  await rm(copy);
-  client.close();
-  const rate = (name: string, time: number) => ({ scenario, name, value: megabytes / time, unit: "MB/s" });
-  return [
-    rate(`${megabytes} MB out through the agent`, outSeconds),
-    rate("the same with curl", curlOutSeconds),
-    rate(`${megabytes} MB in through the agent`, inSeconds),
-    rate("the same with curl", curlInSeconds),
-    { scenario, name: "the agent's memory before, at most", value: before, unit: "MB" },
-    { scenario, name: "the agent's memory with all of that, at most", value: peak, unit: "MB" },
+  const peak = peakResidentMegabytes(agent.pid);
+  const curlInSeconds = await curl("-o", "copy", await urlOf("agent"));
+  await rm(join(home.path, "copy"));
+  const figures: Figure[] = [
+    ...besideCurl("out", megabytes / outSeconds, megabytes / curlOutSeconds),
+    ...besideCurl("in", megabytes / inSeconds, megabytes / curlInSeconds),
+    { name: "memory of the agent before, at most", value: before, unit: "MB" },
+    { name: "memory of the agent with all of that, at most", value: peak, unit: "MB" },
   ];
+  return [{ title: `${megabytes.toLocaleString("en-GB")} MB between a node and the storage`, figures }];
 }
 
-/** The process of the only node's agent, and where the file lies that was made there. */
-async function findNode(client: RawClient, dataDirectory: string): Promise<{ pid: number; made: string }> {
-  const { value } = await client.call<{ value: { id: string }[] }>("GET", "/pools/pool/nodes");
-  const home = join(dataDirectory, "nodes", value[0]?.id ?? "");
-  const { pid } = JSON.parse(await readFile(join(home, "agent.json"), "utf8"));
-  return { pid: Number(pid), made: join(home, "root/shared/big") };
-}
-
-/** Seconds that curl takes. */
-function curl(args: readonly string[]): Promise<number> {
-  return seconds(async () => {
-    const [code] = await once(
-      spawn("curl", ["--fail", "--silent", "--show-error", ...args], { stdio: "inherit" }),
-      "exit",
-    );
-    if (code !== 0) throw new Error(`curl ended with ${code}`);
-  });
-}
+const besideCurl = (direction: string, agent: number, curl: number): Figure[] => [
+  { name: `curl, ${direction}`, value: curl, unit: "MB/s" },
+  { name: `the agent, ${direction}`, value: agent, unit: "MB/s" },
+  { name: `the agent, ${direction} / curl`, value: agent / curl, unit: "×" },
+];
 
 /** Gives signed URLs of the container, or of a blob in it. */
 async function openContainer(connectionString: string): Promise<(blob?: string) => Promise<string>> {

@@ -1,55 +1,83 @@
-import { rawClient } from "../client.ts";
-import { type Figure, median } from "../figures.ts";
-import { type BenchServer, startRealServer } from "../real-server.ts";
+import type { Bench, Section } from "../bench.ts";
+import { type RawClient, rawClient } from "../client.ts";
+import { type Figure, medianOf } from "../figures.ts";
+import { addTasksBySql } from "../many-tasks.ts";
+import { type RealServer, startRealServer } from "../real-server.ts";
+import { type TemporaryDirectory, temporaryDirectory } from "../temporary-directory.ts";
 import { proportionalMegabytes, residentMegabytes } from "../usage.ts";
 import { addJob, addPool, nodeCounts, seconds, until, whenCompleted } from "../work.ts";
 
-const scenario = "starting";
-
-/** From nothing to work done, and from no node to many. */
-export async function starting(): Promise<Figure[]> {
-  const started: { server?: BenchServer } = {};
-  const ready = await seconds(async () => {
-    started.server = await startRealServer();
+/** From nothing to work done, the same with much in the database, and from no node to many. */
+export async function starting({ isLong, signal }: Bench): Promise<Section[]> {
+  const count = isLong ? 1_000_000 : 100_000;
+  await using home = await temporaryDirectory();
+  const first = await start(home, { id: "first", signal }, async (client, { database }) => {
+    await addJob(client, "waiting", "none");
+    await addTasksBySql(database, { jobId: "waiting", count, signal });
+    return [];
   });
-  if (!started.server) throw new Error("no server");
-  await using server = started.server;
-  const client = rawClient(server.account, 4);
-  const firstTask = await seconds(async () => {
-    await addPool(client, "first", 1, 1);
-    await addJob(client, "first", "first");
-    await client.call("POST", "/jobs/first/tasks", { id: "t", commandLine: "/bin/true" });
-    await whenCompleted(client, "first", 1);
-  });
-  const figures: Figure[] = [
-    { scenario, name: "server, until it answers, new database", value: ready, unit: "s" },
-    { scenario, name: "then pool, job and task, until it has completed", value: firstTask, unit: "s" },
+  const second = await start(home, { id: "second", signal }, poolsAndMemory);
+  return [
+    { title: "starting, nothing there yet", figures: first },
+    { title: `starting again, ${count.toLocaleString("en-GB")} tasks in the database`, figures: second },
   ];
-  for (const nodes of [1, 10, 50]) figures.push(...(await pool(client, nodes)));
-  figures.push({ scenario, name: "memory of the server", value: residentMegabytes(server.pid), unit: "MB" });
-  figures.push({
-    scenario,
-    name: "memory of the server and what it started",
-    value: proportionalMegabytes(server.pid),
-    unit: "MB",
-  });
-  client.close();
+}
+
+/** Starts a server, has its first task run, and goes on with it as `then` says. */
+async function start(
+  home: TemporaryDirectory,
+  { id, signal }: { id: string; signal: AbortSignal },
+  goOn: (client: RawClient, server: RealServer) => Promise<Figure[]>,
+): Promise<Figure[]> {
+  const begin = performance.now();
+  const secondsSoFar = () => (performance.now() - begin) / 1000;
+  await using server = await startRealServer(home);
+  const ready = secondsSoFar();
+  using client = rawClient(server.account, { connections: 4, signal });
+  await addPool(client, id, 1, 1);
+  await addJob(client, id, id);
+  await client.call("POST", `/jobs/${id}/tasks`, { id: "t", commandLine: "/bin/true" });
+  await whenCompleted(client, id, 1);
+  const done = secondsSoFar();
+  const [agent] = await server.agents();
+  const figures: Figure[] = [
+    { name: "until the server answers", value: ready, unit: "s" },
+    { name: "until a first task has completed, on a pool made for it", value: done, unit: "s" },
+    {
+      name: "memory of the agent after its first task",
+      value: residentMegabytes(agent?.pid ?? 0),
+      unit: "MB",
+      target: { below: 70 },
+    },
+  ];
+  figures.push(...(await goOn(client, server)));
+  await removePool(client, id);
   return figures;
 }
 
-async function pool(client: ReturnType<typeof rawClient>, nodes: number): Promise<Figure[]> {
-  const id = `pool${nodes}`;
-  const samples: number[] = [];
-  for (let n = 0; n < (nodes === 1 ? 5 : 1); n++)
-    samples.push(await seconds(() => addPool(client, `${id}-${n}`, nodes, 1)));
-  const figure = { scenario, name: `pool of ${nodes}, create → all idle`, value: median(samples), unit: "s" };
-  if (nodes < 50) return [figure];
-  const isSteady = async () =>
-    (await client.call<{ allocationState: string }>("GET", `/pools/${id}-0`)).allocationState === "steady";
-  await until(isSteady);
+async function poolsAndMemory(client: RawClient, { pid }: RealServer): Promise<Figure[]> {
+  const create = (nodes: number, runs: number) =>
+    medianOf(runs, async (run) => {
+      const id = `pool${nodes}-${run}`;
+      const time = await seconds(() => addPool(client, id, nodes, 1));
+      if (run < runs - 1) await removePool(client, id);
+      return time;
+    });
+  const figures: Figure[] = [
+    { name: "node, create → idle", value: await create(1, 5), unit: "s", target: { below: 1 } },
+    { name: "pool of 10, create → all idle", value: await create(10, 3), unit: "s" },
+    { name: "pool of 50, create → all idle", value: await create(50, 1), unit: "s" },
+    { name: "memory of the server", value: residentMegabytes(pid), unit: "MB" },
+    { name: "memory of the server and what it started", value: proportionalMegabytes(pid), unit: "MB" },
+  ];
   const emptied = await seconds(async () => {
-    await client.call("POST", `/pools/${id}-0/resize`, { targetDedicatedNodes: 0 });
-    await until(async () => (await nodeCounts(client, `${id}-0`)).total === 0);
+    await client.call("POST", "/pools/pool50-0/resize", { targetDedicatedNodes: 0 });
+    await until(async () => (await nodeCounts(client, "pool50-0")).total === 0);
   });
-  return [figure, { scenario, name: `pool of ${nodes} → 0`, value: emptied, unit: "s" }];
+  return [...figures, { name: "pool of 50 → 0", value: emptied, unit: "s" }];
+}
+
+async function removePool(client: RawClient, id: string): Promise<void> {
+  await client.call("DELETE", `/pools/${id}`);
+  await until(async () => (await nodeCounts(client, id)).total === 0);
 }

@@ -33,6 +33,7 @@ function connect({ nodeId, token }: SimulatedNode, url: string): void {
   socket.on("error", () => {});
 }
 
+process.once("disconnect", () => process.exit());
 process.on("message", ({ url, nodes }: AgentsMessage) => {
   for (const node of nodes) connect(node, url);
 });

@@ -1,10 +1,8 @@
 // A server as it is, on a database as it is, but for its nodes: those it asks for are handed to whoever started this.
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { Provider } from "@kyanite/providers";
 import { createLog, listenForShutdown, systemClock } from "@kyanite/runtime";
 import { defaultSettings, startEmbeddedPostgres, startService } from "@kyanite/service";
+import { temporaryDirectory } from "../temporary-directory.ts";
 import type { HostMessage } from "./messages.ts";
 
 const [name = "bench", key = ""] = process.argv.slice(2);
@@ -29,9 +27,8 @@ function simulatedProvider(): Provider {
 
 using shutdown = listenForShutdown();
 const log = createLog("warn");
-const directory = await mkdtemp(join(tmpdir(), "kyanite-bench-"));
-await chmod(directory, 0o711);
-const postgres = await startEmbeddedPostgres({ dataDirectory: directory, clock: systemClock, log });
+await using home = await temporaryDirectory();
+const postgres = await startEmbeddedPostgres({ dataDirectory: home.path, clock: systemClock, log });
 const service = await startService({
   address: postgres.connection,
   listen: { host: "127.0.0.1", httpPort: 0 },
@@ -49,8 +46,11 @@ tell({
   databasePid: postgres.pid,
   database: postgres.connection,
 });
-await new Promise((resolve) => shutdown.signal.addEventListener("abort", resolve, { once: true }));
+await new Promise((resolve) => {
+  shutdown.signal.addEventListener("abort", resolve, { once: true });
+  // Whoever started this has died.
+  process.once("disconnect", resolve);
+});
 await service.stop();
 await postgres.stop();
-await rm(directory, { recursive: true, force: true });
 process.disconnect?.();

@@ -1,9 +1,9 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { fork } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { DatabaseAddress } from "@kyanite/service";
 import type { Account } from "../client.ts";
+import { endProgram } from "../programs.ts";
 import type { AgentsMessage, HostMessage, SimulatedNode } from "./messages.ts";
 
 export interface Simulation extends AsyncDisposable {
@@ -18,8 +18,9 @@ const program = (name: string) => fileURLToPath(new URL(`./${name}.js`, import.m
 /** A real server and database, each a process of its own, and agents of which thousands fit into a third. */
 export async function startSimulation(): Promise<Simulation> {
   const account = { name: "bench", key: randomBytes(64).toString("base64") };
-  const host = fork(program("host"), [account.name, account.key]);
-  const agents = fork(program("agents"));
+  // Ctrl-C in the terminal reaches neither: it is for us to stop them.
+  const host = fork(program("host"), [account.name, account.key], { detached: true });
+  const agents = fork(program("agents"), { detached: true });
   const early: SimulatedNode[] = [];
   const ready = await new Promise<Extract<HostMessage, { type: "ready" }>>((resolve, reject) => {
     let url: string | undefined;
@@ -40,14 +41,8 @@ export async function startSimulation(): Promise<Simulation> {
     databasePid: ready.databasePid,
     database: ready.database,
     async [Symbol.asyncDispose]() {
-      await ended(agents, "SIGKILL");
-      await ended(host, "SIGTERM");
+      await endProgram(agents, "SIGKILL");
+      await endProgram(host);
     },
   };
-}
-
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  const exit = once(child, "exit");
-  child.kill(signal);
-  await exit;
 }
