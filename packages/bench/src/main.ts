@@ -9,6 +9,7 @@ import { ingest } from "./scenarios/ingest.ts";
 import { latency } from "./scenarios/latency.ts";
 import { processes } from "./scenarios/processes.ts";
 import { reading } from "./scenarios/reading.ts";
+import { requests } from "./scenarios/requests.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
 import { staging } from "./scenarios/staging.ts";
 import { starting } from "./scenarios/starting.ts";
@@ -18,6 +19,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   processes,
   latency,
   ingest,
+  requests,
   scheduling,
   reading,
   starting,
