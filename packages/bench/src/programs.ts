@@ -35,7 +35,7 @@ export async function runProgram(command: string, args: readonly string[], optio
 
 export const runShell = (script: string, options: Program) => runProgram("/bin/sh", ["-c", script], options);
 
-function startProgram(command: string, args: readonly string[], place: Place): ChildProcess {
+export function startProgram(command: string, args: readonly string[], place: Place): ChildProcess {
   const { env = {}, directory, errors = "inherit" } = place;
   return spawn(command, args, {
     cwd: directory,

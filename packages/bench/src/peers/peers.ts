@@ -1,11 +1,23 @@
 import { isInstalled } from "../programs.ts";
 import type { Peer } from "./peer.ts";
 import { bareXargs, gnuParallel, xargs } from "./shell.ts";
+import { slurmPeers } from "./slurm.ts";
+import { type SlurmCluster, startSlurm, whyNoSlurm } from "./slurm-cluster.ts";
 import { spawnLoop } from "./spawn-loop.ts";
 
+interface Peers extends AsyncDisposable {
+  readonly peers: readonly Peer[];
+}
+
 /** Those that there are on this machine; says which there are not. */
-export async function peersHere(): Promise<readonly Peer[]> {
+export async function startPeers(): Promise<Peers> {
   const hasParallel = await isInstalled("parallel");
   if (!hasParallel) process.stderr.write("GNU parallel is left out: it is not installed\n");
-  return [bareXargs, xargs, ...(hasParallel ? [gnuParallel] : []), spawnLoop];
+  const whyNot = await whyNoSlurm();
+  if (whyNot !== undefined) process.stderr.write(`Slurm is left out: ${whyNot}\n`);
+  const slurm: SlurmCluster | undefined = whyNot === undefined ? await startSlurm() : undefined;
+  return {
+    peers: [bareXargs, xargs, ...(hasParallel ? [gnuParallel] : []), spawnLoop, ...(slurm ? slurmPeers(slurm) : [])],
+    [Symbol.asyncDispose]: async () => slurm?.[Symbol.asyncDispose](),
+  };
 }

@@ -3,7 +3,7 @@ import type { Bench, Section } from "../bench.ts";
 import { type RawClient, rawClient } from "../client.ts";
 import { type Figure, median, type Target } from "../figures.ts";
 import type { Peer } from "../peers/peer.ts";
-import { peersHere } from "../peers/peers.ts";
+import { startPeers } from "../peers/peers.ts";
 import { startRealServer } from "../real-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { addPool, drain, seconds } from "../work.ts";
@@ -26,7 +26,7 @@ const commands: readonly Command[] = [
     line: "/bin/true",
     count: 1_000,
     atATime: availableParallelism(),
-    targets: { xargs: { atLeast: 0.7 }, "GNU parallel": { atLeast: 2 } },
+    targets: { xargs: { atLeast: 0.7 }, "GNU parallel": { atLeast: 2 }, "Slurm, sbatch --array": { atLeast: 20 } },
   },
   { title: "10 ms asleep", line: "/bin/sleep 0.01", count: 500, atATime: 4, targets: {} },
 ];
@@ -43,7 +43,8 @@ export async function processes({ signal }: Bench): Promise<Section[]> {
   await using server = await startRealServer(home);
   using client = rawClient(server.account, { connections: 4, signal });
   const ours = [await ourNodes(client, 1, 4), await ourNodes(client, 3, 2)];
-  const peers = (await peersHere()).map((peer) => contestant(peer, signal));
+  await using others = await startPeers();
+  const peers = others.peers.map((peer) => contestant(peer, signal));
   const sections: Section[] = [];
   for (const command of commands) sections.push(await compare(command, peers, ours));
   return sections;
