@@ -74,13 +74,16 @@ async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts>
   return (await client.call<{ taskCounts: TaskCounts }>("GET", `/jobs/${jobId}/taskcounts`)).taskCounts;
 }
 
-/** Waits until so many tasks have completed; rejects when one failed. */
-export async function whenCompleted(client: RawClient, jobId: string, count: number): Promise<void> {
+/** Waits until so many tasks have completed, and gives how many then have; rejects when one failed. */
+export async function whenCompleted(client: RawClient, jobId: string, count: number): Promise<number> {
+  let seen = 0;
   await until(async () => {
     const { completed, failed } = await taskCounts(client, jobId);
     if (failed > 0) throw new Error(`${failed} tasks of ${jobId} failed`);
+    seen = completed;
     return completed >= count;
   });
+  return seen;
 }
 
 /**
@@ -90,7 +93,7 @@ export async function whenCompleted(client: RawClient, jobId: string, count: num
 export async function drain(client: RawClient, jobId: string, poolId: string, count: number, commandLine: string) {
   await addWaitingJob(client, jobId, poolId);
   await addTasks(client, jobId, count, { commandLine });
-  return secondsToComplete(client, jobId, count);
+  return (await letGo(client, jobId, count)).time;
 }
 
 /** A job of which no task starts before it is let go. */
@@ -100,12 +103,14 @@ export async function addWaitingJob(client: RawClient, id: string, poolId: strin
   await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${id}`)).state === "disabled");
 }
 
-/** Lets a job go, and gives the seconds until so many of its tasks have completed. */
-export function secondsToComplete(client: RawClient, jobId: string, count: number): Promise<number> {
-  return seconds(async () => {
+/** Lets a job go until so many of its tasks, or some more, have completed; gives how many, and the seconds. */
+export async function letGo(client: RawClient, jobId: string, count: number) {
+  let completed = 0;
+  const time = await seconds(async () => {
     await client.call("POST", `/jobs/${jobId}/enable`);
-    await whenCompleted(client, jobId, count);
+    completed = await whenCompleted(client, jobId, count);
   });
+  return { time, completed };
 }
 
 export async function seconds(work: () => Promise<unknown>): Promise<number> {
@@ -114,8 +119,10 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
   return (performance.now() - start) / 1000;
 }
 
+/** Asks ever more rarely: that costs what is measured little, and is late by a thirtieth at most. */
 export async function until(isReached: () => Promise<boolean>, patienceSeconds = 300): Promise<void> {
-  for (const end = performance.now() + patienceSeconds * 1000; performance.now() < end; await sleep(20))
-    if (await isReached()) return;
+  const start = performance.now();
+  const elapsed = () => performance.now() - start;
+  for (; elapsed() < patienceSeconds * 1000; await sleep(Math.max(5, elapsed() / 30))) if (await isReached()) return;
   throw new Error(`not reached within ${patienceSeconds} s`);
 }

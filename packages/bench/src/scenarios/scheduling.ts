@@ -4,14 +4,14 @@ import { median, type Target } from "../figures.ts";
 import { addTasksBySql } from "../many-tasks.ts";
 import { type Simulation, startSimulation } from "../simulated/simulation.ts";
 import { cpuSeconds, proportionalMegabytes, residentMegabytes } from "../usage.ts";
-import { addPool, addWaitingJob, secondsToComplete } from "../work.ts";
+import { addPool, addWaitingJob, letGo } from "../work.ts";
 
 const slots = 4;
 
 interface Load {
   readonly nodes: number;
   readonly backlog: number;
-  /** How many completions are timed: all, where there are several runs. */
+  /** After how many completions time ends: all, where there are several runs. */
   readonly timed: number;
   readonly runs: number;
   readonly rate?: Target;
@@ -50,19 +50,22 @@ async function measure(load: Load, signal: AbortSignal): Promise<Section> {
     await addWaitingJob(client, jobId, "pool");
     await addTasksBySql(simulation.database, { jobId, count: backlog, signal });
     const before = cpu(simulation);
-    const time = await secondsToComplete(client, jobId, timed);
+    const { time, completed } = await letGo(client, jobId, timed);
     const after = cpu(simulation);
-    samples.push({ time, server: after.server - before.server, database: after.database - before.database });
+    samples.push({
+      rate: completed / time,
+      server: ((after.server - before.server) / completed) * 1e6,
+      database: ((after.database - before.database) / completed) * 1e6,
+    });
   }
   const middle = (of: keyof Sample) => median(samples.map((sample) => sample[of]));
   const { serverPid, databasePid } = simulation;
-  const perTask = (of: keyof Sample) => (middle(of) / timed) * 1e6;
   return {
     title: `scheduling, simulated agents: ${nodes.toLocaleString("en-GB")} nodes of ${slots} slots, ${backlog.toLocaleString("en-GB")} tasks waiting`,
     figures: [
-      { name: "placed, run and completed", value: timed / middle("time"), unit: "tasks/s", target: rate },
-      { name: "CPU in the server", value: perTask("server"), unit: "µs/task" },
-      { name: "CPU in the database", value: perTask("database"), unit: "µs/task" },
+      { name: "placed, run and completed", value: middle("rate"), unit: "tasks/s", target: rate },
+      { name: "CPU in the server", value: middle("server"), unit: "µs/task" },
+      { name: "CPU in the database", value: middle("database"), unit: "µs/task" },
       { name: "memory of the server", value: residentMegabytes(serverPid), unit: "MB", target: memory },
       { name: "memory of the database", value: proportionalMegabytes(databasePid), unit: "MB" },
     ],
@@ -70,7 +73,8 @@ async function measure(load: Load, signal: AbortSignal): Promise<Section> {
 }
 
 interface Sample {
-  readonly time: number;
+  readonly rate: number;
+  /** Microseconds of CPU for each task, as in `database`. */
   readonly server: number;
   readonly database: number;
 }
