@@ -202,6 +202,23 @@ export function matches(filter: Filter, object: object): boolean {
   }
 }
 
+/** What is certain of some objects: the value of a property, undefined when they have none. */
+export type Facts = Readonly<Record<string, Literal | undefined>>;
+
+/** Whether an object of which only some facts are known can satisfy a filter; what is not known may be anything. */
+export function mayMatch(filter: Filter, facts: Facts): boolean {
+  switch (filter.kind) {
+    case "and":
+      return mayMatch(filter.left, facts) && mayMatch(filter.right, facts);
+    case "or":
+      return mayMatch(filter.left, facts) || mayMatch(filter.right, facts);
+    case "startswith":
+      return true;
+    case "compare":
+      return !(filter.property in facts) || compares(facts[filter.property], filter.operator, filter.value);
+  }
+}
+
 function valueAt(object: object, property: string): unknown {
   let value: unknown = object;
   for (const name of property.split("/")) {

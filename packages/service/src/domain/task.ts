@@ -8,6 +8,7 @@ import {
   taskActions,
 } from "@kyanite/contract";
 import { exitOptions } from "./exit-options.ts";
+import type { Facts } from "./filter.ts";
 import type { Job } from "./job.ts";
 
 /** A task's request body with the documented defaults filled in. */
@@ -76,6 +77,19 @@ export const taskTransitions = {
 export function taskStatesBefore(event: TaskEvent): TaskState[] {
   const states: TaskState[] = ["active", "preparing", "running", "completed"];
   return states.filter((state) => event in taskTransitions[state]);
+}
+
+/** What a task has come to, its result once it has one and its state until then; and what is certain of it then. */
+export const taskStandings = {
+  active: { state: "active", ...without("result", "startTime", "endTime") },
+  preparing: { state: "preparing", ...without("result", "startTime", "endTime") },
+  running: { state: "running", ...without("result", "endTime") },
+  success: { state: "completed", "executionInfo/result": "success", "executionInfo/exitCode": 0 },
+  failure: { state: "completed", "executionInfo/result": "failure" },
+} as const satisfies Record<string, Facts>;
+
+function without(...names: readonly string[]): Facts {
+  return Object.fromEntries(names.map((name) => [`executionInfo/${name}`, undefined]));
 }
 
 /**

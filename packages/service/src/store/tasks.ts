@@ -1,9 +1,9 @@
 import { type TaskAddParameter, TaskExecutionResult, TaskState } from "@kyanite/contract";
-import type { Filter } from "../domain/filter.ts";
+import { type Filter, mayMatch } from "../domain/filter.ts";
 import type { Job } from "../domain/job.ts";
 import type { NodeLoad } from "../domain/load.ts";
 import type { NewTask } from "../domain/new-task.ts";
-import { type Task, taskStatesBefore } from "../domain/task.ts";
+import { type Task, taskStandings, taskStatesBefore } from "../domain/task.ts";
 import { asArray, asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 import type { NodeRoom } from "./nodes.ts";
@@ -198,11 +198,21 @@ export async function listTasks(
   job: Job,
   page: { filter?: Filter; after?: string; limit: number },
 ): Promise<Task[]> {
+  const { filter, after = "", limit } = page;
+  const isWanted = filter ? sql`and ${filterToSql(sql, filter, taskFilterColumns)}` : sql``;
+  const standings = Object.entries(taskStandings);
+  const possible = standings.filter(([, facts]) => !filter || mayMatch(filter, facts));
+  if (possible.length === standings.length)
+    return sql<Task[]>`
+      select * from task where job_pk = ${job.pk} and key > ${after} ${isWanted} order by key limit ${limit}`;
   return sql<Task[]>`
-    select * from task
-    where job_pk = ${job.pk} and key > ${page.after ?? ""}
-      ${page.filter ? sql`and ${filterToSql(sql, page.filter, taskFilterColumns)}` : sql``}
-    order by key limit ${page.limit}`;
+    select found.* from unnest(${possible.map(([name]) => `${job.pk} ${name}`)}::text[]) standing
+    cross join lateral (
+      select * from task
+      where job_pk::text || ' ' || coalesce(result, state) = standing and key > ${after} ${isWanted}
+      order by key limit ${limit}
+    ) found
+    order by key limit ${limit}`;
 }
 
 /** Saves what the service changes in tasks, in one statement. ETags stay: they belong to clients' changes. */

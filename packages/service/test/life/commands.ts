@@ -19,6 +19,7 @@ function command(name: string, run: (model: Model, world: World) => Promise<void
       taken.set(kind, (taken.get(kind) ?? 0) + 1);
       await run(model, world);
       expect(await world.see()).toEqual(model.expected());
+      expect(await world.wrongFacts()).toEqual([]);
       expect(await world.forbiddenMoves()).toEqual([]);
     },
     toString: () => name,

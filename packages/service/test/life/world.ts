@@ -8,10 +8,11 @@ import {
 } from "@kyanite/contract";
 import { aPool, type TemporaryDatabase } from "@kyanite/testkit";
 import type { Account } from "../../src/domain/account.ts";
+import type { Facts } from "../../src/domain/filter.ts";
 import { checkJobAction, type Job, jobTransitions } from "../../src/domain/job.ts";
 import { newJob } from "../../src/domain/new-job.ts";
 import { newPool } from "../../src/domain/new-pool.ts";
-import { type Task, taskTransitions } from "../../src/domain/task.ts";
+import { type Task, taskStandings, taskTransitions } from "../../src/domain/task.ts";
 import { after } from "../../src/domain/time.ts";
 import { patchedJob } from "../../src/domain/update-job.ts";
 import type { AddingOptions } from "../../src/lifecycle/auto-pool.ts";
@@ -289,6 +290,22 @@ export class World {
       const tables: Readonly<Record<string, Readonly<Record<string, string>>>> =
         kind === "task" ? taskTransitions : jobTransitions;
       return Object.values(tables[before] ?? {}).includes(next) ? [] : [`${kind}: ${before} → ${next}`];
+    });
+  }
+
+  /** Tasks of which is not true what filters take as certain. */
+  async wrongFacts(): Promise<string[]> {
+    const tasks = await this.#database<Task[]>`select * from task`;
+    return tasks.flatMap(({ id, state, result, startTime, endTime, exitCode }) => {
+      const seen: Readonly<Record<string, unknown>> = {
+        state,
+        "executionInfo/result": result,
+        "executionInfo/startTime": startTime,
+        "executionInfo/endTime": endTime,
+        "executionInfo/exitCode": exitCode,
+      };
+      const facts: Facts = taskStandings[result ?? (state === "completed" ? "failure" : state)];
+      return Object.entries(facts).flatMap(([name, fact]) => (seen[name] === (fact ?? null) ? [] : `${id}: ${name}`));
     });
   }
 

@@ -1,7 +1,7 @@
 import { type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Filter, type Literal, matches, operators, parseFilter } from "../../src/domain/filter.ts";
+import { type Filter, type Literal, matches, mayMatch, operators, parseFilter } from "../../src/domain/filter.ts";
 import { type FilterColumns, filterToSql } from "../../src/store/filter.ts";
 
 let database: TemporaryDatabase;
@@ -146,6 +146,29 @@ test("the database finds what the filter says", async () => {
     }),
     { numRuns: 300 },
   );
+});
+
+test("what satisfies a filter may do so whatever of it is known", () => {
+  const names = ["state", "result", "isOn", "size"] as const;
+  fc.assert(
+    fc.property(things, filters, fc.subarray([...names]), (thing, filter, known) => {
+      const facts = Object.fromEntries(known.map((name) => [name, thing[name]]));
+      expect(mayMatch(filter, facts) || !matches(filter, thing)).toBe(true);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test.each([
+  ["state eq 'Active'", true],
+  ["state ne 'active'", false],
+  ["result eq 'success'", false],
+  ["result ne 'success'", true],
+  ["state eq 'active' and executionInfo/exitCode gt 0", true],
+  ["startswith(id, 'a') and result eq 'failure'", false],
+  ["result eq 'failure' or isOn eq true", true],
+])("whether %s may be true of what is active and has no result: %s", (text, expected) => {
+  expect(mayMatch(parseFilter(text), { state: "active", result: undefined })).toBe(expected);
 });
 
 test("the longest filter that is accepted can be run", async () => {

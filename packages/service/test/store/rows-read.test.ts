@@ -1,13 +1,16 @@
 import { type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { parseFilter } from "../../src/domain/filter.ts";
 import { placeTasks } from "../../src/lifecycle/placement.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { plan } from "../../src/scheduler/plan.ts";
+import { readAccount } from "../../src/store/accounts.ts";
 import { type Sql, transaction } from "../../src/store/database.ts";
+import { readJob } from "../../src/store/jobs.ts";
 import { readDuties, takeDirectoryRemovals } from "../../src/store/nodes.ts";
 import { readRuns, readWantedRuns } from "../../src/store/runs.ts";
 import { readSnapshot } from "../../src/store/snapshot.ts";
-import { noteStarts } from "../../src/store/tasks.ts";
+import { listTasks, noteStarts } from "../../src/store/tasks.ts";
 
 const at = new Date("2026-01-01T12:00:00Z");
 const backlog = 20_000;
@@ -137,6 +140,14 @@ interface Running {
 const readRunning = () => temporary.database<Running[]>`
   select node_pk, run_id from task where state = 'running' order by pk limit ${round}`;
 
+const rarelyMet = [
+  "state eq 'running'",
+  "state ne 'completed' and state ne 'active'",
+  "executionInfo/result eq 'failure'",
+  "executionInfo/exitCode gt 0 and executionInfo/endTime ge DateTime'2026-01-01T00:00:00Z'",
+  "state eq 'completed' and executionInfo/exitCode eq 3 or state eq 'preparing'",
+];
+
 describe.each(Object.entries(histories))("with tables that are %s", (_, prepare) => {
   beforeEach(prepare, 60_000);
 
@@ -169,5 +180,23 @@ describe.each(Object.entries(histories))("with tables that are %s", (_, prepare)
     const placements = plan(await readSnapshot(temporary.database, { ...bounds, nodePks }));
     expect(placements).toHaveLength(round);
     expect(await readTooMuch((sql) => placeTasks(sql, placements, at))).toEqual([]);
+  });
+
+  test("a page of tasks is found without a look at others where its filter says what they have come to", async () => {
+    const few = temporary.database`select pk from task order by key desc limit ${round}`;
+    await temporary.database`
+      update task set state = 'completed', result = 'failure', exit_code = 3, end_time = ${at} where pk in (${few})`;
+    await temporary.database`
+      update task set state = 'running', result = null, exit_code = null, end_time = null
+      where pk in (select pk from task where result = 'failure' order by key desc limit ${round / 2})`;
+    const account = await readAccount(temporary.database, "a");
+    const job = account && (await readJob(temporary.database, account, "j"));
+    if (!job) throw new Error("no job");
+    for (const text of rarelyMet) {
+      const filter = parseFilter(text);
+      const read = async (sql: Sql) =>
+        expect(await listTasks(sql, job, { filter, limit: round })).toHaveLength(round / 2);
+      expect(await readTooMuch(read), text).toEqual([]);
+    }
   });
 });
