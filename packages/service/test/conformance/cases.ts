@@ -20,6 +20,8 @@ export interface Case {
   readonly refusal?: { readonly code: ErrorCode; readonly reason: string; readonly sometimes?: true };
 }
 
+/** An application that the account has; the management plane makes it. */
+export const applicationId = "tool";
 const thumbprint = "24b22c8cc7de5b0a0aa01392e48c2818cd8042fe";
 /** Self-signed, made for these tests, valid for a hundred years. */
 const cer =
@@ -48,32 +50,28 @@ export function cases({ suffix, nodeIds, containerUrl }: World): Case[] {
     { operation: "Account_ListSupportedImages", query: { $filter: "osType eq 'linux'", maxresults: 5 } },
     { operation: "Account_ListPoolNodeCounts" },
     { operation: "Application_List" },
-    {
-      operation: "Application_Get",
-      params: { applicationId: "none" },
-      refusal: { code: "ApplicationNotFound", reason: "no application was made" },
-    },
-
-    { operation: "Certificate_Add", body: { ...certificate, data: cer, certificateFormat: "cer" } },
-    { operation: "Certificate_List" },
-    { operation: "Certificate_Get", params: certificate },
-    {
-      operation: "Certificate_CancelDeletion",
-      params: certificate,
-      refusal: { code: "CertificateStateActive", reason: "no deletion of it has failed" },
-    },
-    { operation: "Certificate_Delete", params: certificate },
+    { operation: "Application_Get", params: { applicationId } },
 
     { operation: "Pool_Add", body: aPool(pool.poolId, { targetDedicatedNodes: 0, metadata, displayName: "name" }) },
     { operation: "Pool_List", query: { $filter: "state eq 'active'", $select: "id,state,allocationState" } },
     { operation: "Pool_Exists", params: pool },
     { operation: "Pool_Get", params: pool },
     { operation: "Pool_Patch", params: pool, body: { startTask, metadata: [] } },
+
+    { operation: "Certificate_Add", body: { ...certificate, data: cer, certificateFormat: "cer" } },
+    { operation: "Certificate_List" },
+    { operation: "Certificate_Get", params: certificate },
+    // A deletion fails while a pool refers to the certificate.
+    { operation: "Pool_Patch", params: pool, body: { certificateReferences: [certificate] } },
+    { operation: "Certificate_Delete", params: certificate },
+    { operation: "Certificate_CancelDeletion", params: certificate },
     {
       operation: "Pool_UpdateProperties",
       params: pool,
       body: { startTask, metadata, applicationPackageReferences: [], certificateReferences: [] },
     },
+    { operation: "Certificate_Delete", params: certificate },
+
     { operation: "Pool_EnableAutoScale", params: pool, body: formula, after: "pool steady" },
     { operation: "Pool_EvaluateAutoScale", params: pool, body: formula },
     { operation: "Pool_DisableAutoScale", params: pool },

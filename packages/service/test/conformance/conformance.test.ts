@@ -1,8 +1,16 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { type ApiVersion, apiVersions, isKnownIn, type OperationName, operations } from "@kyanite/contract";
-import { type RawAnswer, type RunningService, rawClient, runningService, storageContainer } from "@kyanite/testkit";
+import {
+  firstGroup,
+  managementClient,
+  type RawAnswer,
+  type RunningService,
+  rawClient,
+  runningService,
+  storageContainer,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Case, cases, type World } from "./cases.ts";
+import { applicationId, type Case, cases, type World } from "./cases.ts";
 import { type CaseDriver, caseDriver, operationsByName } from "./driver.ts";
 import { type Outcome, operationsTable, withTable } from "./operations-table.ts";
 import { answerChecker, arePublished, type CheckAnswer } from "./published.ts";
@@ -12,7 +20,7 @@ import { answerChecker, arePublished, type CheckAnswer } from "./published.ts";
 if (!arePublished)
   console.warn("SKIPPED: no published descriptions in ../shared/spec; answers checked by the contract");
 
-const versions = ["2022-10-01.16.0", "2024-07-01.20.0", "2025-06-01"] as const;
+const versions = ["2018-12-01.8.0", "2022-10-01.16.0", "2024-07-01.20.0", "2025-06-01", "2026-10-01"] as const;
 const outcomes = new Map<OperationName, Outcome>();
 const nodeName = (version: ApiVersion) => version.replace(/\D/g, "").slice(0, 6);
 
@@ -21,7 +29,9 @@ let driver: CaseDriver;
 let containerUrl: string;
 
 beforeAll(async () => {
-  service = await runningService();
+  service = await runningService({ https: true });
+  const management = await managementClient(service);
+  await management.applicationOperations.create(firstGroup.resourceGroup, service.account.name, applicationId);
   driver = caseDriver(rawClient(service));
   containerUrl = (await storageContainer(service, "logs")).url;
 });
