@@ -1,4 +1,3 @@
-import { BlockBlobClient } from "@azure/storage-blob";
 import { type ApiVersion, isKnownIn } from "@kyanite/contract";
 import { addServicePrincipal } from "@kyanite/service/identity/principals";
 import {
@@ -11,10 +10,10 @@ import {
   runningService,
   storageContainer,
   until,
-  zip,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applicationId, type Case, cases } from "./conformance/cases.ts";
+import { addApplication } from "./conformance/application.ts";
+import { type Case, cases } from "./conformance/cases.ts";
 import { type CaseDriver, caseDriver, operationsByName, sendAsIs } from "./conformance/driver.ts";
 
 /** Two accounts of one service with the same ids of everything: what one does, the other neither sees nor feels. */
@@ -53,14 +52,7 @@ beforeAll(async () => {
     autoStorage: { storageAccountId },
   });
   other.key = (await management.batchAccountOperations.getKeys(resourceGroup, other.name)).primary ?? "";
-  await management.applicationOperations.create(resourceGroup, other.name, applicationId, {
-    parameters: { displayName: secret },
-  });
-  const { storageUrl } = await management.applicationPackageOperations.create(resourceGroup, other.name, "tool", "1");
-  await new BlockBlobClient(storageUrl ?? "").uploadData(zip([{ name: "data", content: secret }]));
-  await management.applicationPackageOperations.activate(resourceGroup, other.name, applicationId, "1", {
-    format: "zip",
-  });
+  await addApplication(management, other.name, secret);
   containerUrl = (await storageContainer(service, "logs")).url;
   ours = rawClient(service);
   driver = caseDriver(ours);
@@ -262,8 +254,7 @@ describe("with the same ids in our account", () => {
       () => ours("GET", "/jobs/refers"),
       ({ status }) => status === 404,
     );
-    const management = await managementClient(service);
-    await management.applicationOperations.create(firstGroup.resourceGroup, service.account.name, applicationId);
+    await addApplication(await managementClient(service), service.account.name, "ours");
     ourNodes = await driver.addNodes(suffix);
   }, 90_000);
 

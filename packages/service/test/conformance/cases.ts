@@ -22,9 +22,9 @@ export interface Case {
 
 /** An application that the account has; the management plane makes it. */
 export const applicationId = "tool";
-const thumbprint = "24b22c8cc7de5b0a0aa01392e48c2818cd8042fe";
+export const thumbprint = "24b22c8cc7de5b0a0aa01392e48c2818cd8042fe";
 /** Self-signed, made for these tests, valid for a hundred years. */
-const cer =
+export const cer =
   "MIIBhTCCASugAwIBAgIUJwKr64Gu3dEsPHXzbKwWTSG1zzMwCgYIKoZIzj0EAwIwFzEVMBMGA1UEAwwMa3lhbml0ZS10ZXN0MCAXDTI2MTEyNDAwMTQzNloYDzIxMjYxMDMxMDAxNDM2WjAXMRUwEwYDVQQDDAxreWFuaXRlLXRlc3QwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQTd9aM0b9gVoVkXHChwHYK8+X25shqHp/pDSH3Q76uG3NbBFXHLAUpr4ERXChC7HxfiFSLsGaeRaDhumDDvuujo1MwUTAdBgNVHQ4EFgQUYELXKYlGzZWqLpOe7qBo/QWyWBswHwYDVR0jBBgwFoAUYELXKYlGzZWqLpOe7qBo/QWyWBswDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEAh+z0zEEK7Si368pAtG2qna/CW6CsTVED9ffIeRRkqxwCIE/RosXXY52p1GOYyqXv70NRpuIClK6UebGlokkUEdKX";
 
 const sh = (script: string) => `/bin/sh -c '${script}'`;

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { type ApiVersion, apiVersions, isKnownIn, type OperationName, operations } from "@kyanite/contract";
 import {
-  firstGroup,
   managementClient,
   type RawAnswer,
   type RunningService,
@@ -10,7 +9,8 @@ import {
   storageContainer,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { applicationId, type Case, cases, type World } from "./cases.ts";
+import { addApplication } from "./application.ts";
+import { type Case, cases, type World } from "./cases.ts";
 import { type CaseDriver, caseDriver, operationsByName } from "./driver.ts";
 import { type Outcome, operationsTable, withTable } from "./operations-table.ts";
 import { answerChecker, arePublished, type CheckAnswer } from "./published.ts";
@@ -30,8 +30,7 @@ let containerUrl: string;
 
 beforeAll(async () => {
   service = await runningService({ https: true });
-  const management = await managementClient(service);
-  await management.applicationOperations.create(firstGroup.resourceGroup, service.account.name, applicationId);
+  await addApplication(await managementClient(service), service.account.name, "a tool");
   driver = caseDriver(rawClient(service));
   containerUrl = (await storageContainer(service, "logs")).url;
 });
