@@ -51,6 +51,9 @@ export interface HttpServer {
 /** Larger bodies are refused unread. */
 const largestBodyBytes = 4 * 1024 * 1024;
 
+/** Room for the longest filter, each of whose characters may take six in a URL. */
+const largestHeadBytes = 64 * 1024;
+
 /** The only place that knows the HTTP library: turns its requests into ours, and our answers into its. */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const app = createApp(createServe(options), options);
@@ -72,11 +75,12 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   return {
     listen: async ({ host, httpPort, httpsPort, tls }) => {
       await app.ready();
-      const http = await start(createHttp(), httpPort, host);
+      const http = await start(createHttp({ maxHeaderSize: largestHeadBytes }), httpPort, host);
       const name = host.includes(":") ? `[${host}]` : host;
       const httpUrl = `http://${name}:${http}`;
       if (httpsPort === undefined || !tls) return { httpUrl, httpsUrl: "" };
-      const https = await start(createHttps({ cert: tls.certificate, key: tls.key }), httpsPort, host);
+      const secure = { cert: tls.certificate, key: tls.key, maxHeaderSize: largestHeadBytes };
+      const https = await start(createHttps(secure), httpsPort, host);
       return { httpUrl, httpsUrl: `https://localhost:${https}` };
     },
     close: async () => {

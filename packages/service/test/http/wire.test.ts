@@ -146,6 +146,14 @@ describe("what is asked for", () => {
     expect(json).toMatchObject({ value: [{ id: "pool" }] });
   });
 
+  test("the longest filter is read, however much longer its URL is", async () => {
+    const $filter = `id eq '${"é".repeat(8_000)}' or id eq 'pool'`;
+    expect(await call("GET", "/pools", { query: { $filter, $select: "id" } })).toMatchObject({
+      status: 200,
+      json: { value: [{ id: "pool" }] },
+    });
+  });
+
   test.each([
     ["GET", "/nothing", 400, "InvalidUri"],
     ["GET", "/Pools", 400, "InvalidUri"],
