@@ -43,6 +43,15 @@ describe("reading a request body", () => {
     });
   });
 
+  test("spells durations as the service does", () => {
+    const constraints = { maxWallClockTime: "P3Y6M4DT12H30M5S", retentionTime: "PT01H00M00S", maxTaskRetryCount: 1 };
+    expect(readDocument(TaskAddParameter, { constraints }, newest)).toEqual({
+      constraints: { maxWallClockTime: "P1279DT12H30M5S", retentionTime: "PT1H", maxTaskRetryCount: 1 },
+    });
+    const wrong = { constraints: { maxWallClockTime: "1h", retentionTime: 5 } };
+    expect(readDocument(TaskAddParameter, wrong, newest)).toEqual(wrong);
+  });
+
   test("leaves out null, members of other versions, read-only members and annotations", () => {
     const body = {
       "odata.metadata": "x",

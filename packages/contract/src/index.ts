@@ -7,7 +7,7 @@ export * from "./certificates.ts";
 export { checkDocument } from "./check-document.ts";
 export * from "./containers.ts";
 export * from "./disks.ts";
-export { formatDuration, normalizeDuration, parseDuration, unlimitedDuration } from "./duration.ts";
+export { formatDuration, parseDuration, unlimitedDuration } from "./duration.ts";
 export {
   BatchError,
   type ErrorCode,

@@ -1,4 +1,5 @@
 import type { TSchema } from "typebox";
+import { normalizeDuration } from "./duration.ts";
 import { BatchError, invalidProperty } from "./errors.ts";
 import { isRecord, perVersion } from "./per-version.ts";
 import type { SchemaNode } from "./schema.ts";
@@ -16,8 +17,8 @@ type Reader = (value: unknown, place: Place | undefined) => unknown;
 type Member = { readonly kind: "dropped" } | { readonly kind: "kept"; readonly name: string; readonly read: Reader };
 
 /**
- * Brings a request body of any version into the newest form: newest names, canonical spelling of enumerations, no
- * null, nothing that this version does not have or that only the service sets. Values are not checked; see
+ * Brings a request body of any version into the newest form: newest names, canonical spelling of enumerations and
+ * durations, no null, nothing that this version does not have or that only the service sets. Values are not checked; see
  * `checkDocument`.
  *
  * @throws BatchError `UnsupportedProperty` for a member that no version knows, `MissingRequiredProperty` for one that
@@ -31,6 +32,7 @@ const readerOf = perVersion((schema, version): Reader => {
   if (schema.properties) return objectReader(schema, version);
   if (schema.items) return arrayReader(schema.items, version);
   if (schema.enum) return enumReader(schema, version);
+  if (schema.format === "duration") return (value) => (typeof value === "string" ? normalizeDuration(value) : value);
   if (schema.format === "int64") return (value) => (typeof value === "number" ? String(value) : value);
   return (value) => value;
 });
