@@ -22,6 +22,11 @@ const queries: readonly Query[] = [
     p50: page,
   },
   {
+    name: "a page of 100, filtered by result, of which there is none",
+    path: "/jobs/job/tasks?maxresults=100&$filter=executionInfo/result%20eq%20'failure'",
+    p50: page,
+  },
+  {
     name: "a page of 100, filtered by id",
     path: "/jobs/job/tasks?maxresults=100&$filter=startswith(id,'t99')",
     p50: page,
