@@ -1,6 +1,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { type FileHandle, open } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
+import { finished } from "node:stream/promises";
 import { withoutSecrets } from "./blob-url.ts";
 import { connectionError, send, TransferError, type TransferOptions, withRetries } from "./transfer.ts";
 
@@ -22,6 +23,8 @@ export async function downloadFile(url: string, file: string, options: TransferO
     const progress = nothingYet();
     const attempt = () => continueDownload(url, handle, progress, options);
     await withRetries(options, attempt, () => progress.received);
+    // An earlier try may have got further with a longer blob.
+    await handle.truncate(progress.received);
   } finally {
     await handle.close();
   }
@@ -34,50 +37,56 @@ async function continueDownload(url: string, file: FileHandle, progress: Progres
   const headers = progress.received > 0 ? { range: `bytes=${progress.received}-`, "if-match": progress.etag } : {};
   const response = await get(url, headers, options).catch((error: unknown) => {
     // The blob has changed, or the server does not do ranges: the next try is for the whole.
-    if (progress.received > 0) progress.etag = undefined;
+    if (error instanceof TransferError && (error.status === 412 || error.status === 416)) progress.etag = undefined;
     throw error;
   });
-  if (response.statusCode !== 206) await startAgain(response, file, progress);
+  // Without waiting for anything: when the connection breaks, Node throws away what nobody has taken yet.
+  if (response.statusCode !== 206) startAgain(response, progress);
   const length = Number(response.headers["content-length"] ?? Number.NaN);
   const end = progress.received + length;
   await receive(url, response, file, progress);
   verify(url, progress, end);
 }
 
-async function startAgain(response: IncomingMessage, file: FileHandle, progress: Progress) {
+function startAgain(response: IncomingMessage, progress: Progress) {
   Object.assign(progress, nothingYet());
   const { etag, "content-md5": md5 } = response.headers;
   // A weak tag does not promise the same bytes.
   progress.etag = etag?.startsWith("W/") ? undefined : etag;
   progress.md5 = typeof md5 === "string" ? md5 : undefined;
-  await file.truncate(0);
 }
 
 /** How much is written to the disk at once. */
 const batchBytes = 1024 * 1024;
 
 async function receive(url: string, response: IncomingMessage, file: FileHandle, progress: Progress) {
-  const chunks = response[Symbol.asyncIterator]();
   let batch: Buffer[] = [];
   let bytes = 0;
-  const flush = async () => {
+  let onFull = () => {};
+  response.on("data", (chunk: Buffer) => {
+    batch.push(chunk);
+    bytes += chunk.length;
+    if (bytes < batchBytes) return;
+    response.pause();
+    onFull();
+  });
+  const over = finished(response).then(
+    () => "whole" as const,
+    (cause: unknown) => connectionError(url, cause),
+  );
+  for (;;) {
+    const full = new Promise<"full">((resolve) => {
+      onFull = () => resolve("full");
+    });
+    response.resume();
+    const outcome = await Promise.race([over, full]);
     await writeAll(file, batch, progress.received);
     if (progress.md5 !== undefined) for (const chunk of batch) progress.hash.update(chunk);
     progress.received += bytes;
     [batch, bytes] = [[], 0];
-  };
-  for (;;) {
-    const next = await chunks.next().catch(async (cause: unknown) => {
-      // The next try goes on behind what has come.
-      await flush();
-      throw connectionError(url, cause);
-    });
-    if (next.done) return flush();
-    const chunk: unknown = next.value;
-    if (!Buffer.isBuffer(chunk)) throw new TypeError("a response came as text");
-    batch.push(chunk);
-    bytes += chunk.length;
-    if (bytes >= batchBytes) await flush();
+    if (outcome === "whole") return;
+    // The next try goes on behind what has come.
+    if (outcome !== "full") throw outcome;
   }
 }
 

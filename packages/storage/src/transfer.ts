@@ -15,11 +15,17 @@ export class TransferError extends Error {
   readonly problem: TransferProblem;
   /** Whether the same request may succeed in a moment. */
   readonly isTransient: boolean;
+  /** Of the answer, when there was one. */
+  readonly status: number | undefined;
 
-  constructor(message: string, facts: { problem: TransferProblem; isTransient: boolean; cause?: unknown }) {
+  constructor(
+    message: string,
+    facts: { problem: TransferProblem; isTransient: boolean; status?: number; cause?: unknown },
+  ) {
     super(message, { cause: facts.cause });
     this.problem = facts.problem;
     this.isTransient = facts.isTransient;
+    this.status = facts.status;
   }
 }
 
@@ -139,12 +145,14 @@ const silenceError = (url: string) =>
 
 function statusError(url: string, status: number, code: string | undefined): TransferError {
   const message = `${withoutSecrets(url)} answered ${code ? `${status} ${code}` : status}`;
-  if (status === 404) return new TransferError(message, { problem: "notFound", isTransient: false });
-  if (status === 401 || status === 403)
-    return new TransferError(message, { problem: "accessDenied", isTransient: false });
-  if (status === 408 || status === 504) return new TransferError(message, { problem: "timedOut", isTransient: true });
-  const isTransient = status === 412 || status === 416 || status === 429 || status >= 500;
-  return new TransferError(message, { problem: "failed", isTransient });
+  return new TransferError(message, { ...meaningOf(status), status });
+}
+
+function meaningOf(status: number): { problem: TransferProblem; isTransient: boolean } {
+  if (status === 404) return { problem: "notFound", isTransient: false };
+  if (status === 401 || status === 403) return { problem: "accessDenied", isTransient: false };
+  if (status === 408 || status === 504) return { problem: "timedOut", isTransient: true };
+  return { problem: "failed", isTransient: status === 412 || status === 416 || status === 429 || status >= 500 };
 }
 
 /** Storage accounts on this machine are called `<account>.blob.localhost`, which many resolvers do not know. */
