@@ -1,7 +1,11 @@
+import { createRequire } from "node:module";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
-import { WebSocket } from "ws";
+import type { WebSocket as Socket } from "ws";
 import { parseOrder } from "./orders.ts";
+
+// An import would have Node read each of its files twice, once for their exports: a quarter of the agent's start.
+const { WebSocket }: typeof import("ws") = createRequire(import.meta.url)("ws");
 
 export interface LinkOptions {
   /** Asked before each connection. */
@@ -29,7 +33,7 @@ const shortestBeat = 50;
 
 /** Keeps a connection to the service, for as long as it takes. */
 export function openLink(options: LinkOptions): Link {
-  let current: WebSocket | undefined;
+  let current: Socket | undefined;
   const keepOpen = async () => {
     for (let failures = 0; !options.signal.aborted; failures += 1) {
       const outcome = await connectOnce(options, (socket) => {
@@ -55,7 +59,7 @@ export function openLink(options: LinkOptions): Link {
 const goneStatuses = [401, 403, 410];
 
 /** One connection, from opening to end. */
-async function connectOnce(options: LinkOptions, onOpen: (socket: WebSocket) => void): Promise<"removed" | "lost"> {
+async function connectOnce(options: LinkOptions, onOpen: (socket: Socket) => void): Promise<"removed" | "lost"> {
   const { headers, log, signal } = options;
   const serviceUrl = await options.serviceUrl();
   if (signal.aborted) return "lost";

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { access, constants } from "node:fs/promises";
+import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { hasErrorCode, systemClock } from "@kyanite/runtime";
 
@@ -30,14 +32,22 @@ export async function runTool(program: string, args: readonly string[], options:
   }
 }
 
+/** Whether the machine has a program that {@link runTool} could run. */
+export async function hasTool(program: string): Promise<boolean> {
+  const places = searchPath().split(":");
+  const found = await Promise.allSettled(places.map((place) => access(join(place, program), constants.X_OK)));
+  return found.some(({ status }) => status === "fulfilled");
+}
+
+const searchPath = () => process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin";
+
 async function runOnce(program: string, args: readonly string[], options: ToolOptions) {
-  const { PATH = "/usr/sbin:/usr/bin:/sbin:/bin" } = process.env;
   const child = spawn(program, args, {
     stdio: ["pipe", "pipe", "pipe"],
     cwd: options.directory ?? "/",
     timeout: longestMilliseconds,
     killSignal: "SIGKILL",
-    env: { PATH, LC_ALL: "C", ...options.environment },
+    env: { PATH: searchPath(), LC_ALL: "C", ...options.environment },
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   });

@@ -5,7 +5,7 @@ import type { RunUser } from "@kyanite/contract";
 import { type AccountPlaces, type Accounts, linuxAccounts, namedAccounts } from "./accounts.ts";
 import { userFailure } from "./failure.ts";
 import { lookUpUser } from "./linux-user.ts";
-import { runTool } from "./tool.ts";
+import { hasTool, runTool } from "./tool.ts";
 
 /** A Linux user as whom a command runs, when that is not the agent's own. */
 export interface TaskUser {
@@ -68,11 +68,7 @@ async function whyNot(root: string): Promise<string | undefined> {
   if (process.getuid?.() !== 0 || process.platform !== "linux") return "the agent is not root";
   const closed = await closedAncestor(root);
   if (closed !== undefined) return `other users cannot enter ${closed}`;
-  const hasUseradd = await runTool("useradd", ["--help"]).then(
-    () => true,
-    () => false,
-  );
-  return hasUseradd ? undefined : "there is no useradd";
+  return (await hasTool("useradd")) ? undefined : "there is no useradd";
 }
 
 async function closedAncestor(directory: string): Promise<string | undefined> {
