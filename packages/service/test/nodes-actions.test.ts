@@ -112,6 +112,25 @@ describe("reboot", () => {
   });
 });
 
+test("a later action replaces one that still waits for tasks", async () => {
+  const [node = ""] = await poolWithNodes("replaced");
+  const before = await client.computeNode.get("replaced", node);
+  const commandLine = sh("until [ -e $AZ_BATCH_NODE_SHARED_DIR/go ]; do sleep 0.05; done");
+  await client.task.add("replaced", { id: "t", commandLine });
+  await taskIs("replaced", "t", "running");
+  await client.computeNode.reboot("replaced", node, { nodeRebootOption: "taskcompletion" });
+  const deallocation = { nodeDeallocateOption: "taskcompletion" };
+  expect(await action("replaced", node, "deallocate", deallocation)).toMatchObject({ status: 202 });
+  await writeFile(join(service.nodesDirectory, node, "root/shared/go"), "");
+  await until(
+    () => send(client, "GET", `/pools/replaced/nodes/${node}`),
+    (answer) => JSON.stringify(answer.body).includes('"deallocated"'),
+    patience,
+  );
+  expect((await client.computeNode.get("replaced", node)).lastBootTime).toEqual(before.lastBootTime);
+  expect((await client.task.get("replaced", "t")).executionInfo).toMatchObject({ result: "success", requeueCount: 0 });
+});
+
 test("with retaineddata a node waits until the files of its tasks need no longer be kept", async () => {
   const [node = ""] = await poolWithNodes("reboot-retained");
   const before = await client.computeNode.get("reboot-retained", node);
