@@ -154,11 +154,14 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const stopListening = await links.start();
   const loops = [
     scheduleTasks(database, bounds),
-    resizePools(database, provider, log, {
-      limits: { ...settings, vmSizes: parseCapacities(settings.vmSizes) ?? [] },
-      startsPerRound: 2 * settings.agentStartsAtOnce,
-      preemptionSeconds: settings.preemptionSeconds,
-    }),
+    resizePools(
+      { database, provider, clock, log },
+      {
+        limits: { ...settings, vmSizes: parseCapacities(settings.vmSizes) ?? [] },
+        startsPerRound: 2 * settings.agentStartsAtOnce,
+        preemptionSeconds: settings.preemptionSeconds,
+      },
+    ),
     settleJobs(database),
     enforceLimits(database),
     samplePools(database, settings),
@@ -167,7 +170,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     watchNodes(database, settings.nodeSilentSeconds, log),
     collectBlobs(database, storage, log),
     deleteAccounts(database),
-    changeNodes(database, { provider, log, recoverySeconds: settings.nodeRecoverySeconds }),
+    changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ].map((loop) => runLoop(loop, { database, leadership, onRound: metrics.onRound, clock, log }, stopping.signal));
 
   return {

@@ -267,6 +267,19 @@ describe("a pool that is being deleted", () => {
     expect(await send(client, method, path, options)).toMatchObject({ status: 409, code: "PoolBeingDeleted" });
   });
 
+  test("does not keep another pool from getting its nodes, nor from losing them", async () => {
+    await client.pool.add(aPool("other"));
+    await until(
+      async () => known.size,
+      (size) => size === 2,
+    );
+    await client.pool.deleteMethod("other");
+    await until(
+      () => nodesOf(client, "other"),
+      ([node]) => node?.state === "leavingpool",
+    );
+  });
+
   test("is gone when its provider has taken the nodes away, and its id may be used again", async () => {
     allow();
     await gone(client, "pool");

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Provider } from "@kyanite/providers";
-import type { Log } from "@kyanite/runtime";
+import type { Clock, Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
 import type { Node } from "../domain/node.ts";
 import { differenceOf } from "../domain/provided-nodes.ts";
@@ -10,6 +10,7 @@ import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-no
 import type { Database } from "../store/database.ts";
 import { readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/node-provision.ts";
 import type { Loop } from "./loop.ts";
+import { patiently } from "./patiently.ts";
 
 export interface ResizeOptions {
   readonly limits: AllocationLimits;
@@ -19,21 +20,28 @@ export interface ResizeOptions {
   readonly preemptionSeconds: number;
 }
 
-interface Means {
+interface Parts {
   readonly database: Database;
   readonly provider: Provider;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
+interface Means extends Omit<Parts, "clock"> {
+  /** Tells which nodes have not gone yet. */
+  readonly removeNodes: (nodeIds: readonly string[]) => Promise<ReadonlySet<string>>;
+}
+
 /** Makes the nodes of every pool what they should be, in the database and at the provider. */
-export function resizePools(database: Database, provider: Provider, log: Log, options: ResizeOptions): Loop {
+export function resizePools({ database, provider, clock, log }: Parts, options: ResizeOptions): Loop {
+  const removeNodes = patiently((nodeId) => provider.remove([nodeId]), clock);
   return {
     name: "resize-pools",
     everySeconds: 1,
     notice: "pools",
     round: async (now) => {
       await advancePools(database, options.limits, now);
-      const outcome = await matchProvider({ database, provider, log }, options, now);
+      const outcome = await matchProvider({ database, provider, log, removeNodes }, options, now);
       if (outcome.hasGone) await advancePools(database, options.limits, now);
       return outcome.hasMore;
     },
@@ -45,19 +53,20 @@ export function resizePools(database: Database, provider: Provider, log: Log, op
  * under its id; one that is leaving goes when its last task has ended.
  */
 async function matchProvider(
-  { database, provider, log }: Means,
+  means: Means,
   { startsPerRound, preemptionSeconds }: ResizeOptions,
   now: Date,
 ): Promise<{ hasGone: boolean; hasMore: boolean }> {
+  const { database, provider } = means;
   const nodes = await readAllNodes(database);
   const { start, going, remove, retaining } = differenceOf(nodes, await provider.list(), now);
   await settleRetention(database, retaining, now);
-  await provider.remove(remove);
-  const gone = going.map(({ pk }) => pk);
+  const remaining = await means.removeNodes(remove);
+  const gone = going.filter(({ id }) => !remaining.has(id)).map(({ pk }) => pk);
   await forgetNodes(database, gone, now);
   const preempted = nodes.filter(({ state }) => state === "preempted").map(({ pk }) => pk);
   await recreatePreempted(database, preempted, after(now, -preemptionSeconds), now);
-  await startNodes({ database, provider, log }, start.slice(0, startsPerRound));
+  await startNodes(means, start.slice(0, startsPerRound));
   return { hasGone: gone.length > 0, hasMore: start.slice(startsPerRound).some(isWorthAsking) };
 }
 
