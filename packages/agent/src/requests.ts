@@ -21,8 +21,9 @@ export async function answerRequest(request: NodeRequest, means: RequestMeans): 
       return jsonReply({ files: files.length } satisfies LogsAnswer);
     }
     case "findLogin": {
-      const { address, sshPort: port } = means;
-      return jsonReply(((await findSshServer(port)) ? { login: { address, port } } : {}) satisfies LoginAnswer);
+      const { sshPort: port } = means;
+      const address = await findSshServer(means.address, port);
+      return jsonReply((address === undefined ? {} : { login: { address, port } }) satisfies LoginAnswer);
     }
     default:
       return answerFiles(means.places.root, request);

@@ -135,6 +135,10 @@ export const tuningSettings = {
   accountQuota: integer(1_000, "most accounts", { least: 1, most: 1_000_000 }),
   dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
+  sshPort: integer(22, "port of the SSH server of local nodes' machine, which remote login settings name", {
+    least: 1,
+    most: 65_535,
+  }),
   vmSizes,
   mountSources,
   corsOrigins: text("", "web pages elsewhere that may call the API: their origins, separated by blanks", {

@@ -114,7 +114,7 @@ function createLocalProvider(config: Config, serviceUrl: string, log: Log): Prom
     ],
     serviceUrl,
     agentLogLevel: config.logLevel,
-    environment: config.childEnvironment,
+    environment: { ...config.childEnvironment, KYANITE_AGENT_SSH_PORT: String(config.settings.sshPort) },
     startsAtOnce: config.settings.agentStartsAtOnce,
     clock: systemClock,
     log,
