@@ -14,6 +14,8 @@ export interface Accounts {
   find(name: string): Promise<LinuxUser | undefined>;
   /** Whether the node has such an account, made or only asked for. */
   has(name: string): boolean;
+  /** What the machine adds to their names; undefined where no accounts are made. */
+  readonly suffix: string | undefined;
   removeAll(): Promise<void>;
 }
 
@@ -28,10 +30,11 @@ const homesIn = (directory: string) => join(directory, "home");
 /** Which Linux users this node has made: they outlive its processes, and have to go with it. */
 const recordIn = (directory: string) => join(directory, "accounts.json");
 
+/** What tells the accounts of a node from those of others on its machine, such as `-3f09ac`. */
+const suffixOf = (nodeId: string) => `-${createHash("sha256").update(nodeId).digest("hex").slice(0, 6)}`;
+
 /** The name of a node's account on its machine, such as `alice-3f09ac`. */
-export function linuxName(nodeId: string, name: string): string {
-  return `${name}-${createHash("sha256").update(nodeId).digest("hex").slice(0, 6)}`;
-}
+export const linuxName = (nodeId: string, name: string) => name + suffixOf(nodeId);
 
 /** The accounts of an agent that may make them. */
 export function linuxAccounts({ directory, nodeId, log }: AccountPlaces): Accounts {
@@ -59,6 +62,7 @@ export function linuxAccounts({ directory, nodeId, log }: AccountPlaces): Accoun
     set: (wanted) => inTurn(() => set(wanted)),
     find: async (name) => (names.has(name) ? lookUpUser(linuxName(nodeId, name)) : undefined),
     has: (name) => names.has(name),
+    suffix: suffixOf(nodeId),
     removeAll: () => inTurn(() => removeAccounts(directory)),
   };
 }
@@ -73,6 +77,7 @@ export function namedAccounts(): Accounts {
     },
     find: async () => undefined,
     has: (name) => names.has(name),
+    suffix: undefined,
     removeAll: async () => names.clear(),
   };
 }

@@ -88,6 +88,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
   const requestMeans = {
     places: { root, logFile: config.logFile },
     sshPort: config.sshPort,
+    userSuffix: users.accounts.suffix,
     clock,
     log,
     signal: stopping.signal,

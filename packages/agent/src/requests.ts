@@ -8,6 +8,8 @@ export interface RequestMeans extends UploadMeans {
   readonly places: LogPlaces;
   readonly address: string;
   readonly sshPort: number;
+  /** What the machine adds to the names of the node's accounts. */
+  readonly userSuffix: string | undefined;
   /** Takes over what goes on after the answer. */
   own(work: Promise<void>): void;
 }
@@ -21,9 +23,11 @@ export async function answerRequest(request: NodeRequest, means: RequestMeans): 
       return jsonReply({ files: files.length } satisfies LogsAnswer);
     }
     case "findLogin": {
-      const { sshPort: port } = means;
+      const { sshPort: port, userSuffix } = means;
       const address = await findSshServer(means.address, port);
-      return jsonReply((address === undefined ? {} : { login: { address, port } }) satisfies LoginAnswer);
+      if (address === undefined) return jsonReply({} satisfies LoginAnswer);
+      const login = { address, port, ...(userSuffix === undefined ? {} : { userSuffix }) };
+      return jsonReply({ login } satisfies LoginAnswer);
     }
     default:
       return answerFiles(means.places.root, request);

@@ -304,7 +304,14 @@ export type LogsAnswer = Static<typeof LogsAnswer>;
 
 /** Answer to `findLogin`: where an SSH server has just answered; empty when none has. */
 export const LoginAnswer = Type.Object({
-  login: Type.Optional(Type.Object({ address: Type.String(), port: Type.Integer() })),
+  login: Type.Optional(
+    Type.Object({
+      address: Type.String(),
+      port: Type.Integer(),
+      /** What the machine adds to the name of an account of this node. */
+      userSuffix: Type.Optional(Type.String()),
+    }),
+  ),
 });
 export type LoginAnswer = Static<typeof LoginAnswer>;
 

@@ -10,6 +10,7 @@ import {
 } from "./node-options.ts";
 import { CertificateReferences } from "./pool-settings.ts";
 import {
+  addition,
   DateTime,
   Int32,
   model,
@@ -154,6 +155,10 @@ export const ComputeNodeGetRemoteLoginSettingsResult = model(
     remoteLoginPort: Int32(),
     ipv6RemoteLoginIPAddress: optional(since("2025-06-01", Type.String())),
     ipv6RemoteLoginPort: optional(since("2025-06-01", Int32())),
+    remoteLoginUserSuffix: optional(
+      addition(Type.String()),
+      "What the machine adds to the name of an account, because nodes share it: `ann` logs in as `ann-3f09ac`.",
+    ),
   },
 );
 export type ComputeNodeGetRemoteLoginSettingsResult = Static<typeof ComputeNodeGetRemoteLoginSettingsResult>;

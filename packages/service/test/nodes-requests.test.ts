@@ -1,10 +1,11 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import type { BatchServiceClient } from "@azure/batch";
 import {
   aPool,
@@ -132,12 +133,36 @@ describe("remote login", () => {
     );
     expect(settings).toMatchObject({ remoteLoginIPAddress: "127.0.0.1", remoteLoginPort: sshPort });
   });
+
+  test.skipIf(!hasSshd)("lets a person in whose account was made, under the name that it says", async () => {
+    await using _server = await startSshServer(sshPort);
+    await using home = await temporaryDirectory();
+    const key = join(home.path, "key");
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
+    await client.computeNode.addUser("Asked", node, { name: "ann", sshPublicKey: readFileSync(`${key}.pub`, "utf8") });
+    const settings = await until(
+      () => send(client, "GET", `/pools/Asked/nodes/${node}/remoteloginsettings`),
+      ({ status }) => status === 200,
+    );
+    expect(settings.body).toMatchObject({ remoteLoginUserSuffix: expect.stringMatching(/^-[0-9a-f]{6}$/) });
+    const name = `ann${JSON.stringify(settings.body).match(/"remoteLoginUserSuffix":"([^"]*)"/)?.[1]}`;
+    const options = ["BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
+    const args = ["-i", key, "-p", String(sshPort), ...options.flatMap((each) => ["-o", each]), `${name}@127.0.0.1`];
+    const logIn = () => promisify(execFile)("ssh", [...args, "id -un"]).catch(() => ({ stdout: "" }));
+    expect((await until(logIn, ({ stdout }) => stdout !== "")).stdout).toBe(`${name}\n`);
+    await client.computeNode.deleteUser("Asked", node, "ann");
+  });
 });
+
+async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), "kyanite-sshd-"));
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true }) };
+}
 
 /** A real one, that accepts nobody in particular. */
 async function startSshServer(port: number): Promise<AsyncDisposable> {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-sshd-"));
-  const hostKey = join(directory, "key");
+  const directory = await temporaryDirectory();
+  const hostKey = join(directory.path, "key");
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", hostKey]);
   await chmod(hostKey, 0o600);
   await mkdir("/run/sshd", { recursive: true });
@@ -151,7 +176,7 @@ async function startSshServer(port: number): Promise<AsyncDisposable> {
     async [Symbol.asyncDispose]() {
       server.kill("SIGTERM");
       if (server.exitCode === null) await once(server, "exit");
-      await rm(directory, { recursive: true });
+      await directory[Symbol.asyncDispose]();
     },
   };
 }

@@ -42,7 +42,14 @@ export const nodeLogHandlers = ({ database, nodeFiles }: HandlerContext) =>
       const { login } = await ask(nodeFiles, node, { request, answer: LoginAnswer, signal });
       if (!login)
         throw new BatchError("OperationNotValidOnNode", { Reason: "No SSH server answers on the compute node" });
-      return { body: { remoteLoginIPAddress: login.address, remoteLoginPort: login.port } };
+      const { address, port, userSuffix } = login;
+      return {
+        body: {
+          remoteLoginIPAddress: address,
+          remoteLoginPort: port,
+          ...(userSuffix === undefined ? {} : { remoteLoginUserSuffix: userSuffix }),
+        },
+      };
     },
 
     ComputeNode_GetRemoteDesktop: async ({ account, params }) => {
