@@ -109,6 +109,8 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
     },
     async [Symbol.asyncDispose]() {
       await service.stop();
+      // Removed, not only ended: the machine's users that tests have made go with their nodes.
+      if (!options.provider) await service.provider.remove((await service.provider.list()).map(({ nodeId }) => nodeId));
       await service.provider.stop();
       await temporary[Symbol.asyncDispose]();
       await rm(directory, { recursive: true, force: true });
