@@ -45,10 +45,17 @@ describe("what cannot be evaluated is an error at its place, and changes nothing
     );
   });
 
-  test("vectors that double with each statement meet the bound of steps", () => {
-    const formula = `v=round(1,2);${"v=round(v,v);".repeat(99)}`;
-    expect(run(formula).error).toMatchObject({ code: "AutoScalingFormulaEvaluationError" });
-    expect(run(formula).error?.detail).toContain("200000 steps");
+  const day = "v=$RunningTasks.GetSample(TimeInterval_Day,0);";
+  test.each([
+    ["vectors that double with each statement", `v=round(1,2);${"v=round(v,v);".repeat(99)}`],
+    ["one vector given to a function over and over", `${day}x=round(${Array(3000).fill("v").join()})`],
+    ["a long sum of vectors", `${day}x=v${"+v".repeat(3000)}`],
+    ["a vector sorted again and again", `${day}x=0${"+percentile(v,50)".repeat(450)}`],
+    ["a day of samples read again and again", `x=0${"+$FailedTasks.GetSample(9999)".repeat(270)}`],
+  ])("%s: the bound of steps is met", (_, formula) => {
+    const { error } = run(formula, aPool({ samples: samplesOf(Array<number>(2880).fill(1)) }));
+    expect(error).toMatchObject({ code: "AutoScalingFormulaEvaluationError" });
+    expect(error?.detail).toContain("200000 steps");
   });
 });
 
