@@ -1,14 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { aNode } from "../../test/builders.ts";
-import type { Node } from "./node.ts";
-import { differenceOf } from "./provided-nodes.ts";
+import { differenceOf, type NodeToProvide } from "./provided-nodes.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");
 const later = new Date("2026-01-01T01:00:00Z");
 
 const running = (nodeId: string) => ({ nodeId, state: "running" as const });
 const ended = (nodeId: string) => ({ nodeId, state: "ended" as const });
-const ids = (nodes: readonly Node[]) => nodes.map(({ id }) => id);
+const ids = (nodes: readonly NodeToProvide[]) => nodes.map(({ id }) => id);
 
 describe("the difference between nodes and their provider", () => {
   test("is nothing when every node runs", () => {

@@ -1,5 +1,11 @@
 import { type Node, releasedStates } from "./node.ts";
 
+/** As much of a node as decides what its provider should do about it. */
+export type NodeToProvide = Pick<
+  Node,
+  "pk" | "id" | "state" | "runningTasks" | "retainsData" | "retainedUntil" | "startFailures"
+>;
+
 /** A node as its provider knows it. */
 interface ProvidedNode {
   readonly nodeId: string;
@@ -9,13 +15,13 @@ interface ProvidedNode {
 /** What a provider should do about the nodes that the database has. */
 export interface Difference {
   /** Those that have failed least often come first. */
-  readonly start: readonly Node[];
+  readonly start: readonly NodeToProvide[];
   /** Nodes that leave for good. */
-  readonly going: readonly Node[];
+  readonly going: readonly NodeToProvide[];
   /** Ids at the provider of nodes that should not be there. */
   readonly remove: readonly string[];
   /** Leaving nodes of which it is not known yet how long they have to keep files. */
-  readonly retaining: readonly Node[];
+  readonly retaining: readonly NodeToProvide[];
 }
 
 /** States in which a node is not started when its provider does not run it. */
@@ -25,7 +31,11 @@ const notStarted: ReadonlySet<Node["state"]> = new Set([...releasedStates, "leav
  * Compares the nodes that should be with those that a provider has. A released node keeps what it has there, a
  * preempted one does not; one that is leaving goes when its last task has ended and its files need no longer be kept.
  */
-export function differenceOf(nodes: readonly Node[], provided: readonly ProvidedNode[], now: Date): Difference {
+export function differenceOf(
+  nodes: readonly NodeToProvide[],
+  provided: readonly ProvidedNode[],
+  now: Date,
+): Difference {
   const running = new Set(provided.filter(({ state }) => state === "running").map(({ nodeId }) => nodeId));
   const done = nodes.filter(({ state, runningTasks }) => state === "leavingpool" && runningTasks === 0);
   const going = done.filter(

@@ -93,7 +93,7 @@ async function endTasksOfLeavingNodes(sql: Sql, nodePks: readonly number[], opti
 }
 
 /** Works out until when leaving nodes must keep the files of their tasks, once the last of these has ended. */
-export async function settleRetention(sql: Sql, nodes: readonly Node[], now: Date): Promise<void> {
+export async function settleRetention(sql: Sql, nodes: readonly Pick<Node, "pk">[], now: Date): Promise<void> {
   for (const { pk } of nodes) await saveRetainedUntil(sql, pk, retainedUntil(await readRetentions(sql, pk), now));
 }
 

@@ -2,13 +2,12 @@ import { createHash, randomBytes } from "node:crypto";
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { AllocationLimits } from "../domain/allocation.ts";
-import type { Node } from "../domain/node.ts";
-import { differenceOf } from "../domain/provided-nodes.ts";
+import { differenceOf, type NodeToProvide } from "../domain/provided-nodes.ts";
 import { mostStartFailures } from "../domain/resize.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
-import { readAllNodes, recreatePreempted, saveStarts, saveTokens } from "../store/node-provision.ts";
+import { readNodesToProvide, recreatePreempted, saveStarts, saveTokens } from "../store/node-provision.ts";
 import type { Loop } from "./loop.ts";
 import { patiently } from "./patiently.ts";
 
@@ -58,7 +57,7 @@ async function matchProvider(
   now: Date,
 ): Promise<{ hasGone: boolean; hasMore: boolean }> {
   const { database, provider } = means;
-  const nodes = await readAllNodes(database);
+  const nodes = await readNodesToProvide(database);
   const { start, going, remove, retaining } = differenceOf(nodes, await provider.list(), now);
   await settleRetention(database, retaining, now);
   const remaining = await means.removeNodes(remove);
@@ -71,12 +70,12 @@ async function matchProvider(
 }
 
 /** Others wait until the loop comes round by itself. */
-function isWorthAsking({ startFailures }: Node): boolean {
+function isWorthAsking({ startFailures }: NodeToProvide): boolean {
   return startFailures < mostStartFailures;
 }
 
 /** A node that could not be started is asked for again in the next round. */
-async function startNodes({ database, provider, log }: Means, nodes: readonly Node[]): Promise<void> {
+async function startNodes({ database, provider, log }: Means, nodes: readonly NodeToProvide[]): Promise<void> {
   if (nodes.length === 0) return;
   const requests = nodes.map(({ id }) => ({ nodeId: id, token: randomBytes(32).toString("base64url") }));
   await saveTokens(

@@ -1,5 +1,6 @@
-import { type Node, nodeStatesBefore } from "../domain/node.ts";
+import { nodeStatesBefore } from "../domain/node.ts";
 import type { Pool } from "../domain/pool.ts";
+import type { NodeToProvide } from "../domain/provided-nodes.ts";
 import type { Retention } from "../domain/retention.ts";
 import { asJson, type Sql } from "./database.ts";
 
@@ -68,10 +69,10 @@ export async function saveRetainedUntil(sql: Sql, nodePk: number, until: Date): 
   await sql`update node set retained_until = ${until} where pk = ${nodePk}`;
 }
 
-/** The nodes a provider should be running, and those it should not. */
-export async function readAllNodes(sql: Sql): Promise<(Node & { readonly poolId: string; readonly vmSize: string })[]> {
-  return sql<(Node & { poolId: string; vmSize: string })[]>`
-    select n.*, p.id as pool_id, p.vm_size from node n join pool p on p.pk = n.pool_pk order by n.pk`;
+/** All nodes, those that a provider should be running and those that it should not; read every second. */
+export async function readNodesToProvide(sql: Sql): Promise<NodeToProvide[]> {
+  return sql<NodeToProvide[]>`
+    select pk, id, state, running_tasks, retains_data, retained_until, start_failures from node order by pk`;
 }
 
 /** Deletes nodes that are gone; what they were used for stays known. */
