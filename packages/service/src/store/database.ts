@@ -45,7 +45,9 @@ export function openDatabase({ url, maxConnections, onClose, ...address }: Datab
       // The hot statements have one good plan whatever their parameters; planning them anew each time costs more
       // than running them, and a plan made on an empty table must not be kept by chance.
       plan_cache_mode: "force_generic_plan",
-      jit: false,
+      // Tables are small when their first plans are made, and may be very large soon after.
+      enable_seqscan: "off",
+      jit: "off",
     },
   };
   return url === undefined ? postgres(options) : postgres(url, options);

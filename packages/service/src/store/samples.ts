@@ -63,7 +63,7 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
     ), ready as (
       -- Of jobs with dependencies only those tasks count that need not wait for others.
       select j.pool_pk, count(*) as active
-      from job_of_due j join task t on t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
+      from job_of_due j join task t on t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0
       where j.uses_task_dependencies and j.state <> 'completed'
       group by j.pool_pk
     ), gangs as (

@@ -91,7 +91,7 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
       where j.allow_task_preemption and j.state = 'active' and exists (
         select from job h
         where h.account_pk = j.account_pk and h.pool_key = j.pool_key and h.state = 'active' and h.priority > j.priority
-          and (select true from task w where w.job_pk = h.pk and w.state = 'active' and w.waiting_for = 0 limit 1)
+          and (select true from task w where w.job_pk + 0 = h.pk and w.state = 'active' and w.waiting_for = 0 limit 1)
       )
       union
       select pk from restarting
@@ -193,7 +193,7 @@ async function readWaiting(
         -- Not exists: that may become a join, which reads all that waits.
         and (
           select true from task t
-          where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0
+          where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0
             and t.required_slots <= ${limits.largestRoom}
             and (t.instances is null or t.instances <= ${limits.gangNodes})
           limit 1
@@ -213,7 +213,7 @@ async function readWaiting(
       select t.pk, t.required_slots, t.instances, t.queue_rank, t.previous_state, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
         t.queue_rank = ${jobManagerRank} as is_manager
       from task t
-      where t.job_pk = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
+      where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
         and (t.instances is null or t.instances <= ${limits.gangNodes})
       order by t.queue_rank, t.pk
       limit ${limits.tasks}

@@ -387,7 +387,7 @@ export async function readTaskCounts(sql: Sql, job: Job): Promise<TaskCountsRow>
       coalesce(sum(succeeded_slots), 0)::bigint as succeeded_slots,
       coalesce(sum(failed_slots), 0)::bigint as failed_slots,
       ${job.usesTaskDependencies}::boolean and coalesce(sum(running) = 0 and sum(active) > 0, false) and not exists (
-        select from task where job_pk = ${job.pk} and state = 'active' and waiting_for = 0
+        select from task where job_pk + 0 = ${job.pk} and state = 'active' and waiting_for = 0
       ) as all_wait_for_others
     from task_count where job_pk = ${job.pk}`;
   if (!row) throw new Error("an aggregate without a row");

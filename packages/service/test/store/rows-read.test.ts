@@ -50,13 +50,13 @@ async function addNodes(): Promise<void> {
     select pk, 'n' || n, 'idle', ${at}, true, ${at}, 4 from pool, generate_series(1, ${nodes}::int) n`;
 }
 
-async function addTasks(state: "active" | "completed"): Promise<void> {
+async function addTasks(state: "active" | "completed", count = backlog): Promise<void> {
   await temporary.database`
     insert into task (
       job_pk, key, id, last_modified, creation_time, state, state_transition_time, required_slots, result, spec
     ) select pk, gen_random_uuid()::text, 't', ${at}, ${at}, ${state}, ${at}, 1,
       case when ${state} = 'completed' then 'success' end, '{"id": "t", "commandLine": "/bin/true"}'
-    from job, generate_series(1, ${backlog}::int)`;
+    from job, generate_series(1, ${count}::int)`;
 }
 
 const analyze = () => temporary.database`analyze`;
@@ -86,6 +86,13 @@ const histories: Readonly<Record<string, () => Promise<void>>> = {
     await addNodes();
     await addTasks("completed");
     await analyze();
+    await addTasks("active");
+  },
+  "planned for when there were few, and filled since": async () => {
+    await addNodes();
+    await addTasks("active", 30);
+    await temporary.database`vacuum task`;
+    await transaction(temporary.database, (sql) => readSnapshot(sql, bounds));
     await addTasks("active");
   },
   "known with nothing but tasks that wait, of which few are left": async () => {
