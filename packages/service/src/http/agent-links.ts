@@ -34,6 +34,9 @@ export interface LinkOptions {
 /** The state of a socket through which something can be sent. */
 const open = 1;
 
+/** Heartbeats of so long are noted together: with thousands of nodes a statement for each would be most of the work. */
+const heardMilliseconds = 250;
+
 /** One connected agent: what it has been told to run, and what has been recorded since the database was last read. */
 interface Link {
   readonly nodePk: number;
@@ -66,7 +69,10 @@ export class AgentLinks {
     this.#recorder = new RunRecorder(options, (runs) => this.#acknowledge(runs));
     this.#starts = new StartRecorder(options);
     this.#deliver = coalesced(() => this.#deliverOutdated(), options);
-    this.#touch = coalesced(() => this.#noteHeard(), options);
+    this.#touch = coalesced(async () => {
+      await options.clock.sleep(heardMilliseconds);
+      await this.#noteHeard();
+    }, options);
   }
 
   /** Begins to listen for changes of what nodes should run; resolves to a function that stops it. */
@@ -124,6 +130,7 @@ export class AgentLinks {
 
   /** Closes every link; agents keep what they have and connect again. */
   async close(): Promise<void> {
+    this.#heard.clear();
     for (const { socket } of this.#links.values()) socket.close(1012, "the service is stopping");
     await this.#recorder.close();
   }
@@ -266,6 +273,7 @@ export class AgentLinks {
   }
 
   async #noteHeard(): Promise<void> {
+    if (this.#heard.size === 0) return;
     const pks = [...this.#heard];
     const samples = this.#samples;
     this.#heard.clear();
