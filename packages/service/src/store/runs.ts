@@ -9,12 +9,11 @@ export interface WantedRun {
   readonly mayProceed: boolean;
 }
 
-/** Everything that should be running on these nodes now. */
+/** Everything that should be running on these nodes now. A task that is still preparing has no run. */
 export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Promise<WantedRun[]> {
   return sql<WantedRun[]>`
     select node_pk, run_id, false as may_proceed from task
-    where node_pk = any(${[...nodePks]}::bigint[]) and state in ('preparing', 'running') and run_id is not null
-      and instances is null
+    where node_pk = any(${[...nodePks]}::bigint[]) and instances is null and num_nonnulls(run_id) = 1
     union all
     select node_pk, run_id, id = 0 and not exists (
       select from subtask other where other.task_pk = s.task_pk and not other.is_coordinated
@@ -38,15 +37,15 @@ const place = (sql: Sql) => sql`
 export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
   if (runIds.length === 0) return [];
   const tasks = await sql<TaskRun[]>`
+    with run as materialized (select * from task where run_id = any(${[...runIds]}::uuid[]) and instances is null)
     select 'task' as kind, t.run_id, ${place(sql)}, j.pk as job_pk, j.id as job_id, j.spec as job_spec,
       t.pk as task_pk, t.id as task_id, t.spec as task_spec, t.retry_count,
       resolved_packages(a.pk, t.spec -> 'applicationPackageReferences') as packages
-    from task t
+    from run t
     join job j on j.pk = t.job_pk
     join node n on n.pk = t.node_pk
     join pool p on p.pk = n.pool_pk
-    join account a on a.pk = p.account_pk
-    where t.run_id = any(${[...runIds]}::uuid[]) and t.state = 'running' and t.instances is null`;
+    join account a on a.pk = p.account_pk`;
   const rest = without(runIds, tasks);
   if (rest.length === 0) return tasks;
   const startTasks = await sql<StartTaskRun[]>`

@@ -268,7 +268,7 @@ export async function saveTasks(sql: Sql, tasks: readonly Task[]): Promise<void>
       last_retry_time, requeue_count, last_requeue_time, internal_retry_count, held_slots, first_start_time,
       wall_clock_seconds, start_time, end_time, exit_code, result, failure_info, node_pk, run_id
     )
-    where task.pk = g.pk`;
+    where task.pk = g.pk and task.pk = any(${tasks.map(({ pk }) => pk)}::bigint[])`;
 }
 
 /** A client's change of one task: saves it with a new ETag. */
@@ -315,7 +315,8 @@ export async function startTasks(sql: Sql, placed: readonly PlacedTask[], now: D
         ${asArray(placed.map(({ isExclusive, node }) => (isExclusive ? node.slots : null)))}::text::integer[],
         ${asArray(placed.map(({ isPreparing }) => isPreparing))}::text::boolean[]
       ) as g (task_pk, node_pk, node_info, held_slots, is_preparing)
-      where t.pk = g.task_pk and t.state = any(${taskStatesBefore("prepare")}) and t.waiting_for = 0
+      where t.pk = g.task_pk and t.pk = any(${placed.map(({ taskPk }) => taskPk)}::bigint[])
+        and t.state = any(${taskStatesBefore("prepare")}) and t.waiting_for = 0
       returning t.job_pk, t.node_pk, t.pk, coalesce(t.held_slots, t.required_slots) as slots
     )
     select job_pk, node_pk, sum(slots)::int as slots, count(*)::int as tasks, array_agg(pk) as recent
@@ -354,15 +355,14 @@ export async function noteStarts(
   sql: Sql,
   starts: readonly { readonly runId: string; readonly startTime: Date }[],
 ): Promise<void> {
-  const rows = starts.map(({ runId, startTime }) => ({ run_id: runId, start_time: startTime }));
+  const runIds = starts.map(({ runId }) => runId);
+  const times = asArray(starts.map(({ startTime }) => startTime));
   await sql`
-    with given as (
-      select t.pk, g.start_time
-      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (run_id uuid, start_time timestamptz)
-      join task t on t.run_id = g.run_id and t.state = 'running'
-      for no key update of t skip locked
-    )
-    update task set start_time = given.start_time from given where task.pk = given.pk`;
+    update task set start_time = given.start_time
+    from unnest(${runIds}::uuid[], ${times}::text::timestamptz[]) as given (run_id, start_time)
+    where task.run_id = given.run_id and task.pk = any(array(
+      select pk from task where run_id = any(${runIds}::uuid[]) for no key update skip locked
+    ))`;
 }
 
 export interface TaskCountsRow {

@@ -147,6 +147,9 @@ interface Running {
 const readRunning = () => temporary.database<Running[]>`
   select node_pk, run_id from task where state = 'running' order by pk limit ${round}`;
 
+const endedAll = (runIds: readonly string[]) =>
+  runIds.map((runId) => ({ runId, exit: { kind: "exited", exitCode: 0 } as const, startTime: at, endTime: at }));
+
 const rarelyMet = [
   "state eq 'running'",
   "state ne 'completed' and state ne 'active'",
@@ -180,8 +183,7 @@ describe.each(Object.entries(histories))("with tables that are %s", (_, prepare)
     await transaction(temporary.database, (sql) => place(sql));
     const running = await readRunning();
     const nodePks = [...new Set(running.map(({ nodePk }) => nodePk))];
-    const exit = { kind: "exited", exitCode: 0 } as const;
-    const ended = running.map(({ runId }) => ({ runId, exit, startTime: at, endTime: at }));
+    const ended = endedAll(running.map(({ runId }) => runId));
     expect(await readTooMuch((sql) => finishRuns(sql, ended, at))).toEqual([]);
     expect(exceptNodes(await readTooMuch((sql) => place(sql, nodePks)))).toEqual([]);
     const placements = plan(await readSnapshot(temporary.database, { ...bounds, nodePks }));
@@ -206,4 +208,35 @@ describe.each(Object.entries(histories))("with tables that are %s", (_, prepare)
       expect(await readTooMuch(read), text).toEqual([]);
     }
   });
+});
+
+test("what some nodes run is found without a look at what others run, also by plans that were made for few", async () => {
+  const start = (count: number) => temporary.database`
+    update task set state = 'running', run_id = gen_random_uuid(), start_time = ${at},
+      node_pk = (select min(pk) from node) + task.pk % ${nodes}
+    where pk in (select pk from task where state = 'active' order by pk limit ${count})`;
+  const lookUp = async (running: readonly Running[]) => {
+    const nodePks = running.map(({ nodePk }) => nodePk);
+    const runIds = running.map(({ runId }) => runId);
+    return [
+      await readTooMuch((sql) => readWantedRuns(sql, nodePks)),
+      await readTooMuch((sql) => readRuns(sql, runIds)),
+      await readTooMuch((sql) =>
+        noteStarts(
+          sql,
+          runIds.map((runId) => ({ runId, startTime: at })),
+        ),
+      ),
+      await readTooMuch((sql) => finishRuns(sql, endedAll(runIds), at)),
+    ];
+  };
+  await addNodes();
+  await temporary.database`update node set state = 'running', used_slots = slots, running_tasks = slots`;
+  await addTasks("active", 30);
+  await start(10);
+  await temporary.database`vacuum task`;
+  await lookUp(await readRunning());
+  await addTasks("active");
+  await start(4 * nodes);
+  expect(await lookUp(await readRunning())).toEqual([[], [], [], []]);
 });
