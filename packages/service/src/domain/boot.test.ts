@@ -103,7 +103,7 @@ describe("whatever happens to a node", () => {
       ),
     fc.constant<Step>((node) => (node.setupId === null ? node : afterSetUp(node, "run", now))),
     fc.constant<Step>((node) => (node.packageRunId === null ? node : afterPackages(node, end(0).exit, "run", now))),
-    fc.constant<Step>((node) => afterReturn(node, now)),
+    fc.constant<Step>((node) => afterReturn(node, "run", now)),
     fc.constantFrom(0, 1).map(
       (exitCode): Step =>
         (node) =>
@@ -138,7 +138,14 @@ describe("whatever happens to a node", () => {
   const failedPackagesThenSilence: Step[] = [
     (node) => afterBoot(node, { ...plan, startTask: awaited, packages: [{ ...aPackage, contentId: null }] }, now),
     (node) => (nextNodeState(node.state, "silent") === undefined ? node : moveNode(node, "silent", now)),
-    (node) => afterReturn(node, now),
+    (node) => afterReturn(node, "run", now),
+  ];
+
+  const setUpWhileSilent: Step[] = [
+    (node) => afterBoot(node, { ...plan, startTask: awaited, setupId: "set-up", packages: [] }, now),
+    (node) => moveNode(node, "silent", now),
+    (node) => afterSetUp(node, "run", now),
+    (node) => afterReturn(node, "run", now),
   ];
 
   test("it takes no tasks while its start task has still to succeed, or while it is not set up", () => {
@@ -153,7 +160,7 @@ describe("whatever happens to a node", () => {
           return next;
         }, created);
       }),
-      { numRuns: 1_000, examples: [[failedPackagesThenSilence]] },
+      { numRuns: 1_000, examples: [[failedPackagesThenSilence], [setUpWhileSilent]] },
     );
   });
 });

@@ -64,12 +64,15 @@ export function afterPackages(node: Node, exit: RunExit, startRunId: string, now
   return whenEquipped(installed, startRunId, now);
 }
 
+/** Whether there is no start task that has not begun yet. */
+const hasBegunStartTask = (node: Node) => node.startTask === null || node.startTaskInfo !== null;
+
 const isEquipped = (node: Node) => node.setupId === null && node.packageRunId === null;
 
 /** A node that has all that it needs: a starting one goes on with its start task, any other with what it was doing. */
 function whenEquipped(node: Node, startRunId: string, now: Date): Node {
   if (node.state !== "starting" || !isEquipped(node)) return node;
-  if (node.startTask === null || node.startTaskInfo !== null) return goneOn(node, "ready", now);
+  if (hasBegunStartTask(node)) return goneOn(node, "ready", now);
   return goneOn(
     { ...node, startRunId, startTaskInfo: { state: "running", startTime: isoTime(now), retryCount: 0 } },
     "ready",
@@ -78,9 +81,10 @@ function whenEquipped(node: Node, startRunId: string, now: Date): Node {
 }
 
 /** A node that was given up and is heard of again goes on where it was, without the tasks that it had. */
-export function afterReturn(node: Node, now: Date): Node {
+export function afterReturn(node: Node, startRunId: string, now: Date): Node {
   if (node.state !== "unknown") return node;
-  return isEquipped(node) ? goneOn(node, "return", now) : moveNode(node, "boot", now);
+  const hasStarted = isEquipped(node) && hasBegunStartTask(node);
+  return hasStarted ? goneOn(node, "return", now) : whenEquipped(moveNode(node, "boot", now), startRunId, now);
 }
 
 /** A node goes on as far as its start task lets it. */

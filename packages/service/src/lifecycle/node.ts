@@ -46,7 +46,7 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
     agentVersion: hello.agentVersion,
     managesUsers: hello.managesUsers ?? false,
   };
-  if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, now));
+  if (node.lastBootTime?.getTime() === bootTime.getTime()) return saveNode(sql, afterReturn(met, randomUUID(), now));
   // What had finished before is still to be reported; whatever else ran is lost.
   const isHeld = ({ runId }: Task) => runId !== null && hello.runIds.includes(runId);
   const lost = tasks.filter((task) => !isHeld(task));
