@@ -4,7 +4,12 @@
 set -e
 doors="/tmp/mpi-$AZ_BATCH_JOB_ID-$AZ_BATCH_TASK_ID"
 # The id of a node is no host name: too long, and with underscores.
-door="$doors/node$(printf %s "$AZ_BATCH_NODE_ID" | cksum | cut -d ' ' -f 1)"
+node="node$(printf %s "$AZ_BATCH_NODE_ID" | cksum | cut -d ' ' -f 1)"
+door="$doors/$node"
+# Each node has a place of its own for what Open MPI puts there, as it would have on another machine.
+TMPDIR="${TMPDIR:-/tmp}/$node"
+export TMPDIR
+mkdir -p "$TMPDIR"
 mkdir -p -m 700 "$doors"
 rm -f "$door"
 mkfifo -m 600 "$door"

@@ -15,7 +15,10 @@ if (!isPresent) console.warn(`skipped: Open MPI needs ${mpirun} (Debian's openmp
 const example = (name: string) => new URL(`../../../examples/mpi/${name}`, import.meta.url);
 const files = ["coordinate.sh", "launch.sh", "run.sh", "hello.py"];
 
-describe.skipIf(!isPresent)("Open MPI across three local nodes", () => {
+/** Open MPI waits for seconds, and again, when a process is slow to call back. */
+const patience = 150_000;
+
+describe.skipIf(!isPresent)("Open MPI across three local nodes", { timeout: patience }, () => {
   let service: RunningService;
   let client: BatchServiceClient;
   /** Where Open MPI keeps what it would leave behind. */
