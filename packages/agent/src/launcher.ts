@@ -36,10 +36,7 @@ export interface Launchers {
 }
 
 const shell = "/bin/bash";
-/**
- * Takes scripts, each behind a line with its length. A shell that reads scripts from a pipe by itself asks for one byte
- * at a time. In monitor mode every command that it starts leads a process group.
- */
+/** Takes scripts, each behind a line with its length: a shell that reads them from a pipe asks for a byte at a time. */
 const loop = 'while IFS= read -r length && IFS= read -r -N "$length" script; do eval "$script"; done';
 const mostIdle = 8;
 
@@ -196,6 +193,7 @@ class Launcher {
   }
 }
 
+/** In monitor mode a command that is started leads a process group of its own. */
 function scriptOf({ program, args, environment, directory, stdout, stderr }: LaunchedCommand): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
   const command = [program, ...args].map(quote).join(" ");

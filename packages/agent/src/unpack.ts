@@ -17,8 +17,8 @@ const packageLimits: UnpackLimits = { mostEntries: 500_000, mostBytes: 64 * 1024
 /**
  * Unpacks a zip file into a new directory. Entries that would land elsewhere, links and other special files are an
  * error; so is an archive of more than half a million entries or 64 GB, or more than the disk has room for. All of
- * that is found out before anything is written, and every entry gets the length and checksum that the archive says. Modes are kept, but
- * everyone may read.
+ * that is found out before anything is written, and every entry gets the length and checksum that the archive says.
+ * Modes are kept, but everyone may read.
  */
 export async function unpack(
   archive: string,

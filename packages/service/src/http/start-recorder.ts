@@ -12,7 +12,7 @@ export class StartRecorder {
     this.#write = coalesced(async () => {
       const starts = [...this.#starts].map(([runId, startTime]) => ({ runId, startTime }));
       this.#starts.clear();
-      await noteStarts(options.database, starts);
+      if (starts.length > 0) await noteStarts(options.database, starts);
     }, options);
   }
 
