@@ -14,7 +14,7 @@ import { openLaunchers } from "./launcher.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { openLink } from "./link.ts";
 import { placeMounts } from "./mounts.ts";
-import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep } from "./node.ts";
+import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep, waitMilliseconds } from "./node.ts";
 import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
 import { answerRequest } from "./requests.ts";
@@ -100,6 +100,9 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
     switch (action.type) {
       case "start":
         return start(action.order, action.after);
+      case "wait":
+        waiting ??= wait();
+        return waiting;
       case "proceed":
         return running.get(action.runId)?.proceed.abort();
       case "stop":
@@ -130,6 +133,13 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         await whenEnded(action.after);
         return restart(action);
     }
+  };
+
+  let waiting: Promise<void> | undefined;
+  const wait = async () => {
+    await clock.sleep(waitMilliseconds, stopping.signal);
+    waiting = undefined;
+    if (!stopping.signal.aborted) apply({ type: "waited", now: clock.now() });
   };
 
   /** A full disk must not hide what the service waits for. */

@@ -1,6 +1,6 @@
 import type { RunExit, RunOrder } from "@kyanite/contract";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { heldRunIds, type NodeAction, type NodeEvent, type NodeState, newNode, nextStep } from "./node.ts";
 
 const now = new Date("2026-01-02T03:04:05.678Z");
@@ -19,7 +19,20 @@ const aRun = (runId: string, directory = `workitems/j/job-1/${runId}`): RunOrder
   uploads: [],
 });
 
-const run = (runId: string): NodeEvent => ({ type: "order", order: { type: "run", order: aRun(runId) }, now });
+const run = (runId: string, slots?: number): NodeEvent => ({
+  type: "order",
+  order: { type: "run", order: { ...aRun(runId), ...(slots === undefined ? {} : { slots }) } },
+  now,
+});
+const welcome = (slots: number): NodeEvent => ({
+  type: "order",
+  order: { type: "welcome", slots, heartbeatSeconds: 1, sampleSeconds: 1 },
+  now,
+});
+const waited = (milliseconds: number): NodeEvent => ({
+  type: "waited",
+  now: new Date(now.getTime() + milliseconds),
+});
 const cancel = (runId: string): NodeEvent => ({ type: "order", order: { type: "cancel", runId }, now });
 const ended = (runId: string): NodeEvent => ({ type: "ended", runId, exit: exited, now });
 const acknowledge = (...runIds: string[]): NodeEvent => ({
@@ -81,12 +94,79 @@ test("removing a directory first ends the runs in it", () => {
   ]);
 });
 
+describe("a run for which there are no slots", () => {
+  const begins = (runId: string) => [
+    { type: "start", order: { runId } },
+    { type: "report", report: { type: "started", runId } },
+  ];
+
+  test("begins when another ends, in the order in which runs came", () => {
+    const full = [welcome(2), run("a", 2), run("b", 2), run("c", 1)];
+    expect(follow(...full).actions).toEqual([{ type: "wait" }]);
+    expect(follow(...full, ended("a")).actions).toMatchObject([
+      { type: "finish", report: { runId: "a" } },
+      ...begins("b"),
+      { type: "wait" },
+    ]);
+  });
+
+  test("begins when another is cancelled, though that has not ended yet", () => {
+    expect(follow(welcome(1), run("a", 1), run("b", 1), cancel("a")).actions).toMatchObject([
+      { type: "stop", runId: "a" },
+      ...begins("b"),
+    ]);
+  });
+
+  test("holds up none that takes no slots", () => {
+    expect(follow(welcome(1), run("a", 1), run("b", 1), run("c")).actions).toMatchObject([
+      ...begins("c"),
+      { type: "wait" },
+    ]);
+  });
+
+  test("is held, so that it is not ordered again, and has nothing to report", () => {
+    const { state } = follow(welcome(1), run("a", 1), run("b", 1));
+    expect(heldRunIds(state)).toEqual(["a", "b"]);
+    expect(nextStep(state, run("b", 1)).actions).toEqual([{ type: "wait" }]);
+    expect(nextStep(state, { type: "linked" }).actions).toMatchObject([{ report: { runId: "a" } }]);
+  });
+
+  test("is given back after a quarter of a second, and not earlier", () => {
+    const { state } = follow(welcome(1), run("a", 1), run("b", 1));
+    expect(nextStep(state, waited(249)).actions).toEqual([{ type: "wait" }]);
+    const { state: after, actions } = nextStep(state, waited(250));
+    expect(actions).toMatchObject([{ type: "finish", report: { runId: "b", exit: { kind: "returned" } } }]);
+    expect(nextStep(after, ended("a")).actions).toMatchObject([{ type: "finish", report: { runId: "a" } }]);
+  });
+
+  test("ends when it is cancelled or its directory is removed, without having begun", () => {
+    const report = { type: "finish", report: { runId: "b", exit: { kind: "ended", reason: "cancelled" } } };
+    const directory = "workitems/j/job-1/b";
+    expect(follow(welcome(1), run("a", 1), run("b", 1), cancel("b")).actions).toMatchObject([report]);
+    expect(follow(welcome(1), run("a", 1), run("b", 1), remove(directory)).actions).toMatchObject([
+      report,
+      { type: "removeDirectory", directory, after: [] },
+    ]);
+  });
+
+  test("is forgotten by a restart", () => {
+    const { state, actions } = follow(welcome(1), run("a", 1), run("b", 1), restart);
+    expect(actions).toMatchObject([
+      { type: "stop", runId: "a" },
+      { type: "restart", after: ["a"] },
+    ]);
+    expect(heldRunIds(state)).toEqual([]);
+    expect(nextStep(state, ended("a")).actions).toEqual([{ type: "forget", runId: "a" }]);
+  });
+});
+
 /** A shell as the agent's, but its runs end when the sequence says so, or when they are stopped. */
 function simulate(events: readonly NodeEvent[]) {
   const started: string[] = [];
   const finished: string[] = [];
   const dropped = new Set<string>();
   const alive = new Set<string>();
+  let mostSlots = 0;
   let state = newNode();
   const apply = (event: NodeEvent): void => {
     if (event.type === "ended" && !alive.delete(event.runId)) return;
@@ -100,15 +180,19 @@ function simulate(events: readonly NodeEvent[]) {
       if (action.type === "restart") for (const runId of action.after) dropped.add(runId);
       if (action.type === "finish") finished.push(action.report.runId);
     }
+    const runs = [...state.runs.values()];
+    const taken = runs.reduce((sum, held) => sum + (held.phase === "running" ? held.slots : 0), 0);
+    mostSlots = Math.max(mostSlots, taken);
   };
   for (const event of events) apply(event);
-  for (const runId of [...alive]) apply(ended(runId));
-  return { state, started, finished, dropped };
+  while (alive.size > 0) for (const runId of [...alive]) apply(ended(runId));
+  return { state, started, finished, dropped, mostSlots };
 }
 
-const runId = fc.constantFrom("a", "b", "c");
+const runId = fc.constantFrom("a", "b", "c", "d", "e");
 const event: fc.Arbitrary<NodeEvent> = fc.oneof(
-  { weight: 4, arbitrary: runId.map(run) },
+  { weight: 4, arbitrary: fc.tuple(runId, fc.constantFrom(undefined, 1, 1, 2)).map((given) => run(...given)) },
+  fc.constantFrom(0, 250).map(waited),
   { weight: 3, arbitrary: runId.map(ended) },
   runId.map(cancel),
   runId.map((id) => acknowledge(id)),
@@ -117,10 +201,11 @@ const event: fc.Arbitrary<NodeEvent> = fc.oneof(
   fc.constant<NodeEvent>({ type: "linked" }),
 );
 
-test("no run is executed twice, and each that is not dropped finishes once", () => {
+test("no run is executed twice, each that is not dropped finishes once, and no slot is given twice", () => {
   fc.assert(
     fc.property(fc.array(event, { maxLength: 60 }), (events) => {
-      const { started, finished, dropped } = simulate(events);
+      const { started, finished, dropped, mostSlots } = simulate([welcome(2), ...events]);
+      expect(mostSlots).toBeLessThanOrEqual(2);
       expect(new Set(started).size).toBe(started.length);
       for (const id of started) {
         const ends = finished.filter((each) => each === id).length;

@@ -5,17 +5,23 @@ import type {
   NodeRequest,
   RunExit,
   RunOrder,
+  RunReturn,
   ServiceOrder,
 } from "@kyanite/contract";
 
 type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
-/** A run that this node holds. `ending` is running too, but was told to end; a `dropped` one ends without a report. */
+/**
+ * A run that this node holds. One that is `waiting` begins when its slots are free. `ending` is running too, but was
+ * told to end; a `dropped` one ends without a report. Neither holds slots any more.
+ */
 export type HeldRun =
+  | { readonly phase: "waiting"; readonly order: RunOrder; readonly since: Date }
   | {
       readonly phase: "running" | "ending" | "dropped";
       readonly directory: string;
       readonly startTime: string;
+      readonly slots: number;
       /** Whether the coordination command of an instance has succeeded. */
       readonly isCoordinated?: true;
     }
@@ -23,7 +29,10 @@ export type HeldRun =
 
 /** What the agent knows of its runs. `acknowledged` are the latest that are over and done with, oldest first. */
 export interface NodeState {
+  /** In the order in which they came. */
   readonly runs: ReadonlyMap<string, HeldRun>;
+  /** How many the node has; as many as it takes until the service has said it. */
+  readonly slots: number;
   readonly acknowledged: readonly string[];
   /** The last restart that was ordered. */
   readonly restartId?: string;
@@ -34,11 +43,15 @@ export type NodeEvent =
   /** The link is open and the service has answered. */
   | { readonly type: "linked" }
   | { readonly type: "coordinated"; readonly runId: string }
-  | { readonly type: "ended"; readonly runId: string; readonly exit: RunExit; readonly now: Date };
+  | { readonly type: "ended"; readonly runId: string; readonly exit: RunExit; readonly now: Date }
+  /** Some time has passed since `wait`. */
+  | { readonly type: "waited"; readonly now: Date };
 
 export type NodeAction =
   /** Once those runs have ended, which were there before and have the same directory. */
   | { readonly type: "start"; readonly order: RunOrder; readonly after: readonly string[] }
+  /** Tells in a while, and once however often it is asked for, that it has `waited`. */
+  | { readonly type: "wait" }
   | { readonly type: "proceed"; readonly runId: string }
   | { readonly type: "stop"; readonly runId: string }
   | { readonly type: "report"; readonly report: AgentReport }
@@ -70,7 +83,7 @@ export interface Step {
 /** The state after an agent's start: what had finished before is still to be acknowledged. */
 export function newNode(finished: readonly FinishedReport[] = []): NodeState {
   const runs = finished.map((report) => [report.runId, { phase: "finished", report }] as const);
-  return { runs: new Map(runs), acknowledged: [] };
+  return { runs: new Map(runs), slots: Number.POSITIVE_INFINITY, acknowledged: [] };
 }
 
 /** The ids for `hello`: what is held, but for runs whose fate is decided elsewhere. */
@@ -82,22 +95,24 @@ export function heldRunIds({ runs }: NodeState): readonly string[] {
 export function nextStep(state: NodeState, event: NodeEvent): Step {
   switch (event.type) {
     case "order":
-      return afterOrder(state, event.order, event.now);
+      return withBeginnings(afterOrder(state, event.order, event.now), event.now);
     case "linked":
       return { state, actions: [...state.runs].flatMap(([runId, run]) => repeatedReport(runId, run)) };
     case "coordinated":
       return coordinated(state, event.runId);
     case "ended":
-      return afterEnd(state, event);
+      return withBeginnings(afterEnd(state, event), event.now);
+    case "waited":
+      return withBeginnings(returnRuns(state, event.now), event.now);
   }
 }
 
 function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
   switch (order.type) {
     case "welcome":
-      return nextStep(state, { type: "linked" });
+      return nextStep({ ...state, slots: order.slots }, { type: "linked" });
     case "run":
-      return startRun(state, order.order, now);
+      return addRun(state, order.order, now);
     case "proceed":
       return { state, actions: [{ type: "proceed", runId: order.runId }] };
     case "cancel":
@@ -105,25 +120,24 @@ function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
     case "acknowledge":
       return acknowledge(state, order.runIds);
     case "removeDirectory": {
-      const after = runsIn(state, order.directory);
-      const stopped = stopRuns(state, after, "ending");
-      return {
-        ...stopped,
-        actions: [...stopped.actions, { type: "removeDirectory", directory: order.directory, after }],
-      };
+      const { directory } = order;
+      const isConcerned = (run: HeldRun) => isIn(directoryOf(run), directory);
+      const stopped = stopRuns(state, idsOf(state, isConcerned), "ending", now);
+      const after = idsOf(state, (run) => hasBegun(run) && isConcerned(run));
+      return { ...stopped, actions: [...stopped.actions, { type: "removeDirectory", directory, after }] };
     }
     case "files":
       return { state, actions: [{ type: "answerFiles", requestId: order.requestId, request: order.request }] };
     case "setUp":
       return { state, actions: [order] };
     case "restart":
-      return order.restartId === state.restartId ? { state, actions: [] } : restart(state, order);
+      return order.restartId === state.restartId ? { state, actions: [] } : restart(state, order, now);
   }
 }
 
-function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, { type: "restart" }>): Step {
-  const after = [...state.runs].filter(([, run]) => run.phase !== "finished").map(([runId]) => runId);
-  const stopped = stopRuns(state, after, "dropped");
+function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, { type: "restart" }>, now: Date): Step {
+  const stopped = stopRuns(state, [...state.runs.keys()], "dropped", now);
+  const after = idsOf(state, hasBegun);
   return {
     state: { ...stopped.state, restartId },
     actions: [...stopped.actions, { type: "restart", restartId, erase, after }],
@@ -132,23 +146,60 @@ function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, {
 
 function repeatedReport(runId: string, run: HeldRun): readonly NodeAction[] {
   if (run.phase === "finished") return [{ type: "report", report: run.report }];
-  if (run.phase === "dropped") return [];
+  if (run.phase === "dropped" || run.phase === "waiting") return [];
   const started = { type: "report", report: { type: "started", runId, startTime: run.startTime } } as const;
   return run.isCoordinated ? [started, { type: "report", report: { type: "coordinated", runId } }] : [started];
 }
 
 /** A run is executed once, however often it is ordered. */
-function startRun(state: NodeState, order: RunOrder, now: Date): Step {
-  const { runId, directory } = order;
+function addRun(state: NodeState, order: RunOrder, now: Date): Step {
+  const { runId } = order;
   if (state.runs.has(runId) || state.acknowledged.includes(runId)) return { state, actions: [] };
+  return { state: withRun(state, runId, { phase: "waiting", order, since: now }), actions: [] };
+}
+
+/** With the beginnings of runs for which there are slots now; those that have to wait are looked at again in a while. */
+function withBeginnings(step: Step, now: Date): Step {
+  const waiting = [...step.state.runs.values()].flatMap((run) => (run.phase === "waiting" ? [run.order] : []));
+  if (waiting.length === 0) return step;
+  let free = step.state.slots - heldSlots(step.state);
+  const first = waiting.findIndex(({ slots = 0 }) => {
+    if (slots > free) return true;
+    free -= slots;
+    return false;
+  });
+  const ready = waiting.filter(({ slots }, index) => slots === undefined || first < 0 || index < first);
+  const begun = each(step.state, ready, (state, order) => beginRun(state, order, now));
+  const left: readonly NodeAction[] = ready.length < waiting.length ? [{ type: "wait" }] : [];
+  return { state: begun.state, actions: [...step.actions, ...begun.actions, ...left] };
+}
+
+const heldSlots = ({ runs }: NodeState) =>
+  [...runs.values()].reduce((total, run) => total + (run.phase === "running" ? run.slots : 0), 0);
+
+function beginRun(state: NodeState, order: RunOrder, now: Date): Step {
+  const { runId, directory, slots = 0 } = order;
   const startTime = now.toISOString();
   return {
-    state: withRun(state, runId, { phase: "running", directory, startTime }),
+    state: withRun(state, runId, { phase: "running", directory, startTime, slots }),
     actions: [
-      { type: "start", order, after: runsIn(state, directory) },
+      { type: "start", order, after: idsOf(state, (run) => hasBegun(run) && isIn(run.directory, directory)) },
       { type: "report", report: { type: "started", runId, startTime } },
     ],
   };
+}
+
+/** How long a run waits for slots before it is given back, in milliseconds. */
+const patience = 250;
+
+/** How often an agent looks whether a run has waited for too long, in milliseconds. */
+export const waitMilliseconds = patience / 2;
+
+/** Gives back the runs that have waited for too long: their tasks may find room elsewhere. */
+function returnRuns(state: NodeState, now: Date): Step {
+  const isOverdue = (run: HeldRun) => run.phase === "waiting" && now.getTime() - run.since.getTime() >= patience;
+  const end = { startTime: now.toISOString(), exit: { kind: "returned" }, now } as const;
+  return each(state, idsOf(state, isOverdue), (next, runId) => finish(next, runId, end));
 }
 
 function coordinated(state: NodeState, runId: string): Step {
@@ -164,31 +215,35 @@ function coordinated(state: NodeState, runId: string): Step {
 function cancelRun(state: NodeState, runId: string, now: Date): Step {
   const run = state.runs.get(runId);
   if (run?.phase === "finished") return { state, actions: [{ type: "report", report: run.report }] };
-  if (run !== undefined) return stopRuns(state, [runId], "ending");
-  return finish(state, runId, { startTime: now.toISOString(), exit: { kind: "ended", reason: "cancelled" }, now });
+  return run === undefined ? cancelled(state, runId, now) : stopRuns(state, [runId], "ending", now);
 }
 
-function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" | "dropped"): Step {
-  const runs = new Map(state.runs);
-  for (const runId of runIds) {
-    const run = runs.get(runId);
-    if (run === undefined || run.phase === "finished" || run.phase === "dropped") continue;
-    runs.set(runId, { ...run, phase });
-  }
-  return { state: { ...state, runs }, actions: runIds.map((runId) => ({ type: "stop", runId })) };
+/** The end of a run that never began. */
+const cancelled = (state: NodeState, runId: string, now: Date) =>
+  finish(state, runId, { startTime: now.toISOString(), exit: { kind: "ended", reason: "cancelled" }, now });
+
+function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" | "dropped", now: Date): Step {
+  return each(state, runIds, (next, runId) => {
+    const run = next.runs.get(runId);
+    if (run === undefined || run.phase === "finished" || run.phase === "dropped") return { state: next, actions: [] };
+    if (run.phase !== "waiting")
+      return { state: withRun(next, runId, { ...run, phase }), actions: [{ type: "stop", runId }] };
+    return phase === "ending" ? cancelled(next, runId, now) : { state: withoutRuns(next, [runId]), actions: [] };
+  });
 }
 
 function afterEnd(state: NodeState, { runId, exit, now }: Extract<NodeEvent, { type: "ended" }>): Step {
   const run = state.runs.get(runId);
-  if (run === undefined || run.phase === "finished") return { state, actions: [] };
+  if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
   if (run.phase !== "dropped") return finish(state, runId, { startTime: run.startTime, exit, now });
-  const runs = new Map(state.runs);
-  runs.delete(runId);
-  return { state: { ...state, runs, acknowledged: remember(state, [runId]) }, actions: [{ type: "forget", runId }] };
+  return { state: withoutRuns(state, [runId]), actions: [{ type: "forget", runId }] };
 }
 
-function finish(state: NodeState, runId: string, end: { startTime: string; exit: RunExit; now: Date }): Step {
-  const { startTime, exit, now } = end;
+function finish(
+  state: NodeState,
+  runId: string,
+  { startTime, exit, now }: { startTime: string; exit: RunExit | RunReturn; now: Date },
+): Step {
   const report: FinishedReport = { type: "finished", runId, startTime, endTime: now.toISOString(), exit };
   return { state: withRun(state, runId, { phase: "finished", report }), actions: [{ type: "finish", report }] };
 }
@@ -196,29 +251,46 @@ function finish(state: NodeState, runId: string, end: { startTime: string; exit:
 function acknowledge(state: NodeState, runIds: readonly string[]): Step {
   const over = runIds.filter((runId) => state.runs.get(runId)?.phase === "finished");
   if (over.length === 0) return { state, actions: [] };
-  const runs = new Map(state.runs);
-  for (const runId of over) runs.delete(runId);
-  return {
-    state: { ...state, runs, acknowledged: remember(state, over) },
-    actions: over.map((runId) => ({ type: "forget", runId })),
-  };
+  return { state: withoutRuns(state, over), actions: over.map((runId) => ({ type: "forget", runId })) };
 }
 
 /** Long enough to catch an order that was repeated while its run's end was on its way. */
 const mostRemembered = 500;
 
-const remember = (state: NodeState, runIds: readonly string[]) =>
-  [...state.acknowledged, ...runIds].slice(-mostRemembered);
+/** The state without runs that are over and done with. */
+function withoutRuns(state: NodeState, runIds: readonly string[]): NodeState {
+  const runs = new Map(state.runs);
+  for (const runId of runIds) runs.delete(runId);
+  return { ...state, runs, acknowledged: [...state.acknowledged, ...runIds].slice(-mostRemembered) };
+}
 
 const withRun = (state: NodeState, runId: string, run: HeldRun): NodeState => ({
   ...state,
   runs: new Map(state.runs).set(runId, run),
 });
 
-function runsIn(state: NodeState, directory: string): readonly string[] {
-  return [...state.runs]
-    .filter(([, run]) => run.phase !== "finished" && isIn(run.directory, directory))
-    .map(([id]) => id);
+/** What follows from doing something for each of several, one after the other. */
+function each<Item>(state: NodeState, items: readonly Item[], act: (state: NodeState, item: Item) => Step): Step {
+  return items.reduce<Step>(
+    (step, item) => {
+      const next = act(step.state, item);
+      return { state: next.state, actions: [...step.actions, ...next.actions] };
+    },
+    { state, actions: [] },
+  );
 }
 
-const isIn = (path: string, directory: string) => path === directory || path.startsWith(`${directory}/`);
+const idsOf = ({ runs }: NodeState, isMeant: (run: HeldRun) => boolean): readonly string[] =>
+  [...runs].flatMap(([runId, run]) => (isMeant(run) ? [runId] : []));
+
+type BegunRun = Extract<HeldRun, { readonly slots: number }>;
+
+const hasBegun = (run: HeldRun): run is BegunRun => run.phase !== "finished" && run.phase !== "waiting";
+
+function directoryOf(run: HeldRun): string | undefined {
+  if (run.phase === "finished") return undefined;
+  return run.phase === "waiting" ? run.order.directory : run.directory;
+}
+
+const isIn = (path: string | undefined, directory: string) =>
+  path !== undefined && (path === directory || path.startsWith(`${directory}/`));

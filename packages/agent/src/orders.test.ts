@@ -71,6 +71,7 @@ const run = fc.record({
       uploadCondition: odd(fc.constantFrom("tasksuccess", "taskfailure", "taskcompletion")),
     }),
   ),
+  slots: odd(maybe(fc.nat())),
   maxWallClockSeconds: odd(maybe(fc.nat())),
 });
 const request = fc.oneof(
@@ -86,7 +87,12 @@ const request = fc.oneof(
 );
 const order = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant("run"), order: run }) },
-  fc.record({ type: fc.constant("welcome"), heartbeatSeconds: odd(fc.nat()), sampleSeconds: odd(fc.nat()) }),
+  fc.record({
+    type: fc.constant("welcome"),
+    slots: odd(fc.nat()),
+    heartbeatSeconds: odd(fc.nat()),
+    sampleSeconds: odd(fc.nat()),
+  }),
   fc.record({ type: fc.constantFrom("cancel", "proceed"), runId: odd(text) }),
   fc.record({ type: fc.constant("acknowledge"), runIds: odd(fc.array(odd(text))) }),
   fc.record({ type: fc.constant("removeDirectory"), directory: odd(text) }),

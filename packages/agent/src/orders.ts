@@ -131,6 +131,7 @@ const isRunOrder = shape<RunOrder>({
   downloads: listOf(isDownload),
   commonDownloads: optional(listOf(isDownload)),
   uploads: listOf(isUpload),
+  slots: optional(isInteger),
   maxWallClockSeconds: optional(isNumber),
   retentionSeconds: optional(isNumber),
 });
@@ -185,7 +186,12 @@ const isMount = shape<Order<"setUp">["mounts"][number]>({
 });
 
 const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = {
-  welcome: shape<Order<"welcome">>({ type: oneOf("welcome"), heartbeatSeconds: isNumber, sampleSeconds: isNumber }),
+  welcome: shape<Order<"welcome">>({
+    type: oneOf("welcome"),
+    slots: isInteger,
+    heartbeatSeconds: isNumber,
+    sampleSeconds: isNumber,
+  }),
   run: shape<Order<"run">>({ type: oneOf("run"), order: isRunOrder }),
   proceed: shape<Order<"proceed">>({ type: oneOf("proceed"), runId: isText }),
   cancel: shape<Order<"cancel">>({ type: oneOf("cancel"), runId: isText }),

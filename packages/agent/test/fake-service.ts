@@ -4,15 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type {
-  AgentReport,
-  NodeAccount,
-  NodeMount,
-  NodeRequest,
-  RunExit,
-  RunOrder,
-  ServiceOrder,
-} from "@kyanite/contract";
+import type { AgentReport, NodeAccount, NodeMount, NodeRequest, RunOrder, ServiceOrder } from "@kyanite/contract";
 import { AgentReport as AgentReportSchema, FilesAnswer, ServiceOrder as ServiceOrderSchema } from "@kyanite/contract";
 import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
@@ -34,7 +26,7 @@ export async function startFakeService() {
   const routes = new Map<string, Handler>();
   const files = new Map<string, FilesResult>();
   const connections: { headers: IncomingMessage["headers"] }[] = [];
-  const service = { refuseWith: 0, acknowledges: true, heartbeatSeconds: 1 };
+  const service = { refuseWith: 0, acknowledges: true, heartbeatSeconds: 1, slots: 4 };
   let socket: WebSocket | undefined;
 
   const server = createServer((request, response) => {
@@ -61,7 +53,12 @@ export async function startFakeService() {
     if (!Check(AgentReportSchema, report)) throw new Error(`not a report: ${JSON.stringify(report)}`);
     reports.push(report);
     if (report.type === "hello")
-      order({ type: "welcome", heartbeatSeconds: service.heartbeatSeconds, sampleSeconds: 0 });
+      order({
+        type: "welcome",
+        slots: service.slots,
+        heartbeatSeconds: service.heartbeatSeconds,
+        sampleSeconds: 0,
+      });
     if (report.type === "finished" && service.acknowledges) order({ type: "acknowledge", runIds: [report.runId] });
   };
   const order = (sent: ServiceOrder) => {
@@ -101,7 +98,7 @@ export async function startFakeService() {
       order({ type: "run", order: ordered });
       return this.finished(ordered.runId);
     },
-    async exit(given: Partial<RunOrder>): Promise<RunExit> {
+    async exit(given: Partial<RunOrder>): Promise<Finished["exit"]> {
       return (await this.run(given)).exit;
     },
     finished: (runId: string) =>

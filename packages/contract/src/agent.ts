@@ -147,6 +147,11 @@ export const RunOrder = Type.Object({
   /** Downloaded into the shared directory before the command. */
   commonDownloads: Type.Optional(Type.Array(OrderedDownload)),
   uploads: Type.Array(OrderedUpload),
+  /**
+   * How many of the node's slots it takes: it begins as soon as they are free, after those that were ordered before. A
+   * run without begins at once, and takes none.
+   */
+  slots: Type.Optional(Type.Integer()),
   maxWallClockSeconds: Type.Optional(Type.Number()),
   /** How long the directory stays after the run has ended; for ever when absent. */
   retentionSeconds: Type.Optional(Type.Number()),
@@ -172,6 +177,10 @@ export const RunExit = Type.Union([
   Type.Object({ kind: Type.Literal("failed"), failure: Failure }),
 ]);
 export type RunExit = Static<typeof RunExit>;
+
+/** A run that never began, because its slots did not become free soon: its task may run elsewhere. */
+export const RunReturn = Type.Object({ kind: Type.Literal("returned") });
+export type RunReturn = Static<typeof RunReturn>;
 
 /** Utilisation of the node since the last sample; feeds autoscale and metrics. */
 export const NodeSample = Type.Object({
@@ -216,7 +225,7 @@ export const AgentReport = Type.Union([
     runId: Type.String(),
     startTime: Instant,
     endTime: Instant,
-    exit: RunExit,
+    exit: Type.Union([RunExit, RunReturn]),
   }),
   /** The node has what it was to be given, or why it has not. */
   Type.Object({ type: Type.Literal("setUp"), setupId: Type.String(), failure: Type.Optional(Failure) }),
@@ -229,6 +238,8 @@ export type AgentReport = Static<typeof AgentReport>;
 export const ServiceOrder = Type.Union([
   Type.Object({
     type: Type.Literal("welcome"),
+    /** How many the node has for runs to take. */
+    slots: Type.Integer(),
     heartbeatSeconds: Type.Number(),
     sampleSeconds: Type.Number(),
   }),

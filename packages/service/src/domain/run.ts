@@ -29,6 +29,8 @@ export interface TaskRun extends RunPlace {
   readonly taskId: string;
   readonly taskSpec: TaskSpec;
   readonly retryCount: number;
+  /** How many of its node it takes; absent for an instance of a multi-instance task, which has its node to itself. */
+  readonly slots?: number;
   /** Set when it is an instance of a multi-instance task. */
   readonly instance?: InstanceRun;
 }

@@ -117,6 +117,8 @@ export const maxInternalRetries = 10;
 export interface ExitOutcome {
   readonly task: Task;
   readonly jobAction: "none" | "disable" | "terminate";
+  /** Whether the run was given back before anything of it had happened. */
+  readonly neverBegan?: true;
 }
 
 /** The end of a run as an agent reported it; times are the node's. */
@@ -188,13 +190,17 @@ function offNode(task: Task): Task {
   return { ...task, nodePk: null, runId: null, heldSlots: null };
 }
 
+/** How long a run took. */
+export function runSeconds({ startTime, endTime }: Pick<RunEnd, "startTime" | "endTime">): number {
+  return Math.max(0, (endTime.getTime() - startTime.getTime()) / 1000);
+}
+
 /** With the time of a run that has ended. */
-function withRunTime(task: Task, { startTime, endTime }: Pick<RunEnd, "startTime" | "endTime">): Task {
-  const seconds = Math.max(0, (endTime.getTime() - startTime.getTime()) / 1000);
+function withRunTime(task: Task, run: Pick<RunEnd, "startTime" | "endTime">): Task {
   return {
     ...task,
-    firstStartTime: task.firstStartTime ?? startTime,
-    wallClockSeconds: task.wallClockSeconds + seconds,
+    firstStartTime: task.firstStartTime ?? run.startTime,
+    wallClockSeconds: task.wallClockSeconds + runSeconds(run),
   };
 }
 
@@ -255,6 +261,11 @@ export function afterDisable(task: Task, now: Date): Task {
   return { ...requeued(task, now), requeueCount: task.requeueCount + 1, lastRequeueTime: now };
 }
 
+/** Back to the queue because its run never began. */
+export function afterReturn(task: Task, now: Date): ExitOutcome {
+  return { task: backInQueue(task, now), jobAction: "none", neverBegan: true };
+}
+
 /** Back to the queue because a job of higher priority needs the slots, which the task's own job allows. */
 export function afterPreemption(task: Task, now: Date): Task {
   return afterDisable(task, now);
@@ -271,7 +282,11 @@ export function afterFailedPreparation(task: Task, now: Date): Task {
 }
 
 function requeued(task: Task, now: Date): Task {
-  return { ...offNode(moveTask(withRunCutShort(task, now), "requeue", now)), startTime: null };
+  return backInQueue(withRunCutShort(task, now), now);
+}
+
+function backInQueue(task: Task, now: Date): Task {
+  return { ...offNode(moveTask(task, "requeue", now)), startTime: null };
 }
 
 function ended(task: Task, now: Date): Task {

@@ -2,6 +2,7 @@ import type { AgentReport, Failure, NodeSample, ServiceOrder } from "@kyanite/co
 import type { Clock, Log } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 import type { MountSource } from "../domain/mounts.ts";
+import type { Node } from "../domain/node.ts";
 import type { Run } from "../domain/run.ts";
 import { recordCoordination } from "../lifecycle/gang.ts";
 import { failNode, finishSetUp, welcomeNode } from "../lifecycle/node.ts";
@@ -36,6 +37,9 @@ const open = 1;
 
 /** Heartbeats of so long are noted together: with thousands of nodes a statement for each would be most of the work. */
 const heardMilliseconds = 250;
+
+/** What an agent that presents itself is the agent of. */
+type LinkedNode = Pick<Node, "pk" | "id" | "slots">;
 
 /** One connected agent: what it has been told to run, and what has been recorded since the database was last read. */
 interface Link {
@@ -97,7 +101,7 @@ export class AgentLinks {
   }
 
   /** Takes what an agent says after it has presented itself; `hello` comes first. */
-  async receive(node: { pk: number; id: string }, socket: WebSocket, report: AgentReport): Promise<void> {
+  async receive(node: LinkedNode, socket: WebSocket, report: AgentReport): Promise<void> {
     switch (report.type) {
       case "hello":
         return this.#connect(node, socket, report);
@@ -135,11 +139,7 @@ export class AgentLinks {
     await this.#recorder.close();
   }
 
-  async #connect(
-    node: { pk: number; id: string },
-    socket: WebSocket,
-    hello: Extract<AgentReport, { type: "hello" }>,
-  ): Promise<void> {
+  async #connect(node: LinkedNode, socket: WebSocket, hello: Extract<AgentReport, { type: "hello" }>): Promise<void> {
     const { database, clock, log, heartbeatSeconds, sampleSeconds } = this.#options;
     await transaction(database, (sql) => welcomeNode(sql, node.pk, hello, clock.now()));
     const before = this.#links.get(node.pk)?.socket;
@@ -154,18 +154,18 @@ export class AgentLinks {
       restartId: hello.restartId,
       setupId: undefined,
     });
-    this.send(node.pk, { type: "welcome", heartbeatSeconds, sampleSeconds });
+    this.send(node.pk, { type: "welcome", slots: node.slots, heartbeatSeconds, sampleSeconds });
     log.info("node connected", { nodeId: node.id });
     this.#refresh([node.pk]);
   }
 
-  async #fail(node: { pk: number; id: string }, failure: Failure): Promise<void> {
+  async #fail(node: LinkedNode, failure: Failure): Promise<void> {
     const { database, clock, log } = this.#options;
     log.warn("node reports an error", { nodeId: node.id, code: failure.code });
     await transaction(database, (sql) => failNode(sql, node.pk, failure, clock.now()));
   }
 
-  async #finishSetUp(node: { pk: number; id: string }, report: Extract<AgentReport, { type: "setUp" }>): Promise<void> {
+  async #finishSetUp(node: LinkedNode, report: Extract<AgentReport, { type: "setUp" }>): Promise<void> {
     const { database, clock, log } = this.#options;
     if (report.failure) log.warn("node not set up", { nodeId: node.id, failure: report.failure });
     await transaction(database, (sql) => finishSetUp(sql, node.pk, report, clock.now()));

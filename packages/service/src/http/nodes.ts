@@ -80,7 +80,8 @@ function computeNode(node: Node, pool: Pool, recent: readonly RecentTask[], base
     vmSize: pool.vmSize,
     totalTasksRun: node.totalTasksRun,
     runningTasksCount: node.runningTasks,
-    runningTaskSlotsCount: node.usedSlots,
+    // Tasks that are there ahead of time have none yet.
+    runningTaskSlotsCount: Math.min(node.usedSlots, node.slots),
     totalTasksSucceeded: node.totalTasksSucceeded,
     ...(tasks.length > 0 ? { recentTasks: tasks.map((each) => taskInformation(each, baseUrl)) } : {}),
     ...(node.startTask ? { startTask: node.startTask } : {}),

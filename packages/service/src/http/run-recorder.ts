@@ -1,13 +1,7 @@
 import type { Clock, Log } from "@kyanite/runtime";
-import { placeTasks } from "../lifecycle/placement.ts";
-import { type FinishedRun, finishRuns } from "../lifecycle/run.ts";
-import { plan } from "../scheduler/plan.ts";
-import { type Database, isDatabaseAway, type Sql, transaction } from "../store/database.ts";
-import { readSnapshot, type SnapshotBounds } from "../store/snapshot.ts";
-
-export interface ReportedRun extends FinishedRun {
-  readonly nodePk: number;
-}
+import { type FinishedRunOnNode, finishAndRefill } from "../lifecycle/refill.ts";
+import { type Database, isDatabaseAway, transaction } from "../store/database.ts";
+import type { SnapshotBounds } from "../store/snapshot.ts";
 
 export interface RecorderOptions {
   readonly database: Database;
@@ -24,19 +18,19 @@ const most = 200;
  * when they are safe. While the database is away they wait here, and at their agents, which keep them on disk.
  */
 export class RunRecorder {
-  readonly #waiting = new Map<string, ReportedRun>();
-  readonly #onRecorded: (runs: readonly ReportedRun[]) => void;
+  readonly #waiting = new Map<string, FinishedRunOnNode>();
+  readonly #onRecorded: (runs: readonly FinishedRunOnNode[]) => void;
   readonly #options: RecorderOptions;
   #recording: Promise<void> | undefined;
   #isDoubtful = false;
   #isClosed = false;
 
-  constructor(options: RecorderOptions, onRecorded: (runs: readonly ReportedRun[]) => void) {
+  constructor(options: RecorderOptions, onRecorded: (runs: readonly FinishedRunOnNode[]) => void) {
     this.#options = options;
     this.#onRecorded = onRecorded;
   }
 
-  add(run: ReportedRun): void {
+  add(run: FinishedRunOnNode): void {
     this.#waiting.set(run.runId, run);
     this.#recording ??= this.#recordAll().finally(() => {
       this.#recording = undefined;
@@ -57,22 +51,14 @@ export class RunRecorder {
     }
   }
 
-  /** The slots that are freed get their next tasks in the same commit, which is most of what a short task waits for. */
-  async #finishAndRefill(sql: Sql, runs: readonly ReportedRun[]): Promise<void> {
-    const now = this.#options.clock.now();
-    await finishRuns(sql, runs, now);
-    const nodePks = [...new Set(runs.map(({ nodePk }) => nodePk))];
-    await placeTasks(sql, plan(await readSnapshot(sql, { ...this.#options.bounds, nodePks })), now);
-  }
-
   /**
    * Records runs, and answers whether they are done with. When a set fails for a reason of its own, runs are recorded
    * one by one, so that one that cannot be recorded keeps no other waiting; it stays with its agent.
    */
-  async #record(runs: readonly ReportedRun[]): Promise<boolean> {
-    const { database, clock, log } = this.#options;
+  async #record(runs: readonly FinishedRunOnNode[]): Promise<boolean> {
+    const { database, clock, log, bounds } = this.#options;
     try {
-      await transaction(database, (sql) => this.#finishAndRefill(sql, runs));
+      await transaction(database, (sql) => finishAndRefill(sql, runs, { bounds, now: clock.now() }));
       this.#isDoubtful = false;
       this.#onRecorded(runs);
       return true;

@@ -59,7 +59,7 @@ export async function followGangs(
 export function leaving(subtasks: readonly Subtask[]): LeavingTask[] {
   return subtasks
     .filter(({ id }) => id > 0)
-    .map(({ nodePk }) => ({ nodePk, requiredSlots: 1, heldSlots: null, result: null, isSubtask: true }));
+    .map(({ nodePk }) => ({ nodePk, requiredSlots: 1, heldSlots: null, result: null, isUncounted: true }));
 }
 
 function nodesOf(subtasks: readonly Subtask[]): number[] {

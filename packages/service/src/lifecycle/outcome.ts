@@ -43,7 +43,11 @@ export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], n
   if (outcomes.length === 0) return;
   const isAgain = ({ task }: TaskOutcome) => task.state === "running";
   const left = outcomes.filter((outcome) => !isAgain(outcome));
-  const leaving = left.map(({ before, task }) => ({ ...before, result: task.result }));
+  const leaving = left.map(({ before, task, neverBegan }) => ({
+    ...before,
+    result: task.result,
+    isUncounted: neverBegan === true,
+  }));
   const usage = outcomes.map(({ before, task }) => usageOf(before, task));
   // One after the other on the transaction's connection, but sent without waiting for each.
   await Promise.all([

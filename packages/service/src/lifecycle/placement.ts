@@ -66,7 +66,8 @@ function stillFitting(placements: readonly Placement[], nodes: readonly NodeRoom
   return placements.filter((placement) => {
     const places = nodesOf(placement).map((pk) => room.get(pk));
     const taken = (slots: number) => (placement.isExclusive ? slots : placement.requiredSlots);
-    if (!places.every((place) => place !== undefined && place.free >= taken(place.slots))) return false;
+    if (!places.every((place) => place !== undefined && place.free + (placement.beyond ?? 0) >= taken(place.slots)))
+      return false;
     for (const place of places) if (place) place.free -= taken(place.slots);
     return true;
   });

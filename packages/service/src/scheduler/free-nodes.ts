@@ -22,7 +22,6 @@ export class FreeNodes {
     this.#fillType = fillType;
     this.#byId = new Map(free.map((node) => [node.nodeId, node]));
     for (const node of free.reverse()) this.#put(node);
-    this.#freeSlots = free.reduce((total, node) => total + node.free, 0);
   }
 
   get isFull(): boolean {
@@ -101,7 +100,6 @@ export class FreeNodes {
   #change(node: FreeNode, slots: number): void {
     this.#remove(node);
     node.free += slots;
-    this.#freeSlots += slots;
     this.#put(node);
   }
 
@@ -109,11 +107,13 @@ export class FreeNodes {
     const bucket = this.#buckets[node.free] ?? [];
     bucket.push(node);
     this.#buckets[node.free] = bucket;
+    this.#freeSlots += Math.max(0, node.free);
   }
 
   #remove(node: FreeNode): void {
     const bucket = this.#buckets[node.free];
     bucket?.splice(bucket.lastIndexOf(node), 1);
+    this.#freeSlots -= Math.max(0, node.free);
   }
 }
 

@@ -50,6 +50,19 @@ describe("a job manager that starts again", () => {
   });
 });
 
+test("room is made at the cost of those that are there ahead of time, too", () => {
+  const preemptible = [94, 93, 92, 91].map((taskPk) => ({ taskPk, priority: 0, places: [{ nodePk: 1, slots: 1 }] }));
+  const nodes = [aNode({ slots: 2, freeSlots: -2 }), aNode({ nodePk: 2, nodeId: "n2", slots: 2, freeSlots: 1 })];
+  const urgent = (count: number) => [
+    aJob({ priority: 1, tasks: Array.from({ length: count }, (_, index) => aTask({ taskPk: index + 1 })) }),
+  ];
+  const preempted = (count: number) =>
+    plan(inPool({ nodes, jobs: urgent(count), preemptible })).map(({ preempts }) => preempts);
+  expect(preempted(1)).toEqual([undefined]);
+  expect(preempted(2)).toEqual([undefined, [92, 93, 94]]);
+  expect(preempted(3)).toEqual([undefined, [92, 93, 94], [91]]);
+});
+
 describe("plan", () => {
   test("a task waits when no node has enough free slots", () => {
     expect(

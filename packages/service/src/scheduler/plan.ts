@@ -14,7 +14,8 @@ export function plan(snapshot: Snapshot): Placement[] {
   return snapshot.pools.flatMap(planPool);
 }
 
-function planPool(pool: PoolSnapshot): Placement[] {
+/** The plan for one pool. */
+export function planPool(pool: PoolSnapshot): Placement[] {
   const room = { nodes: new FreeNodes(pool.nodes, pool.fillType), preemption: new Preemption(pool.preemptible ?? []) };
   const headroom = new Map(pool.jobs.map((job) => [job.jobPk, job.headroom ?? Number.POSITIVE_INFINITY]));
   const closed = new Map(pool.jobs.map((job) => [job.jobPk, new Set(job.closedNodePks)]));

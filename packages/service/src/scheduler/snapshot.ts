@@ -34,6 +34,7 @@ export interface NodeSnapshot {
   readonly nodePk: number;
   readonly nodeId: string;
   readonly slots: number;
+  /** Less than none while tasks are there ahead of time, or may have to make room. */
   readonly freeSlots: number;
   readonly isDedicated?: boolean;
 }
@@ -77,6 +78,8 @@ export interface Placement {
   readonly others?: readonly number[];
   /** Running tasks that have to leave for it. */
   readonly preempts?: readonly number[];
+  /** To how many slots beyond those of the node it may be placed there, to begin when others end; none when absent. */
+  readonly beyond?: number;
   /** Whether it is to be noted that the job had its turn. */
   readonly isTurn?: boolean;
 }

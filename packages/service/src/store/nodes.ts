@@ -135,7 +135,7 @@ export async function changeLoad(sql: Sql, loads: readonly NodeLoad[], now: Date
     update node n set
       used_slots = n.used_slots + g.slots,
       running_tasks = n.running_tasks + g.tasks,
-      total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks - coalesce(g.subtasks, 0)),
+      total_tasks_run = n.total_tasks_run + greatest(0, -g.tasks - coalesce(g.uncounted, 0)),
       total_tasks_succeeded = n.total_tasks_succeeded + coalesce(g.succeeded, 0),
       recent_tasks = case
         when g.recent is null then n.recent_tasks

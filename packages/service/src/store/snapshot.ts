@@ -15,9 +15,10 @@ export interface SnapshotBounds {
   readonly jobsPerPool: number;
   /**
    * Only these nodes, when given, and only of pools where looking at some of the nodes is enough: where nobody waits
-   * for several nodes at once, and no task has to make room for another.
+   * for several nodes at once, and no task has to make room for another. With each is said how many times its slots it
+   * may be given beyond those.
    */
-  readonly nodePks?: readonly number[];
+  readonly nodes?: ReadonlyMap<number, number>;
 }
 
 interface PoolRow {
@@ -39,7 +40,7 @@ interface PoolRow {
 /** Reads what the planner needs; its cost does not depend on how many tasks wait. */
 export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Snapshot> {
   const snapshots: PoolSnapshot[] = [];
-  for (const pool of await readPools(sql, bounds.nodePks)) {
+  for (const pool of await readPools(sql, bounds.nodes)) {
     const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
     const preemptible = pool.mayPreempt ? await readPreemptible(sql, pool, bounds.tasksPerPool) : [];
     const places = preemptible.flatMap((task) => task.places);
@@ -55,7 +56,7 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
         mayPreempt: places.length > 0,
         gangNodes,
       }),
-      readRoom(sql, pool, { also, nodePks: bounds.nodePks, limit: limit + also.length }),
+      readRoom(sql, pool, { also, looked: bounds.nodes, limit: limit + also.length }),
     ]);
     if (jobs.length === 0) continue;
     snapshots.push({
@@ -72,9 +73,10 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
 }
 
 /** The pools that have room, or could have it at the cost of running tasks. */
-async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Promise<PoolRow[]> {
-  const someNodes = nodePks
-    ? sql`and n.pk = any(${[...nodePks]}::bigint[]) and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
+async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefined): Promise<PoolRow[]> {
+  const depth = looked ? sql`looked.depth` : sql`0`;
+  const someNodes = looked
+    ? sql`and n.pk = any(${[...looked.keys()]}::bigint[]) and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
         and p.pk not in (select pk from preempting)`
     : sql``;
   return sql<PoolRow[]>`
@@ -98,7 +100,8 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
     )
     select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
       coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'jobDefaultOrder'), 'none') as job_order,
-      sum(n.slots - n.used_slots)::int as free_slots, max(n.slots - n.used_slots)::int as largest_room,
+      sum(greatest(0, n.slots * (1 + ${depth}) - n.used_slots))::int as free_slots,
+      max(least(n.slots, n.slots * (1 + ${depth}) - n.used_slots))::int as largest_room,
       max(n.slots) as largest_node, p.pk in (select pk from preempting) as may_preempt,
       (select priority from restarting r where r.pk = p.pk) as restart_priority,
       case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
@@ -106,9 +109,9 @@ async function readPools(sql: Sql, nodePks: readonly number[] | undefined): Prom
         where m.pool_pk = p.pk and m.state in ('idle', 'running') and m.scheduling_state = 'enabled'
           and m.pending_action is null
       ) else 0 end as gang_nodes
-    from pool p join node n on n.pool_pk = p.pk
+    from pool p join node n on n.pool_pk = p.pk ${depths(sql, looked)}
     where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-      and n.pending_action is null and (n.used_slots < n.slots or p.pk in (select pk from preempting))
+      and n.pending_action is null and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
       ${someNodes}
     group by p.pk`;
 }
@@ -262,18 +265,26 @@ function nodeIdOfAffinity(affinityId: string): string {
   return affinityId.replace(/^TVM:/i, "").toLowerCase();
 }
 
-/** Nodes with room, and those of `also`; only `nodePks` when given. */
+/** Joins nodes that are looked at with their depths. */
+const depths = (sql: Sql, looked: ReadonlyMap<number, number> | undefined) =>
+  looked
+    ? sql`join unnest(${[...looked.keys()]}::bigint[], ${[...looked.values()]}::int[]) as looked (pk, depth) on looked.pk = n.pk`
+    : sql``;
+
+/** Nodes with room, and those of `also`; only those that are looked at, when given. */
 async function readRoom(
   sql: Sql,
   { poolPk, fillType }: PoolRow,
-  { also, nodePks, limit }: { also: readonly number[]; nodePks: readonly number[] | undefined; limit: number },
+  { also, looked, limit }: { also: readonly number[]; looked: ReadonlyMap<number, number> | undefined; limit: number },
 ): Promise<NodeSnapshot[]> {
+  const depth = looked ? sql`looked.depth` : sql`0`;
   return sql<NodeSnapshot[]>`
-    select pk as node_pk, id as node_id, slots, slots - used_slots as free_slots, is_dedicated
-    from node
-    where pool_pk = ${poolPk} and state in ('idle', 'running') and scheduling_state = 'enabled'
-      and pending_action is null and (used_slots < slots or pk = any(${[...also]}::bigint[]))
-      ${nodePks ? sql`and pk = any(${[...nodePks]}::bigint[])` : sql``}
-    order by ${fillType === "pack" ? sql`slots - used_slots` : sql`used_slots - slots`}, pk
+    select n.pk as node_pk, n.id as node_id, n.slots, n.slots - n.used_slots as free_slots, n.is_dedicated
+    from node n ${depths(sql, looked)}
+    where n.pool_pk = ${poolPk} and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
+      and n.pending_action is null
+      and (n.used_slots < n.slots * (1 + ${depth}) or n.pk = any(${[...also]}::bigint[]))
+      ${looked ? sql`and n.pk = any(${[...looked.keys()]}::bigint[])` : sql``}
+    order by ${fillType === "pack" ? sql`n.slots - n.used_slots` : sql`n.used_slots - n.slots`}, n.pk
     limit ${limit}`;
 }

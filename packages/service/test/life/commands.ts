@@ -3,20 +3,21 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { after } from "../../src/domain/time.ts";
 import { type Exit, exits, type Model, type ModelJob, type ModelOptions, type ModelTask } from "./model.ts";
-import { nodeCount, type World } from "./world.ts";
+import { nodeCount, slotsPerNode, type World } from "./world.ts";
 
 type Command = fc.AsyncCommand<Model, World>;
 
-/** How often each kind of step was taken, to see that the sequences reach what they should. */
+/** How often each kind of step was taken, and how often tasks were placed ahead of time, to see that the sequences reach what they should. */
 export const taken = new Map<string, number>();
+
+const note = (kind: string) => taken.set(kind, (taken.get(kind) ?? 0) + 1);
 
 /** A step in both worlds, after which they must look the same. */
 function command(name: string, run: (model: Model, world: World) => Promise<void>): Command {
   return {
     check: () => true,
     run: async (model, world) => {
-      const kind = name.split(" ", 2).join(" ");
-      taken.set(kind, (taken.get(kind) ?? 0) + 1);
+      note(name.split(" ", 2).join(" "));
       await run(model, world);
       expect(await world.see()).toEqual(model.expected());
       expect(await world.wrongFacts()).toEqual([]);
@@ -27,7 +28,7 @@ function command(name: string, run: (model: Model, world: World) => Promise<void
 }
 
 const jobIds = ["j1", "j2", "j3"];
-const taskIds = ["1", "2", "3", "4", "5"];
+const taskIds = ["1", "2", "3", "4", "5", "6", "7", "8"];
 const jobId = fc.constantFrom(...jobIds);
 const taskId = fc.constantFrom(...taskIds);
 const oneIn = (n: number) => fc.nat(n - 1).map((value) => value === 0);
@@ -122,6 +123,52 @@ const exitOptions: fc.Arbitrary<ModelOptions> = fc.record(
   { requiredKeys: [] },
 );
 
+interface GivenTask extends Pick<ModelTask, "id" | "slots" | "retryLimit" | "options"> {
+  readonly job: string;
+  readonly parents: string[];
+  readonly asRange: boolean;
+}
+
+const addGivenTask = ({ job: jobKey, ...task }: GivenTask) =>
+  command(`add task ${JSON.stringify({ job: jobKey, ...task })}`, async (model, world) => {
+    const job = model.jobs.get(jobKey);
+    const parents = job?.usesDependencies ? task.parents : [];
+    const numbers = parents.map(Number);
+    const range = { start: Math.min(...numbers), end: Math.max(...numbers) };
+    const covered = taskIds.filter((id) => range.start <= Number(id) && Number(id) <= range.end);
+    const isRange = task.asRange && parents.length > 0;
+    const options = Object.fromEntries(
+      Object.entries(task.options).map(([exit, { jobAction, dependencyAction }]) => [
+        exit,
+        {
+          ...(jobAction && job?.performsJobActions ? { jobAction } : {}),
+          ...(dependencyAction && job?.usesDependencies ? { dependencyAction } : {}),
+        },
+      ]),
+    );
+    const body: TaskAddParameter = {
+      id: task.id,
+      commandLine: "true",
+      requiredSlots: task.slots,
+      constraints: { maxTaskRetryCount: task.retryLimit },
+      ...(parents.length > 0 ? { dependsOn: isRange ? { taskIdRanges: [range] } : { taskIds: parents } } : {}),
+      exitConditions: exitConditions(options),
+    };
+    const expected = job
+      ? model.addTask(
+          job,
+          aTask({
+            id: task.id,
+            slots: task.slots,
+            retryLimit: task.retryLimit,
+            parents: isRange ? covered : parents,
+            options,
+          }),
+        )
+      : "JobNotFound";
+    expect(await world.addTask(jobKey, body)).toBe(expected);
+  });
+
 const addTask = fc
   .record({
     job: jobId,
@@ -135,46 +182,12 @@ const addTask = fc
       noNullPrototype: true,
     }),
   })
-  .map(({ job: jobKey, ...task }) =>
-    command(`add task ${JSON.stringify({ job: jobKey, ...task })}`, async (model, world) => {
-      const job = model.jobs.get(jobKey);
-      const parents = job?.usesDependencies ? task.parents : [];
-      const numbers = parents.map(Number);
-      const range = { start: Math.min(...numbers), end: Math.max(...numbers) };
-      const covered = taskIds.filter((id) => range.start <= Number(id) && Number(id) <= range.end);
-      const isRange = task.asRange && parents.length > 0;
-      const options = Object.fromEntries(
-        Object.entries(task.options).map(([exit, { jobAction, dependencyAction }]) => [
-          exit,
-          {
-            ...(jobAction && job?.performsJobActions ? { jobAction } : {}),
-            ...(dependencyAction && job?.usesDependencies ? { dependencyAction } : {}),
-          },
-        ]),
-      );
-      const body: TaskAddParameter = {
-        id: task.id,
-        commandLine: "true",
-        requiredSlots: task.slots,
-        constraints: { maxTaskRetryCount: task.retryLimit },
-        ...(parents.length > 0 ? { dependsOn: isRange ? { taskIdRanges: [range] } : { taskIds: parents } } : {}),
-        exitConditions: exitConditions(options),
-      };
-      const expected = job
-        ? model.addTask(
-            job,
-            aTask({
-              id: task.id,
-              slots: task.slots,
-              retryLimit: task.retryLimit,
-              parents: isRange ? covered : parents,
-              options,
-            }),
-          )
-        : "JobNotFound";
-      expect(await world.addTask(jobKey, body)).toBe(expected);
-    }),
-  );
+  .map(addGivenTask);
+
+/** Many that could run at once. */
+const addCrowd = jobId.map((job) =>
+  taskIds.map((id) => addGivenTask({ job, id, slots: 1, retryLimit: 0, parents: [], asRange: false, options: {} })),
+);
 
 function exitConditions(options: Readonly<Record<string, ExitOptions>>): TaskAddParameter["exitConditions"] {
   const codes = Object.entries({ zero: 0, one: 1 }).flatMap(([name, code]) =>
@@ -207,10 +220,38 @@ const report = fc
       const runs = (await world.runs()).filter(({ node }) => model.alive[node]);
       const run = runs[which % Math.max(1, runs.length)];
       if (!run) return;
-      await world.report(run.runId, runExits[exit]);
+      await world.report({ runId: run.runId, exit: runExits[exit] });
       model.finish(run, exit);
     }),
   );
+
+const reportAndRefill = fc
+  .record({
+    which: fc.nat(20),
+    exit: fc.constantFrom("zero", "zero", "zero", "zero", "zero", "zero", ...exits),
+    seconds: fc.constantFrom(0, 0.01, 0.02, 1),
+  })
+  .map(({ which, exit, seconds }) =>
+    command(`refill after ${seconds} ${which} ${exit}`, async (model, world) => {
+      const runs = (await world.runs()).filter(({ kind, node }) => kind === "task" && model.alive[node]);
+      const run = runs[which % Math.max(1, runs.length)];
+      if (!run) return;
+      await world.reportAndRefill({ runId: run.runId, exit: runExits[exit], seconds }, run.node);
+      model.finish(run, exit);
+      model.adoptRefill(await world.see(), seconds < 0.05);
+      if (model.expected().nodes.some(({ usedSlots }) => usedSlots > slotsPerNode)) note("ahead");
+    }),
+  );
+
+const giveBack = fc.nat(20).map((which) =>
+  command(`give back ${which}`, async (model, world) => {
+    const runs = (await world.runs()).filter(({ kind, node }) => kind === "task" && model.alive[node]);
+    const run = runs[which % Math.max(1, runs.length)];
+    if (!run) return;
+    await world.report({ runId: run.runId, exit: { kind: "returned" } });
+    model.giveBack(run);
+  }),
+);
 
 const onJob = (
   name: string,
@@ -273,8 +314,9 @@ export const beginning: fc.Arbitrary<Command[]> = fc
   .tuple(
     fc.array(addJob, { minLength: 2, maxLength: 3, size: "max" }),
     fc.array(addTask, { minLength: 4, maxLength: 10, size: "max" }),
+    addCrowd,
   )
-  .map(([jobs, tasks]) => [...jobs, ...tasks]);
+  .map(([jobs, tasks, crowd]) => [...jobs, ...tasks, ...crowd]);
 
 /** What a sequence is made of; what is listed more often happens more often. */
 export const commands: fc.Arbitrary<Command>[] = [
@@ -292,9 +334,13 @@ export const commands: fc.Arbitrary<Command>[] = [
   report,
   report,
   report,
-  report,
-  report,
-  report,
+  reportAndRefill,
+  reportAndRefill,
+  reportAndRefill,
+  reportAndRefill,
+  reportAndRefill,
+  reportAndRefill,
+  giveBack,
   settle,
   settle,
   fc.constant(command("repeat the last report", (_, world) => world.repeatLastReport())),

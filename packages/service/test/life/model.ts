@@ -301,8 +301,27 @@ export class Model {
     if (job.state === "terminating") job.state = "completed";
   }
 
+  /** A run that was never begun goes back to the queue, and it counts for nothing. */
+  giveBack(run: SeenRun): void {
+    const task = this.jobs.get(run.job)?.tasks.get(run.task);
+    if (!task) throw new Error(`a run of ${run.task}, which is gone`);
+    Object.assign(task, { state: "active", node: null });
+  }
+
   /** Takes over where tasks were placed, having checked that they might be there and that nothing more fits. */
   adopt(seen: Awaited<ReturnType<World["see"]>>): void {
+    this.#adopt(seen, slotsPerNode);
+    expect(this.#leftOut()).toEqual([]);
+  }
+
+  /** Takes over what one node got when a run had ended there, if it was short with some to go on with. */
+  adoptRefill(seen: Awaited<ReturnType<World["see"]>>, isShort: boolean): void {
+    this.#adopt(seen, isShort ? 9 * slotsPerNode : slotsPerNode);
+  }
+
+  /** @param most slots that a node may have taken after it got a task */
+  #adopt(seen: Awaited<ReturnType<World["see"]>>, most: number): void {
+    const given = new Set<number>();
     const displaced = this.#displaced(seen);
     for (const { job: jobId, id, state, node } of seen.tasks) {
       const job = this.jobs.get(jobId);
@@ -322,10 +341,13 @@ export class Model {
       const waits = job.preparation?.waits && place.state === "preparing";
       expect(state).toBe(waits ? "preparing" : "running");
       if (task.isManager && task.wasPlaced && job.priority >= (displaced.get(node) ?? 0)) displaced.delete(node);
+      // A manager that starts finds its node empty, or emptied for it.
+      if (task.isManager) expect(this.#used(node)).toBe(0);
       Object.assign(task, { state, node, wasPlaced: true });
+      given.add(node);
     }
     expect([...displaced]).toEqual([]);
-    expect(this.#leftOut()).toEqual([]);
+    for (const node of given) expect(this.#used(node)).toBeLessThanOrEqual(most);
   }
 
   /**

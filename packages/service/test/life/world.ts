@@ -3,6 +3,7 @@ import {
   type JobAddParameter,
   type JobPatchParameter,
   type RunExit,
+  type RunReturn,
   type TaskAddParameter,
   type TaskUpdateParameter,
 } from "@kyanite/contract";
@@ -29,6 +30,7 @@ import {
 import { addJob } from "../../src/lifecycle/new-job.ts";
 import { type Hello, loseSilentNodes, welcomeNode } from "../../src/lifecycle/node.ts";
 import { placeTasks } from "../../src/lifecycle/placement.ts";
+import { finishAndRefill } from "../../src/lifecycle/refill.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
 import { addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../../src/lifecycle/task.ts";
@@ -56,6 +58,16 @@ export interface SeenRun {
   readonly runId: string;
 }
 
+/** How an agent reports the end of a run. */
+interface Report {
+  readonly runId: string;
+  readonly exit: RunExit | RunReturn;
+  /** How long it took; a second when absent. */
+  readonly seconds?: number;
+}
+
+const bounds = { tasksPerPool: 100, jobsPerPool: 50 };
+
 /** The real thing: life cycles and statements on a real database, with agents that say what a test tells them. */
 export class World {
   readonly #database: Database;
@@ -63,7 +75,7 @@ export class World {
   readonly #nodePks: number[];
   #bootTime = new Date("2025-12-31T00:00:00Z");
   #now = new Date("2026-01-01T00:00:00Z");
-  #lastReport: { runId: string; exit: RunExit } | undefined;
+  #lastReport: Report | undefined;
 
   private constructor(database: Database, account: Account, nodePks: number[]) {
     this.#database = database;
@@ -178,7 +190,7 @@ export class World {
   /** Rounds of scheduling until nothing more is placed. */
   async schedule(): Promise<void> {
     for (;;) {
-      const placements = plan(await readSnapshot(this.#database, { tasksPerPool: 100, jobsPerPool: 50 }));
+      const placements = plan(await readSnapshot(this.#database, bounds));
       const placed = await transaction(this.#database, (sql) => placeTasks(sql, placements, this.#now));
       if (placed === 0) return;
     }
@@ -186,19 +198,25 @@ export class World {
 
   settle = () => advanceJobs(this.#database, this.#now);
 
-  async report(runId: string, exit: RunExit): Promise<void> {
-    this.#lastReport = { runId, exit };
-    await this.#report(runId, exit);
+  async report(report: Report): Promise<void> {
+    this.#lastReport = report;
+    await this.#report(report);
   }
 
   /** A report whose acknowledgement was lost. */
   async repeatLastReport(): Promise<void> {
-    if (this.#lastReport) await this.#report(this.#lastReport.runId, this.#lastReport.exit);
+    if (this.#lastReport) await this.#report(this.#lastReport);
   }
 
-  async #report(runId: string, exit: RunExit): Promise<void> {
-    const times = { startTime: after(this.#now, -1), endTime: this.#now };
-    await transaction(this.#database, (sql) => finishRuns(sql, [{ runId, exit, ...times }], this.#now));
+  async #report({ runId, exit, seconds = 1 }: Report): Promise<void> {
+    const run = { runId, exit, startTime: after(this.#now, -seconds), endTime: this.#now };
+    await transaction(this.#database, (sql) => finishRuns(sql, [run], this.#now));
+  }
+
+  /** A report after which the node gets its next tasks at once. */
+  async reportAndRefill({ runId, exit, seconds = 1 }: Report, node: number): Promise<void> {
+    const run = { runId, exit, startTime: after(this.#now, -seconds), endTime: this.#now, nodePk: this.#pk(node) };
+    await transaction(this.#database, (sql) => finishAndRefill(sql, [run], { bounds, now: this.#now }));
   }
 
   async lose(node: number): Promise<void> {

@@ -131,8 +131,8 @@ async function readTooMuch(work: (sql: Sql) => Promise<unknown>): Promise<Counte
 // One more is read than may be placed, for a manager that does not suit.
 const bounds = { tasksPerPool: round - 1, jobsPerPool: 50 };
 
-async function place(sql: Sql, nodePks?: readonly number[]): Promise<void> {
-  const placements = plan(await readSnapshot(sql, nodePks ? { ...bounds, nodePks } : bounds));
+async function place(sql: Sql, nodes?: ReadonlyMap<number, number>): Promise<void> {
+  const placements = plan(await readSnapshot(sql, nodes ? { ...bounds, nodes } : bounds));
   expect(await placeTasks(sql, placements, at)).toBe(round);
 }
 
@@ -183,12 +183,15 @@ describe.each(Object.entries(histories))("with tables that are %s", (_, prepare)
     await transaction(temporary.database, (sql) => place(sql));
     const running = await readRunning();
     const nodePks = [...new Set(running.map(({ nodePk }) => nodePk))];
+    const nodes = new Map(nodePks.map((pk) => [pk, 0]));
     const ended = endedAll(running.map(({ runId }) => runId));
     expect(await readTooMuch((sql) => finishRuns(sql, ended, at))).toEqual([]);
-    expect(exceptNodes(await readTooMuch((sql) => place(sql, nodePks)))).toEqual([]);
-    const placements = plan(await readSnapshot(temporary.database, { ...bounds, nodePks }));
+    expect(exceptNodes(await readTooMuch((sql) => place(sql, nodes)))).toEqual([]);
+    const placements = plan(await readSnapshot(temporary.database, { ...bounds, nodes }));
     expect(placements).toHaveLength(round);
     expect(await readTooMuch((sql) => placeTasks(sql, placements, at))).toEqual([]);
+    const beyond = new Map(nodePks.map((pk) => [pk, 1]));
+    expect(exceptNodes(await readTooMuch((sql) => readSnapshot(sql, { ...bounds, nodes: beyond })))).toEqual([]);
   });
 
   test("a page of tasks is found without a look at others where its filter says what they have come to", async () => {
