@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
+import type { Duplex } from "node:stream";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
-import type { Clock, Log } from "@kyanite/runtime";
+import { type Clock, type Log, writeTogether } from "@kyanite/runtime";
 import type { WebSocket as Socket } from "ws";
 import { parseOrder } from "./orders.ts";
 
@@ -27,17 +28,23 @@ export interface Link {
   readonly closed: Promise<"removed" | "stopped">;
 }
 
+interface Connection {
+  readonly socket: Socket;
+  /** What it writes to. */
+  readonly stream: Duplex;
+}
+
 const firstPause = 100;
 const longestPause = 5_000;
 const shortestBeat = 50;
 
 /** Keeps a connection to the service, for as long as it takes. */
 export function openLink(options: LinkOptions): Link {
-  let current: Socket | undefined;
+  let current: Connection | undefined;
   const keepOpen = async () => {
     for (let failures = 0; !options.signal.aborted; failures += 1) {
-      const outcome = await connectOnce(options, (socket) => {
-        current = socket;
+      const outcome = await connectOnce(options, (connection) => {
+        current = connection;
         failures = 0;
       });
       current = undefined;
@@ -50,16 +57,23 @@ export function openLink(options: LinkOptions): Link {
   };
   return {
     send(report) {
-      if (current?.readyState === WebSocket.OPEN) current.send(JSON.stringify(report));
+      if (current) say(current, report);
     },
     closed: keepOpen(),
   };
 }
 
+function say({ socket, stream }: Connection, report: AgentReport): void {
+  if (socket.readyState === WebSocket.OPEN) writeTogether(stream, () => socket.send(JSON.stringify(report)));
+}
+
 const goneStatuses = [401, 403, 410];
 
 /** One connection, from opening to end. */
-async function connectOnce(options: LinkOptions, onOpen: (socket: Socket) => void): Promise<"removed" | "lost"> {
+async function connectOnce(
+  options: LinkOptions,
+  onOpen: (connection: Connection) => void,
+): Promise<"removed" | "lost"> {
   const { headers, log, signal } = options;
   const serviceUrl = await options.serviceUrl();
   if (signal.aborted) return "lost";
@@ -79,11 +93,13 @@ async function connectOnce(options: LinkOptions, onOpen: (socket: Socket) => voi
     socket.terminate();
   });
   socket.on("error", (error) => log.debug("link failed", { reason: error.message }));
-  socket.on("open", () => {
-    log.info("link open");
-    onOpen(socket);
-    socket.send(JSON.stringify(options.hello()));
-  });
+  socket.on("upgrade", ({ socket: stream }) =>
+    socket.on("open", () => {
+      log.info("link open");
+      onOpen({ socket, stream });
+      socket.send(JSON.stringify(options.hello()));
+    }),
+  );
   socket.on("pong", () => {
     isAlive = true;
   });

@@ -13,10 +13,13 @@ export interface ProcessFamily {
   readonly since: Date;
   /** The members of its control group. */
   readonly members?: (() => readonly number[]) | undefined;
+  /** Whether all of the family are in that, since it was there before them and none may leave it. */
+  readonly isConfined?: boolean;
 }
 
 /** The living members. Costs a look at each process that may belong to it. */
 export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
+  if (family.isConfined && family.members) return family.members();
   if (process.platform !== "linux") return send(-family.group, 0) ? [family.group] : [];
   const mark = `${runMarker}=${family.runId}`;
   const found = candidates(family, now).filter((pid) => isMember(pid, family.group, mark));

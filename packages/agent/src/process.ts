@@ -65,7 +65,8 @@ async function launchInShell(command: Command, now: Date): Promise<StartedComman
   const { pid, exit, members, release } = launched;
   const record = recordOf(pid);
   command.onLaunch(record);
-  return { record, family: { runId: command.runId, group: pid, since: now, members }, exit, release };
+  const isConfined = members !== undefined && command.user !== undefined && command.user.uid !== 0;
+  return { record, family: { runId: command.runId, group: pid, since: now, members, isConfined }, exit, release };
 }
 
 const recordOf = (pid: number): ProcessRecord => processRecord(pid) ?? { pid, startedAt: "already ended" };

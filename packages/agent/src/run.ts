@@ -30,9 +30,9 @@ export async function executeRun(
   means: RunMeans,
   { cancelled, proceed }: RunSignals,
 ): Promise<RunExit> {
-  await using limit = wallClock(order.maxWallClockSeconds, means.clock);
+  await using limit = wallClock(order.maxWallClockSeconds, cancelled, means.clock);
   const stopped = (): "cancelled" | "wallClock" => (cancelled.aborted ? "cancelled" : "wallClock");
-  const signal = AbortSignal.any([cancelled, limit.signal]);
+  const { signal } = limit;
   try {
     const run = await contextOf(order, means, { signal, proceed });
     if (order.kind === "packages") {
@@ -96,11 +96,12 @@ async function foldEnd(run: RunContext, end: CommandEnd, reason: "cancelled" | "
 
 const longestSleep = 24 * 3600 * 1000;
 
-function wallClock(seconds: number | undefined, clock: Clock) {
+/** A signal that aborts when the run is cancelled or, unless that is stopped, out of time. */
+function wallClock(seconds: number | undefined, cancelled: AbortSignal, clock: Clock) {
+  if (seconds === undefined) return { signal: cancelled, stop: () => {}, [Symbol.asyncDispose]: async () => {} };
   const over = new AbortController();
   const stop = new AbortController();
   const wait = async () => {
-    if (seconds === undefined) return;
     const end = clock.now().getTime() + seconds * 1000;
     // A timer of more than 24 days would go off at once.
     for (let left = seconds * 1000; left > 0 && !stop.signal.aborted; left = end - clock.now().getTime()) {
@@ -110,7 +111,7 @@ function wallClock(seconds: number | undefined, clock: Clock) {
   };
   const waiting = wait();
   return {
-    signal: over.signal,
+    signal: AbortSignal.any([cancelled, over.signal]),
     stop: () => stop.abort("stopped"),
     async [Symbol.asyncDispose]() {
       stop.abort("stopped");

@@ -30,3 +30,4 @@ export {
 } from "./settings.ts";
 export { listenForShutdown, type Shutdown } from "./shutdown.ts";
 export { type WaitOptions, waitUntil } from "./wait.ts";
+export { writeTogether } from "./write-together.ts";

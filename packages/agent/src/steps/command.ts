@@ -76,13 +76,18 @@ export async function launch(run: RunContext, { commandLine, output, environment
 
 /** Waits for the command, or stops it; says which. */
 export async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
-  const exited = new AbortController();
-  const ended = command.exit.then(() => exited.abort("exited"));
-  const either = AbortSignal.any([signal, exited.signal]);
-  if (!either.aborted) await new Promise((done) => either.addEventListener("abort", done, { once: true }));
-  if (exited.signal.aborted) return false;
+  const hasExited = await new Promise<boolean>((settle) => {
+    const stop = () => settle(false);
+    if (signal.aborted) stop();
+    signal.addEventListener("abort", stop, { once: true });
+    void command.exit.then(() => {
+      signal.removeEventListener("abort", stop);
+      settle(true);
+    });
+  });
+  if (hasExited) return false;
   await stopFamily(command.family, { clock, graceMilliseconds: 1_000 * settings.killGraceSeconds });
-  await ended;
+  await command.exit;
   return true;
 }
 

@@ -9,6 +9,7 @@ import type { Node } from "../domain/node.ts";
 import { type Database, isDatabaseAway } from "../store/database.ts";
 import { readNodeOfAgent } from "../store/nodes.ts";
 import type { AgentLinks } from "./agent-links.ts";
+import { AgentSocket } from "./agent-socket.ts";
 import type { NodeFiles } from "./node-files.ts";
 
 export interface AgentEndpointOptions {
@@ -33,7 +34,9 @@ export class AgentEndpoint {
     try {
       const node = await this.#nodeOf(request);
       if (request.url !== "/agent/link" || !node) return refuse(socket, node ? "404 Not Found" : "401 Unauthorized");
-      this.#sockets.handleUpgrade(request, socket, head, (link) => this.#serve(node, link));
+      this.#sockets.handleUpgrade(request, socket, head, (link) =>
+        this.#serve(node, link, new AgentSocket(link, socket)),
+      );
     } catch (cause) {
       if (!isDatabaseAway(cause)) this.#options.log.error("link refused", { cause });
       refuse(socket, "503 Service Unavailable");
@@ -56,20 +59,20 @@ export class AgentEndpoint {
     this.#sockets.close();
   }
 
-  #serve(node: Node, link: WebSocket): void {
+  #serve(node: Node, link: WebSocket, socket: AgentSocket): void {
     const { links, log } = this.#options;
     link.on("message", (data) => {
-      this.#receive(node, link, String(data)).catch((cause) => {
+      this.#receive(node, socket, String(data)).catch((cause) => {
         if (!isDatabaseAway(cause)) log.error("report refused", { nodeId: node.id, cause });
         link.close(1011, "the report could not be taken");
       });
     });
-    link.on("close", () => links.disconnect(node.pk, link));
+    link.on("close", () => links.disconnect(node.pk, socket));
     link.on("error", (cause) => log.debug("link failed", { nodeId: node.id, cause }));
   }
 
-  async #receive(node: Node, link: WebSocket, text: string): Promise<void> {
-    await this.#options.links.receive(node, link, Value.Parse(AgentReport, JSON.parse(text)));
+  async #receive(node: Node, socket: AgentSocket, text: string): Promise<void> {
+    await this.#options.links.receive(node, socket, Value.Parse(AgentReport, JSON.parse(text)));
   }
 
   async #nodeOf(request: IncomingMessage): Promise<Node | undefined> {

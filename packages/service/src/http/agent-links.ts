@@ -1,6 +1,5 @@
 import type { AgentReport, Failure, NodeSample, ServiceOrder } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
-import type { WebSocket } from "ws";
 import type { MountSource } from "../domain/mounts.ts";
 import type { Node } from "../domain/node.ts";
 import type { Run } from "../domain/run.ts";
@@ -14,6 +13,7 @@ import { addPoolLoad } from "../store/pool-load.ts";
 import { readRuns, readWantedRuns } from "../store/runs.ts";
 import { insertNodeSamples } from "../store/samples.ts";
 import type { SnapshotBounds } from "../store/snapshot.ts";
+import type { AgentSocket } from "./agent-socket.ts";
 import { coalesced } from "./coalesced.ts";
 import type { OrderOutcome } from "./run-orders.ts";
 import { RunRecorder } from "./run-recorder.ts";
@@ -32,9 +32,6 @@ export interface LinkOptions {
   readonly orderFor: (run: Run) => Promise<OrderOutcome>;
 }
 
-/** The state of a socket through which something can be sent. */
-const open = 1;
-
 /** Heartbeats of so long are noted together: with thousands of nodes a statement for each would be most of the work. */
 const heardMilliseconds = 250;
 
@@ -45,7 +42,7 @@ type LinkedNode = Pick<Node, "pk" | "id" | "slots">;
 interface Link {
   readonly nodePk: number;
   readonly nodeId: string;
-  readonly socket: WebSocket;
+  readonly socket: AgentSocket;
   readonly runIds: Set<string>;
   readonly recorded: Set<string>;
   /** The last restart and the last set-up that were ordered. */
@@ -95,13 +92,13 @@ export class AgentLinks {
   /** Sends an order to a connected node; answers false when it is not connected here. */
   send(nodePk: number, order: ServiceOrder): boolean {
     const link = this.#links.get(nodePk);
-    if (link?.socket.readyState !== open) return false;
+    if (!link?.socket.isOpen) return false;
     link.socket.send(JSON.stringify(order));
     return true;
   }
 
   /** Takes what an agent says after it has presented itself; `hello` comes first. */
-  async receive(node: LinkedNode, socket: WebSocket, report: AgentReport): Promise<void> {
+  async receive(node: LinkedNode, socket: AgentSocket, report: AgentReport): Promise<void> {
     switch (report.type) {
       case "hello":
         return this.#connect(node, socket, report);
@@ -128,7 +125,7 @@ export class AgentLinks {
     }
   }
 
-  disconnect(nodePk: number, socket: WebSocket): void {
+  disconnect(nodePk: number, socket: AgentSocket): void {
     if (this.#links.get(nodePk)?.socket === socket) this.#links.delete(nodePk);
   }
 
@@ -139,7 +136,7 @@ export class AgentLinks {
     await this.#recorder.close();
   }
 
-  async #connect(node: LinkedNode, socket: WebSocket, hello: Extract<AgentReport, { type: "hello" }>): Promise<void> {
+  async #connect(node: LinkedNode, socket: AgentSocket, hello: Extract<AgentReport, { type: "hello" }>): Promise<void> {
     const { database, clock, log, heartbeatSeconds, sampleSeconds } = this.#options;
     await transaction(database, (sql) => welcomeNode(sql, node.pk, hello, clock.now()));
     const before = this.#links.get(node.pk)?.socket;
@@ -177,9 +174,7 @@ export class AgentLinks {
   }
 
   async #deliverOutdated(): Promise<void> {
-    const links = [...this.#outdated]
-      .flatMap((pk) => this.#links.get(pk) ?? [])
-      .filter(({ socket }) => socket.readyState === open);
+    const links = [...this.#outdated].flatMap((pk) => this.#links.get(pk) ?? []).filter(({ socket }) => socket.isOpen);
     this.#outdated.clear();
     for (const link of links) link.recorded.clear();
     const pks = links.map(({ nodePk }) => nodePk);
