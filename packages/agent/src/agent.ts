@@ -14,7 +14,15 @@ import { openLaunchers } from "./launcher.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { openLink } from "./link.ts";
 import { placeMounts } from "./mounts.ts";
-import { heldRunIds, type NodeAction, type NodeEvent, newNode, nextStep, waitMilliseconds } from "./node.ts";
+import {
+  hasWaitingRuns,
+  heldRunIds,
+  type NodeAction,
+  type NodeEvent,
+  newNode,
+  nextStep,
+  waitMilliseconds,
+} from "./node.ts";
 import { makeRoot, removeBelow } from "./node-root.ts";
 import { removeTree } from "./remove-tree.ts";
 import { answerRequest } from "./requests.ts";
@@ -111,7 +119,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         return action.report.type === "started" ? starts.add(action.report) : link.send(action.report);
       case "finish":
         keepFinished(action.report);
-        return link.send(action.report);
+        return link.send(hasWaitingRuns(state) ? { ...action.report, isBusy: true } : action.report);
       case "forget":
         return journal.forget(action.runId);
       case "removeDirectory":

@@ -91,6 +91,11 @@ export function heldRunIds({ runs }: NodeState): readonly string[] {
   return [...runs].filter(([, run]) => run.phase !== "dropped").map(([runId]) => runId);
 }
 
+/** Whether runs wait for slots, so that the node has some to go on with. */
+export function hasWaitingRuns({ runs }: NodeState): boolean {
+  return [...runs.values()].some(({ phase }) => phase === "waiting");
+}
+
 /** What follows from an order, or from something that happened here. */
 export function nextStep(state: NodeState, event: NodeEvent): Step {
   switch (event.type) {

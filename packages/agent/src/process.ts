@@ -19,12 +19,11 @@ export interface Command {
   /** Shells that start it, when they can. */
   readonly launchers: Launchers | undefined;
   readonly cgroups: Cgroups;
-  /** Called when the process exists, before anything is awaited. */
+  /** Called when the process exists, before anything is awaited, unless its control group is enough to find it again. */
   onLaunch(leader: ProcessRecord): void;
 }
 
 export interface StartedCommand {
-  readonly record: ProcessRecord;
   readonly family: ProcessFamily;
   /** The exit code, or 128 + n when signal n ended the process. */
   readonly exit: Promise<number>;
@@ -63,10 +62,9 @@ async function launchInShell(command: Command, now: Date): Promise<StartedComman
   const launched = await command.launchers?.launch(command, command.user);
   if (launched === undefined) return undefined;
   const { pid, exit, members, release } = launched;
-  const record = recordOf(pid);
-  command.onLaunch(record);
   const isConfined = members !== undefined && command.user !== undefined && command.user.uid !== 0;
-  return { record, family: { runId: command.runId, group: pid, since: now, members, isConfined }, exit, release };
+  if (!isConfined) command.onLaunch(recordOf(pid));
+  return { family: { runId: command.runId, group: pid, since: now, members, isConfined }, exit, release };
 }
 
 const recordOf = (pid: number): ProcessRecord => processRecord(pid) ?? { pid, startedAt: "already ended" };
@@ -92,7 +90,7 @@ async function launch(command: Command, [stdout, stderr]: [number, number], now:
   if (record === undefined) throw new Error(`${command.program} has no process id`);
   const members = cgroup && (() => cgroup.pids());
   const family = { runId: command.runId, group: record.pid, since: now, members };
-  return { record, family, exit, release: () => cgroup?.remove() };
+  return { family, exit, release: () => cgroup?.remove() };
 }
 
 export interface StopOptions {

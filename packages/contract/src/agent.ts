@@ -226,6 +226,8 @@ export const AgentReport = Type.Union([
     startTime: Instant,
     endTime: Instant,
     exit: Type.Union([RunExit, RunReturn]),
+    /** Whether the node has other runs to begin: then nobody waits for this report to be recorded. */
+    isBusy: Type.Optional(Type.Boolean()),
   }),
   /** The node has what it was to be given, or why it has not. */
   Type.Object({ type: Type.Literal("setUp"), setupId: Type.String(), failure: Type.Optional(Failure) }),

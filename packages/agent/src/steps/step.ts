@@ -24,7 +24,7 @@ export interface RunContext {
   readonly proceed: AbortSignal;
   /** Called when the coordination command of an instance has succeeded. */
   onCoordinated(): void;
-  /** Called when the command's process exists, before anything is awaited. */
+  /** Called when the command's process exists, unless its control group is enough to find it again. */
   onLaunch(leader: ProcessRecord): void;
 }
 

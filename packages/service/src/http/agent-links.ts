@@ -117,6 +117,7 @@ export class AgentLinks {
           exit: report.exit,
           startTime: new Date(report.startTime),
           endTime: new Date(report.endTime),
+          mayWait: report.isBusy ?? false,
         });
       case "setUp":
         return this.#finishSetUp(node, report);
@@ -251,7 +252,14 @@ export class AgentLinks {
   /** A run that cannot be ordered has come to its end without its node. */
   #recordFailure({ nodePk }: Link, runId: string, failure: Failure): void {
     const now = this.#options.clock.now();
-    this.#recorder.add({ nodePk, runId, exit: { kind: "failed", failure }, startTime: now, endTime: now });
+    this.#recorder.add({
+      nodePk,
+      runId,
+      exit: { kind: "failed", failure },
+      startTime: now,
+      endTime: now,
+      mayWait: false,
+    });
   }
 
   #acknowledge(runs: readonly { nodePk: number; runId: string }[]): void {

@@ -3,6 +3,11 @@ import { type FinishedRunOnNode, finishAndRefill } from "../lifecycle/refill.ts"
 import { type Database, isDatabaseAway, transaction } from "../store/database.ts";
 import type { SnapshotBounds } from "../store/snapshot.ts";
 
+export interface ReportedRun extends FinishedRunOnNode {
+  /** Whether no slot is without work until it is recorded. */
+  readonly mayWait: boolean;
+}
+
 export interface RecorderOptions {
   readonly database: Database;
   readonly clock: Clock;
@@ -13,15 +18,19 @@ export interface RecorderOptions {
 /** How many ended runs are recorded in one transaction. */
 const most = 200;
 
+/** For so long others are waited for when nobody is in a hurry: a transaction takes less for each run that it records. */
+const gatheringMilliseconds = 10;
+
 /**
  * Records the ends of runs as they come in, all that have come since the last commit in one transaction, and tells
  * when they are safe. While the database is away they wait here, and at their agents, which keep them on disk.
  */
 export class RunRecorder {
-  readonly #waiting = new Map<string, FinishedRunOnNode>();
+  readonly #waiting = new Map<string, ReportedRun>();
   readonly #onRecorded: (runs: readonly FinishedRunOnNode[]) => void;
   readonly #options: RecorderOptions;
   #recording: Promise<void> | undefined;
+  #hurry = new AbortController();
   #isDoubtful = false;
   #isClosed = false;
 
@@ -30,8 +39,9 @@ export class RunRecorder {
     this.#onRecorded = onRecorded;
   }
 
-  add(run: FinishedRunOnNode): void {
+  add(run: ReportedRun): void {
     this.#waiting.set(run.runId, run);
+    if (!run.mayWait || this.#waiting.size >= most) this.#hurry.abort();
     this.#recording ??= this.#recordAll().finally(() => {
       this.#recording = undefined;
     });
@@ -40,15 +50,24 @@ export class RunRecorder {
   /** Resolves when nothing waits any more, or the recorder is closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#hurry.abort();
     await this.#recording;
   }
 
   async #recordAll(): Promise<void> {
     while (this.#waiting.size > 0 && !this.#isClosed) {
+      await this.#gather();
       const runs = [...this.#waiting.values()].slice(0, this.#isDoubtful ? 1 : most);
       if (!(await this.#record(runs))) continue;
       for (const { runId } of runs) this.#waiting.delete(runId);
     }
+  }
+
+  async #gather(): Promise<void> {
+    const mayWait = [...this.#waiting.values()].every((run) => run.mayWait);
+    if (!mayWait || this.#waiting.size >= most || this.#isDoubtful) return;
+    this.#hurry = new AbortController();
+    await this.#options.clock.sleep(gatheringMilliseconds, this.#hurry.signal);
   }
 
   /**

@@ -47,6 +47,8 @@ export function openDatabase({ url, maxConnections, onClose, ...address }: Datab
       plan_cache_mode: "force_generic_plan",
       // Tables are small when their first plans are made, and may be very large soon after.
       enable_seqscan: "off",
+      // Tasks leave some indexes soon. Of the scans, this one neither skips the entries that they leave nor marks them.
+      enable_bitmapscan: "off",
       jit: "off",
     },
   };

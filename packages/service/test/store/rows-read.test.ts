@@ -243,3 +243,20 @@ test("what some nodes run is found without a look at what others run, also by pl
   await start(4 * nodes);
   expect(await lookUp(await readRunning())).toEqual([[], [], [], []]);
 });
+
+test("what a node runs is found without a look at what it has run since its tables were last cleaned", async () => {
+  await addNodes();
+  await addTasks("active");
+  const [node] = await temporary.database<{ pk: number }[]>`
+    update node set state = 'idle', slots = ${round} where pk = (select min(pk) from node) returning pk`;
+  const nodePk = node?.pk ?? 0;
+  const nodes = new Map([[nodePk, 0]]);
+  for (let ended = 0; ended < 2 * enough; ended += round) {
+    await transaction(temporary.database, async (sql) =>
+      placeTasks(sql, plan(await readSnapshot(sql, { ...bounds, nodes })), at),
+    );
+    const running = await readWantedRuns(temporary.database, [nodePk]);
+    await transaction(temporary.database, (sql) => finishRuns(sql, endedAll(running.map(({ runId }) => runId)), at));
+  }
+  expect(await readTooMuch((sql) => readWantedRuns(sql, [nodePk]))).toEqual([]);
+});
