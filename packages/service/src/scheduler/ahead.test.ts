@@ -34,14 +34,14 @@ describe("what runs that have ended say of those to come", () => {
     ...place,
   });
 
-  test("nodes get work for 50 ms, and no more than 8 times their slots", () => {
+  test("nodes get work for 100 ms, and no more than 16 times their slots", () => {
     const depthAfter = (...seconds: number[]) => aheadOf(seconds.map((each) => ended(each))).depths.get(1);
-    expect(depthAfter(0)).toBe(8);
-    expect(depthAfter(0.001)).toBe(8);
-    expect(depthAfter(0.015)).toBe(3);
-    expect(depthAfter(0.01, 0.02)).toBe(3);
-    expect(depthAfter(0.05)).toBe(1);
-    expect(depthAfter(0.051)).toBe(0);
+    expect(depthAfter(0)).toBe(16);
+    expect(depthAfter(0.001)).toBe(16);
+    expect(depthAfter(0.03)).toBe(3);
+    expect(depthAfter(0.02, 0.04)).toBe(3);
+    expect(depthAfter(0.1)).toBe(1);
+    expect(depthAfter(0.101)).toBe(0);
     expect(depthAfter(3600)).toBe(0);
   });
 
@@ -49,7 +49,7 @@ describe("what runs that have ended say of those to come", () => {
     const { jobPks, depths } = aheadOf([ended(0.01), ended(9, { jobPk: 2, nodePk: 2 })]);
     expect([...jobPks]).toEqual([1]);
     expect([...depths]).toEqual([
-      [1, 5],
+      [1, 10],
       [2, 0],
     ]);
   });

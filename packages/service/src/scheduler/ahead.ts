@@ -20,8 +20,8 @@ export interface Ahead {
 }
 
 /** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
-const horizonSeconds = 0.05;
-const mostDepth = 8;
+const horizonSeconds = 0.1;
+const mostDepth = 16;
 
 /** What runs that have just ended say of those to come. */
 export function aheadOf(ended: readonly EndedRun[]): Ahead {

@@ -72,13 +72,19 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
   return { pools: snapshots };
 }
 
-/** The pools that have room, or could have it at the cost of running tasks. */
+/** The pools that have room, or could have it at the cost of running tasks; of all pools, those in which tasks wait. */
 async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefined): Promise<PoolRow[]> {
   const depth = looked ? sql`looked.depth` : sql`0`;
-  const someNodes = looked
-    ? sql`and n.pk = any(${[...looked.keys()]}::bigint[]) and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
+  const isMeant = looked
+    ? sql`p.pk = any(array(select pool_pk from node where pk = any(${[...looked.keys()]}::bigint[])))
+        and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
         and p.pk not in (select pk from preempting)`
-    : sql``;
+    : sql`(
+        select true from job j
+        where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
+          and (select true from task t where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0 limit 1)
+        limit 1
+      )`;
   return sql<PoolRow[]>`
     with restarting as (
       select p.pk, max(j.priority) as priority
@@ -100,20 +106,24 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
     )
     select p.pk as pool_pk, coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'nodeFillType'), 'spread') as fill_type,
       coalesce(lower(p.spec -> 'taskSchedulingPolicy' ->> 'jobDefaultOrder'), 'none') as job_order,
-      sum(greatest(0, n.slots * (1 + ${depth}) - n.used_slots))::int as free_slots,
-      max(least(n.slots, n.slots * (1 + ${depth}) - n.used_slots))::int as largest_room,
-      max(n.slots) as largest_node, p.pk in (select pk from preempting) as may_preempt,
+      room.*, p.pk in (select pk from preempting) as may_preempt,
       (select priority from restarting r where r.pk = p.pk) as restart_priority,
       case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
         select count(*) from node m
         where m.pool_pk = p.pk and m.state in ('idle', 'running') and m.scheduling_state = 'enabled'
           and m.pending_action is null
       ) else 0 end as gang_nodes
-    from pool p join node n on n.pool_pk = p.pk ${depths(sql, looked)}
-    where p.state = 'active' and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-      and n.pending_action is null and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
-      ${someNodes}
-    group by p.pk`;
+    from pool p
+    cross join lateral (
+      select sum(greatest(0, n.slots * (1 + ${depth}) - n.used_slots))::int as free_slots,
+        max(least(n.slots, n.slots * (1 + ${depth}) - n.used_slots))::int as largest_room,
+        max(n.slots) as largest_node
+      from node n ${depths(sql, looked)}
+      where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
+        and n.pending_action is null and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
+        ${looked ? sql`and n.pk = any(${[...looked.keys()]}::bigint[])` : sql``}
+    ) room
+    where p.state = 'active' and room.free_slots is not null and ${isMeant}`;
 }
 
 /**
