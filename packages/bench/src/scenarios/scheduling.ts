@@ -24,7 +24,7 @@ const loads: readonly Load[] = [
   { nodes: 100, backlog: 1_000, timed: 1_000, runs: 9 },
   { nodes: 100, backlog: 20_000, timed: 20_000, runs: 3, rate: fast },
   { nodes: 100, backlog: 100_000, timed: 20_000, runs: 1, rate: fast },
-  { nodes: 1_000, backlog: 20_000, timed: 20_000, runs: 3, rate: fast },
+  { nodes: 1_000, backlog: 50_000, timed: 50_000, runs: 3, rate: fast },
 ];
 const longLoads: readonly Load[] = [
   { nodes: 100, backlog: 1_000_000, timed: 50_000, runs: 1, rate: fast },

@@ -1,5 +1,7 @@
 // Agents that say what an agent says, and start nothing: a run has succeeded as soon as it is ordered.
+import type { Writable } from "node:stream";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
+import { writeTogether } from "@kyanite/runtime";
 import { WebSocket } from "ws";
 import type { AgentsMessage, SimulatedNode } from "./messages.ts";
 
@@ -8,7 +10,13 @@ function connect({ nodeId, token }: SimulatedNode, url: string): void {
     headers: { authorization: `Bearer ${token}`, "x-kyanite-node": nodeId },
     perMessageDeflate: false,
   });
-  const say = (report: AgentReport) => socket.send(JSON.stringify(report));
+  let stream: Writable | undefined;
+  const say = (report: AgentReport) => {
+    if (stream) writeTogether(stream, () => socket.send(JSON.stringify(report)));
+  };
+  socket.on("upgrade", (response) => {
+    stream = response.socket;
+  });
   const bootTime = new Date().toISOString();
   socket.on("open", () =>
     say({
