@@ -110,6 +110,16 @@ describe("a run for which there are no slots", () => {
     ]);
   });
 
+  test("begins before others that came first, when its priority is higher", () => {
+    const order = { ...aRun("c"), slots: 1, priority: 1 };
+    const urgent: NodeEvent = { type: "order", order: { type: "run", order }, now };
+    expect(follow(welcome(1), run("a", 1), run("b", 1), urgent, ended("a")).actions).toMatchObject([
+      { type: "finish", report: { runId: "a" } },
+      ...begins("c"),
+      { type: "wait" },
+    ]);
+  });
+
   test("begins when another is cancelled, though that has not ended yet", () => {
     expect(follow(welcome(1), run("a", 1), run("b", 1), cancel("a")).actions).toMatchObject([
       { type: "stop", runId: "a" },

@@ -167,6 +167,7 @@ function addRun(state: NodeState, order: RunOrder, now: Date): Step {
 function withBeginnings(step: Step, now: Date): Step {
   const waiting = [...step.state.runs.values()].flatMap((run) => (run.phase === "waiting" ? [run.order] : []));
   if (waiting.length === 0) return step;
+  waiting.sort((one, other) => (other.priority ?? 0) - (one.priority ?? 0));
   let free = step.state.slots - heldSlots(step.state);
   const first = waiting.findIndex(({ slots = 0 }) => {
     if (slots > free) return true;

@@ -72,6 +72,7 @@ const run = fc.record({
     }),
   ),
   slots: odd(maybe(fc.nat())),
+  priority: odd(maybe(fc.integer())),
   maxWallClockSeconds: odd(maybe(fc.nat())),
 });
 const request = fc.oneof(

@@ -132,6 +132,7 @@ const isRunOrder = shape<RunOrder>({
   commonDownloads: optional(listOf(isDownload)),
   uploads: listOf(isUpload),
   slots: optional(isInteger),
+  priority: optional(isInteger),
   maxWallClockSeconds: optional(isNumber),
   retentionSeconds: optional(isNumber),
 });

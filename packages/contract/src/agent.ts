@@ -148,10 +148,12 @@ export const RunOrder = Type.Object({
   commonDownloads: Type.Optional(Type.Array(OrderedDownload)),
   uploads: Type.Array(OrderedUpload),
   /**
-   * How many of the node's slots it takes: it begins as soon as they are free, after those that were ordered before. A
-   * run without begins at once, and takes none.
+   * How many of the node's slots it takes: it begins as soon as they are free. A run without begins at once, and takes
+   * none.
    */
   slots: Type.Optional(Type.Integer()),
+  /** Of the runs that wait for slots those of the highest go first, and of equal ones those that came first. */
+  priority: Type.Optional(Type.Integer()),
   maxWallClockSeconds: Type.Optional(Type.Number()),
   /** How long the directory stays after the run has ended; for ever when absent. */
   retentionSeconds: Type.Optional(Type.Number()),

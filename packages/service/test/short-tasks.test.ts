@@ -107,3 +107,16 @@ test("tasks that wait on their node end at once when their job does", async () =
     (nodes) => nodes.every(({ state, runningTasksCount }) => state === "idle" && runningTasksCount === 0),
   );
 });
+
+test("a task of higher priority is not held up by short ones that wait", async () => {
+  await addTasks(
+    "patient",
+    Array.from({ length: 2000 }, () => "true"),
+  );
+  await client.job.add({ id: "urgent", priority: 100, poolInfo: { poolId: "pool" } });
+  await client.task.add("urgent", { id: "first", commandLine: "true" });
+  await until(() => client.task.get("urgent", "first"), isCompleted);
+  const { taskCounts } = await client.job.getTaskCounts("patient");
+  expect(taskCounts.active).toBeGreaterThan(0);
+  await client.job.terminate("patient");
+});

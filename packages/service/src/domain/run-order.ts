@@ -94,7 +94,7 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
         : {}),
     },
     ...(job.jobPreparationTask ? { preparationDirectory: preparationDirectory(run) } : {}),
-    ...(run.slots === undefined ? {} : { slots: run.slots }),
+    ...(run.slots === undefined ? {} : { slots: run.slots, priority: job.priority ?? 0 }),
     user: userOf(task.userIdentity),
     packages: [],
     downloads: (task.resourceFiles ?? []).map((file) => download(file, context)),

@@ -19,7 +19,7 @@ export interface RecorderOptions {
 const most = 200;
 
 /** For so long others are waited for when nobody is in a hurry: a transaction takes less for each run that it records. */
-const gatheringMilliseconds = 30;
+const gatheringMilliseconds = 10;
 
 /**
  * Records the ends of runs as they come in, all that have come since the last commit in one transaction, and tells

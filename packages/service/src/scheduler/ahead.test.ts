@@ -34,14 +34,14 @@ describe("what runs that have ended say of those to come", () => {
     ...place,
   });
 
-  test("nodes get work for 100 ms, and no more than 16 times their slots", () => {
+  test("nodes get work for 50 ms, and no more than 8 times their slots", () => {
     const depthAfter = (...seconds: number[]) => aheadOf(seconds.map((each) => ended(each))).depths.get(1);
-    expect(depthAfter(0)).toBe(16);
-    expect(depthAfter(0.001)).toBe(16);
-    expect(depthAfter(0.03)).toBe(3);
-    expect(depthAfter(0.02, 0.04)).toBe(3);
-    expect(depthAfter(0.1)).toBe(1);
-    expect(depthAfter(0.101)).toBe(0);
+    expect(depthAfter(0)).toBe(8);
+    expect(depthAfter(0.001)).toBe(8);
+    expect(depthAfter(0.015)).toBe(3);
+    expect(depthAfter(0.01, 0.02)).toBe(3);
+    expect(depthAfter(0.05)).toBe(1);
+    expect(depthAfter(0.051)).toBe(0);
     expect(depthAfter(3600)).toBe(0);
   });
 
@@ -49,7 +49,7 @@ describe("what runs that have ended say of those to come", () => {
     const { jobPks, depths } = aheadOf([ended(0.01), ended(9, { jobPk: 2, nodePk: 2 })]);
     expect([...jobPks]).toEqual([1]);
     expect([...depths]).toEqual([
-      [1, 10],
+      [1, 5],
       [2, 0],
     ]);
   });
@@ -70,16 +70,32 @@ describe("placing ahead of time", () => {
     expect(taskPks(planAhead(snapshot, placed, upTo(1, 1)))).toEqual([3, 4]);
   });
 
-  test("leaves out jobs whose runs are not known to be short, and tasks that need more than slots", () => {
-    expect(planAhead(inPool([aNode()], [aJob({ jobPk: 2 })]), [], upTo(3, 1))).toEqual([]);
-    const special: WaitingTask[] = [
-      { taskPk: 91, requiredSlots: 1, isExclusive: true },
-      { taskPk: 92, requiredSlots: 1, instances: 2 },
-      { taskPk: 93, requiredSlots: 1, isRestart: true },
-      { taskPk: 94, requiredSlots: 3 },
-    ];
-    const jobs = [aJob({ tasks: [...special, ...tasks(2)] })];
-    expect(taskPks(planAhead(inPool([aNode()], jobs), [], upTo(3, 1)))).toEqual([1]);
+  test("takes no more tasks of jobs whose runs are not known to be short than the nodes have slots", () => {
+    expect(taskPks(planAhead(inPool([aNode()], [aJob({ jobPk: 2 })]), [], upTo(3, 1)))).toEqual([1, 2]);
+    const other = aJob({ jobPk: 2, tasks: tasks(100, 201) });
+    expect(taskPks(planAhead(inPool([aNode()], [aJob(), other]), [], upTo(4, 1)))).toEqual([1, 201, 2, 202, 3]);
+  });
+
+  test("lets nobody overtake who needs whole nodes: they have free slots soon", () => {
+    const special = [{ isExclusive: true }, { instances: 2 }, { isRestart: true }];
+    for (const each of special) {
+      const urgent = aJob({ jobPk: 2, priority: 1, tasks: [{ taskPk: 91, requiredSlots: 1, ...each }] });
+      expect(planAhead(inPool([aNode()], [urgent, aJob()]), [], upTo(3, 1, 2))).toEqual([]);
+      expect(planAhead(inPool([aNode()], [aJob({ priority: 2 }), urgent]), [], upTo(3, 1, 2))).toHaveLength(6);
+    }
+  });
+
+  test("passes over a task that is too large for any node", () => {
+    const jobs = [aJob({ tasks: [{ taskPk: 91, requiredSlots: 3 }, ...tasks(100)] })];
+    expect(taskPks(planAhead(inPool([aNode()], jobs), [], upTo(1, 1)))).toEqual([1, 2]);
+  });
+
+  test("is not held up by those that could not run now, and those that have just got a slot", () => {
+    const atLimit = aJob({ jobPk: 2, priority: 1, headroom: 1, tasks: tasks(2, 201) });
+    const snapshot = inPool([aNode({ freeSlots: 1 })], [atLimit, aJob()]);
+    const placed = plan(snapshot);
+    expect(taskPks(placed)).toEqual([201]);
+    expect(taskPks(planAhead(snapshot, placed, upTo(1, 1)))).toEqual([1, 2]);
   });
 
   test("leaves a node alone that a task has just taken as a whole", () => {
@@ -93,8 +109,8 @@ describe("placing ahead of time", () => {
   });
 
   test("takes no more than half of what is left at the end of a queue", () => {
-    expect(planAhead(inPool([aNode()], [aJob({ tasks: tasks(5) })]), [], upTo(3, 1))).toHaveLength(2);
-    expect(planAhead(inPool([aNode()], [aJob({ tasks: tasks(1) })]), [], upTo(3, 1))).toEqual([]);
+    expect(planAhead(inPool([aNode()], [aJob({ tasks: tasks(4) })]), [], upTo(3, 1))).toHaveLength(2);
+    expect(planAhead(inPool([aNode()], [aJob({ tasks: tasks(1) })]), [], upTo(3, 1))).toHaveLength(1);
   });
 
   test("lets no more tasks of a job run than the job allows", () => {

@@ -1,3 +1,4 @@
+import { inOrder } from "./order.ts";
 import { planPool } from "./plan.ts";
 import type { JobSnapshot, Placement, PoolSnapshot, Snapshot, WaitingTask } from "./snapshot.ts";
 
@@ -20,8 +21,8 @@ export interface Ahead {
 }
 
 /** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
-const horizonSeconds = 0.1;
-const mostDepth = 16;
+const horizonSeconds = 0.05;
+const mostDepth = 8;
 
 /** What runs that have just ended say of those to come. */
 export function aheadOf(ended: readonly EndedRun[]): Ahead {
@@ -42,8 +43,9 @@ function meanSeconds(ended: readonly EndedRun[], keyOf: (run: EndedRun) => numbe
 }
 
 /**
- * Places waiting tasks of short jobs on nodes beyond their slots, once nobody else can have a slot: an ordinary task
- * that has been placed like this begins on its node when another ends.
+ * Places waiting tasks on nodes beyond their slots, to begin there when others end. Of jobs whose runs are not known to
+ * be short there are no more than the nodes have slots, since more could not begin soon. Nobody is overtaken: where the
+ * next in order may not go ahead, all that come after it have to wait too, and nodes have free slots soon.
  * @param placed what is placed in free slots of the same snapshot
  */
 export function planAhead(snapshot: Snapshot, placed: readonly Placement[], ahead: Ahead): Placement[] {
@@ -51,43 +53,63 @@ export function planAhead(snapshot: Snapshot, placed: readonly Placement[], ahea
 }
 
 function planPoolAhead(pool: PoolSnapshot, placed: readonly Placement[], { jobPks, depths }: Ahead): Placement[] {
+  const beyond = slotsBeyond(pool, placed, depths);
+  const nodes = roomAhead(pool, placed, beyond);
+  const room = nodes.reduce((sum, { freeSlots }) => sum + freeSlots, 0);
+  if (room === 0) return [];
+  const waiting = stillWaiting(pool, placed, room);
+  const next = new Set<number>();
+  let slots = nodes.reduce((sum, node) => sum + (node.freeSlots > 0 ? node.slots : 0), 0);
+  for (const task of inOrder(waiting, pool.jobOrder)) {
+    if (!jobPks.has(task.jobPk)) slots -= task.requiredSlots;
+    if (slots < 0 || !isOrdinary(task)) break;
+    next.add(task.taskPk);
+  }
+  const jobs = waiting.map((job) => ({ ...job, tasks: job.tasks.filter(({ taskPk }) => next.has(taskPk)) }));
+  return planPool({ ...pool, nodes, jobs, gangNodes: 0, preemptible: [] }).map((placement) => ({
+    ...placement,
+    beyond: beyond.get(placement.nodePk) ?? 0,
+  }));
+}
+
+/** To how many slots beyond its own each node may be filled. */
+function slotsBeyond({ nodes }: PoolSnapshot, placed: readonly Placement[], depths: Ahead["depths"]) {
   // How long a task that takes the whole node will take, the runs before it do not say.
   const isTaken = new Set(placed.flatMap(({ nodePk, isExclusive }) => (isExclusive ? [nodePk] : [])));
-  const beyond = new Map(
-    pool.nodes.map(({ nodePk, slots }) => [nodePk, isTaken.has(nodePk) ? 0 : slots * (depths.get(nodePk) ?? 0)]),
+  return new Map(
+    nodes.map(({ nodePk, slots }) => [nodePk, isTaken.has(nodePk) ? 0 : slots * (depths.get(nodePk) ?? 0)]),
   );
+}
+
+/** The nodes with the room that is left to them then. */
+function roomAhead({ nodes }: PoolSnapshot, placed: readonly Placement[], beyond: ReadonlyMap<number, number>) {
   const taken = total(
     placed,
     ({ nodePk }) => nodePk,
     ({ requiredSlots }) => requiredSlots,
   );
-  const nodes = pool.nodes.map((node) => {
+  return nodes.map((node) => {
     const excess = Math.max(0, (taken.get(node.nodePk) ?? 0) - node.freeSlots);
     return { ...node, freeSlots: Math.max(0, (beyond.get(node.nodePk) ?? 0) - excess) };
   });
-  const room = nodes.reduce((sum, { freeSlots }) => sum + freeSlots, 0);
-  if (room === 0) return [];
-  const largest = Math.min(...nodes.map(({ slots }) => slots));
+}
+
+/** The jobs with those of their tasks that still wait and could run. */
+function stillWaiting({ jobs, nodes }: PoolSnapshot, placed: readonly Placement[], room: number): JobSnapshot[] {
+  const largest = Math.max(...nodes.map(({ slots }) => slots));
   const isPlaced = new Set(placed.map(({ taskPk }) => taskPk));
-  const isMeant = (task: WaitingTask) =>
-    isOrdinary(task) && task.requiredSlots <= largest && !isPlaced.has(task.taskPk);
   const started = total(
     placed,
     ({ jobPk }) => jobPk,
     () => 1,
   );
-  const jobs = pool.jobs.flatMap((job): JobSnapshot[] => {
-    if (!jobPks.has(job.jobPk)) return [];
-    const tasks = job.tasks.filter(isMeant);
+  return jobs.map((job) => {
+    const waiting = job.tasks.filter(({ taskPk, requiredSlots }) => !isPlaced.has(taskPk) && requiredSlots <= largest);
+    const left = job.headroom === undefined ? waiting.length : job.headroom - (started.get(job.jobPk) ?? 0);
     // At the end of a queue no node takes all: others are about to have slots for what is left.
-    const share = tasks.length > room ? room : Math.floor(tasks.length / 2);
-    const headroom = (job.headroom ?? Number.POSITIVE_INFINITY) - (started.get(job.jobPk) ?? 0);
-    return [{ ...job, tasks, headroom: Math.min(headroom, share) }];
+    const share = waiting.length > room ? room : Math.ceil(waiting.length / 2);
+    return { ...job, tasks: waiting.slice(0, left), headroom: share };
   });
-  return planPool({ ...pool, nodes, jobs, gangNodes: 0, preemptible: [] }).map((placement) => ({
-    ...placement,
-    beyond: beyond.get(placement.nodePk) ?? 0,
-  }));
 }
 
 const isOrdinary = ({ instances, isExclusive, isRestart }: WaitingTask) =>

@@ -238,7 +238,7 @@ const reportAndRefill = fc
       if (!run) return;
       await world.reportAndRefill({ runId: run.runId, exit: runExits[exit], seconds }, run.node);
       model.finish(run, exit);
-      model.adoptRefill(await world.see(), seconds < 0.1);
+      model.adoptRefill(await world.see(), seconds < 0.05);
       if (model.expected().nodes.some(({ usedSlots }) => usedSlots > slotsPerNode)) note("ahead");
     }),
   );

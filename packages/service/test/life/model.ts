@@ -316,7 +316,7 @@ export class Model {
 
   /** Takes over what one node got when a run had ended there, if it was short with some to go on with. */
   adoptRefill(seen: Awaited<ReturnType<World["see"]>>, isShort: boolean): void {
-    this.#adopt(seen, isShort ? 17 * slotsPerNode : slotsPerNode);
+    this.#adopt(seen, isShort ? 9 * slotsPerNode : slotsPerNode);
   }
 
   /** @param most slots that a node may have taken after it got a task */
