@@ -39,10 +39,10 @@ export async function finishRuns(sql: Sql, runs: readonly FinishedRun[], now: Da
   await finishTasks(sql, tasks, ends, now);
   const others = runs.filter(wasExecuted).filter(({ runId }) => !known.has(runId));
   if (others.length > 0) await finishOtherRuns(sql, others, now);
-  return tasks.flatMap(({ jobPk, nodePk, runId }) => {
+  return tasks.flatMap(({ jobPk, nodePk, runId, heldSlots, requiredSlots }) => {
     const end = ends.get(runId ?? "");
     if (nodePk === null || end?.exit.kind !== "exited") return [];
-    return [{ jobPk, nodePk, seconds: runSeconds(end) }];
+    return [{ jobPk, nodePk, slots: heldSlots ?? requiredSlots, seconds: runSeconds(end) }];
   });
 }
 

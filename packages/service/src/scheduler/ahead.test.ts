@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Ahead, aheadOf, planAhead } from "./ahead.ts";
+import { type Ahead, aheadOf, type EndedRun, planAhead } from "./ahead.ts";
 import { plan } from "./plan.ts";
 import type { JobSnapshot, NodeSnapshot, Placement, Snapshot, WaitingTask } from "./snapshot.ts";
 
@@ -23,17 +23,19 @@ const upTo = (depth: number, ...jobPks: number[]): Ahead => ({
     [1, depth],
     [2, depth],
   ]),
+  slots: 5,
 });
 const taskPks = (placements: readonly Placement[]) => placements.map(({ taskPk }) => taskPk);
 
-describe("what runs that have ended say of those to come", () => {
-  const ended = (seconds: number, place: { jobPk?: number; nodePk?: number } = {}) => ({
-    jobPk: 1,
-    nodePk: 1,
-    seconds,
-    ...place,
-  });
+const ended = (seconds: number, more: Partial<EndedRun> = {}): EndedRun => ({
+  jobPk: 1,
+  nodePk: 1,
+  slots: 1,
+  seconds,
+  ...more,
+});
 
+describe("what runs that have ended say of those to come", () => {
   test("nodes get work for 50 ms, and no more than 8 times their slots", () => {
     const depthAfter = (...seconds: number[]) => aheadOf(seconds.map((each) => ended(each))).depths.get(1);
     expect(depthAfter(0)).toBe(8);
@@ -83,6 +85,14 @@ describe("placing ahead of time", () => {
       expect(planAhead(inPool([aNode()], [urgent, aJob()]), [], upTo(3, 1, 2))).toEqual([]);
       expect(planAhead(inPool([aNode()], [aJob({ priority: 2 }), urgent]), [], upTo(3, 1, 2))).toHaveLength(6);
     }
+  });
+
+  test("lets nobody overtake who needs more slots at once than have been left", () => {
+    const large = aJob({ priority: 1, tasks: [{ taskPk: 91, requiredSlots: 2 }] });
+    const snapshot = inPool([aNode()], [large, aJob({ jobPk: 2 })]);
+    expect(planAhead(snapshot, [], { ...upTo(3, 1, 2), slots: 1 })).toEqual([]);
+    expect(taskPks(planAhead(snapshot, [], { ...upTo(1, 1, 2), slots: 2 }))).toEqual([91]);
+    expect(aheadOf([ended(0, { slots: 2 }), ended(0, { slots: 1 })]).slots).toBe(1);
   });
 
   test("passes over a task that is too large for any node", () => {

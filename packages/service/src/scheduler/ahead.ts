@@ -6,6 +6,8 @@ import type { JobSnapshot, Placement, PoolSnapshot, Snapshot, WaitingTask } from
 export interface EndedRun {
   readonly jobPk: number;
   readonly nodePk: number;
+  /** Which it has left. */
+  readonly slots: number;
   readonly seconds: number;
 }
 
@@ -18,6 +20,8 @@ export interface Ahead {
   readonly jobPks: ReadonlySet<number>;
   /** For nodes, how many times their slots they may be given beyond those. */
   readonly depths: ReadonlyMap<number, number>;
+  /** As many are left at once, at least: a task that needs more might wait for them in vain. */
+  readonly slots: number;
 }
 
 /** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
@@ -31,6 +35,7 @@ export function aheadOf(ended: readonly EndedRun[]): Ahead {
   return {
     jobPks: new Set([...ofJobs].flatMap(([jobPk, seconds]) => (seconds <= horizonSeconds ? [jobPk] : []))),
     depths: new Map([...ofNodes].map(([nodePk, seconds]) => [nodePk, depthFor(seconds)])),
+    slots: Math.min(...ended.map(({ slots }) => slots)),
   };
 }
 
@@ -52,17 +57,17 @@ export function planAhead(snapshot: Snapshot, placed: readonly Placement[], ahea
   return snapshot.pools.flatMap((pool) => planPoolAhead(pool, placed, ahead));
 }
 
-function planPoolAhead(pool: PoolSnapshot, placed: readonly Placement[], { jobPks, depths }: Ahead): Placement[] {
-  const beyond = slotsBeyond(pool, placed, depths);
+function planPoolAhead(pool: PoolSnapshot, placed: readonly Placement[], ahead: Ahead): Placement[] {
+  const beyond = slotsBeyond(pool, placed, ahead.depths);
   const nodes = roomAhead(pool, placed, beyond);
   const room = nodes.reduce((sum, { freeSlots }) => sum + freeSlots, 0);
   if (room === 0) return [];
   const waiting = stillWaiting(pool, placed, room);
   const next = new Set<number>();
-  let slots = nodes.reduce((sum, node) => sum + (node.freeSlots > 0 ? node.slots : 0), 0);
+  let unknown = nodes.reduce((sum, { freeSlots, slots }) => sum + (freeSlots > 0 ? slots : 0), 0);
   for (const task of inOrder(waiting, pool.jobOrder)) {
-    if (!jobPks.has(task.jobPk)) slots -= task.requiredSlots;
-    if (slots < 0 || !isOrdinary(task)) break;
+    if (!ahead.jobPks.has(task.jobPk)) unknown -= task.requiredSlots;
+    if (unknown < 0 || task.requiredSlots > ahead.slots || !isOrdinary(task)) break;
     next.add(task.taskPk);
   }
   const jobs = waiting.map((job) => ({ ...job, tasks: job.tasks.filter(({ taskPk }) => next.has(taskPk)) }));
