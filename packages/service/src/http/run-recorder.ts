@@ -57,15 +57,24 @@ export class RunRecorder {
   async #recordAll(): Promise<void> {
     while (this.#waiting.size > 0 && !this.#isClosed) {
       await this.#gather();
-      const runs = [...this.#waiting.values()].slice(0, this.#isDoubtful ? 1 : most);
+      const runs = this.#first(this.#isDoubtful ? 1 : most);
       if (!(await this.#record(runs))) continue;
       for (const { runId } of runs) this.#waiting.delete(runId);
     }
   }
 
+  /** Those that have waited longest; there may be very many. */
+  #first(count: number): ReportedRun[] {
+    const runs: ReportedRun[] = [];
+    for (const run of this.#waiting.values()) {
+      if (runs.length === count) break;
+      runs.push(run);
+    }
+    return runs;
+  }
+
   async #gather(): Promise<void> {
-    const mayWait = [...this.#waiting.values()].every((run) => run.mayWait);
-    if (!mayWait || this.#waiting.size >= most || this.#isDoubtful) return;
+    if (this.#waiting.size >= most || this.#isDoubtful || !this.#first(most).every(({ mayWait }) => mayWait)) return;
     this.#hurry = new AbortController();
     await this.#options.clock.sleep(gatheringMilliseconds, this.#hurry.signal);
   }
@@ -76,8 +85,9 @@ export class RunRecorder {
    */
   async #record(runs: readonly FinishedRunOnNode[]): Promise<boolean> {
     const { database, clock, log, bounds } = this.#options;
+    const isBacklogged = this.#waiting.size > most;
     try {
-      await transaction(database, (sql) => finishAndRefill(sql, runs, { bounds, now: clock.now() }));
+      await transaction(database, (sql) => finishAndRefill(sql, runs, { bounds, now: clock.now(), isBacklogged }));
       this.#isDoubtful = false;
       this.#onRecorded(runs);
       return true;

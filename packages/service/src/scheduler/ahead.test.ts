@@ -47,6 +47,12 @@ describe("what runs that have ended say of those to come", () => {
     expect(depthAfter(3600)).toBe(0);
   });
 
+  test("while the service is behind, nodes get no more than 3 times their slots", () => {
+    const isBacklogged = true;
+    expect(aheadOf([ended(0)], { isBacklogged }).depths.get(1)).toBe(3);
+    expect(aheadOf([ended(0.051)], { isBacklogged }).depths.get(1)).toBe(0);
+  });
+
   test("jobs and nodes are judged each by their own runs", () => {
     const { jobPks, depths } = aheadOf([ended(0.01), ended(9, { jobPk: 2, nodePk: 2 })]);
     expect([...jobPks]).toEqual([1]);

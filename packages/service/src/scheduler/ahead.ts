@@ -26,20 +26,25 @@ export interface Ahead {
 
 /** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
 const horizonSeconds = 0.05;
-const mostDepth = 8;
+const greatestDepth = 8;
+const depthInBacklog = 3;
 
-/** What runs that have just ended say of those to come. */
-export function aheadOf(ended: readonly EndedRun[]): Ahead {
+/**
+ * What runs that have just ended say of those to come.
+ * @param isBacklogged whether more ends wait to be recorded: then it is not the nodes that wait, and less is enough
+ */
+export function aheadOf(ended: readonly EndedRun[], { isBacklogged = false } = {}): Ahead {
+  const most = isBacklogged ? depthInBacklog : greatestDepth;
   const ofJobs = meanSeconds(ended, ({ jobPk }) => jobPk);
   const ofNodes = meanSeconds(ended, ({ nodePk }) => nodePk);
   return {
     jobPks: new Set([...ofJobs].flatMap(([jobPk, seconds]) => (seconds <= horizonSeconds ? [jobPk] : []))),
-    depths: new Map([...ofNodes].map(([nodePk, seconds]) => [nodePk, depthFor(seconds)])),
+    depths: new Map([...ofNodes].map(([nodePk, seconds]) => [nodePk, Math.min(most, depthFor(seconds))])),
     slots: Math.min(...ended.map(({ slots }) => slots)),
   };
 }
 
-const depthFor = (seconds: number) => Math.min(mostDepth, Math.floor(horizonSeconds / seconds));
+const depthFor = (seconds: number) => Math.floor(horizonSeconds / seconds);
 
 function meanSeconds(ended: readonly EndedRun[], keyOf: (run: EndedRun) => number): Map<number, number> {
   const runs = total(ended, keyOf, () => 1);
