@@ -6,7 +6,7 @@ import type { JobSnapshot, Placement, PoolSnapshot, Snapshot, WaitingTask } from
 export interface EndedRun {
   readonly jobPk: number;
   readonly nodePk: number;
-  /** Which it has left. */
+  /** How many of the node it has left. */
   readonly slots: number;
   readonly seconds: number;
 }
