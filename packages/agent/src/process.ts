@@ -62,7 +62,7 @@ async function launchInShell(command: Command, now: Date): Promise<StartedComman
   const launched = await command.launchers?.launch(command, command.user);
   if (launched === undefined) return undefined;
   const { pid, exit, members, release } = launched;
-  const isConfined = members !== undefined && command.user !== undefined && command.user.uid !== 0;
+  const isConfined = members !== undefined && command.user?.isNeverRoot === true;
   if (!isConfined) command.onLaunch(recordOf(pid));
   return { family: { runId: command.runId, group: pid, since: now, members, isConfined }, exit, release };
 }

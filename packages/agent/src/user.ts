@@ -12,6 +12,8 @@ export interface TaskUser {
   readonly uid: number;
   readonly gid: number;
   readonly name: string;
+  /** Whether nothing that it runs can become root, as what an account with administrator's rights runs may. */
+  readonly isNeverRoot?: true;
 }
 
 /** Says as whom a run runs; undefined is the agent's own user. */
@@ -56,10 +58,13 @@ function linuxResolver(accounts: Accounts): ResolveUser {
   return async (user) => {
     if (user.kind === "named") return namedUser(user.name, accounts);
     if (user.elevationLevel === "admin") return undefined;
-    known ??= sharedUser().catch((error: unknown) => {
-      known = undefined;
-      throw error;
-    });
+    known ??= sharedUser().then(
+      (shared) => ({ ...shared, isNeverRoot: true }),
+      (error: unknown) => {
+        known = undefined;
+        throw error;
+      },
+    );
     return known;
   };
 }

@@ -1,8 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRunning, type ProcessRecord, processRecord, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCgroups } from "../src/cgroups.ts";
+import { openLaunchers } from "../src/launcher.ts";
+import { startCommand } from "../src/process.ts";
+import { membersOf } from "../src/process-family.ts";
 import { startAgentProcess } from "./agent-process.ts";
 import { aRun, type FakeService, shell, startNode, type TestNode } from "./fake-service.ts";
 
@@ -78,3 +83,53 @@ test.skipIf(!isAllowed)("an agent that was killed ends after its restart what hi
   agent.start();
   expect(await happens(() => !isRunning(escaped))).toBe(true);
 });
+
+describe.skipIf(!isAllowed)("of a user who may become root", () => {
+  test.each([
+    ["an account", {}, 1],
+    ["the user that can never become it", { isNeverRoot: true as const }, 0],
+  ])("what has left the group is found by its marker: %s", async (_, rights, found) => {
+    await using home = await temporaryHome();
+    const cgroups = openCgroups(home.path, systemClock);
+    const launchers = openLaunchers(cgroups);
+    const runId = randomUUID();
+    const command = await startCommand(
+      {
+        runId,
+        program: "/bin/sleep",
+        args: ["600"],
+        environment: { KYANITE_RUN_ID: runId },
+        directory: "/",
+        stdout: join(home.path, "stdout"),
+        stderr: join(home.path, "stderr"),
+        user: { uid: 65534, gid: 65534, name: "nobody", ...rights },
+        launchers,
+        cgroups,
+        onLaunch: () => {},
+      },
+      systemClock,
+    );
+    const { group } = command.family;
+    await writeFile(await ownGroupFile(), String(group));
+    expect(membersOf(command.family, systemClock.now())).toHaveLength(found);
+    process.kill(group, "SIGKILL");
+    await command.exit;
+    command.release();
+    launchers.close();
+    await cgroups.clear();
+  });
+});
+
+async function temporaryHome() {
+  const path = await mkdtemp(join(tmpdir(), "kyanite-cgroups-"));
+  await chmod(path, 0o777);
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
+}
+
+/** Of the group that we are in ourselves. */
+async function ownGroupFile(): Promise<string> {
+  const mounts = (await readFile("/proc/self/mounts", "utf8")).split("\n").map((line) => line.split(" "));
+  const [, mount = ""] = mounts.find(([, , type]) => type === "cgroup2") ?? [];
+  const path = /^0::(.*)$/m.exec(await readFile("/proc/self/cgroup", "utf8"))?.[1] ?? "";
+  return join(mount, path, "cgroup.procs");
+}
