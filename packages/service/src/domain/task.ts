@@ -262,7 +262,7 @@ export function afterDisable(task: Task, now: Date): Task {
 }
 
 /** Back to the queue because its run never began. */
-export function afterReturn(task: Task, now: Date): ExitOutcome {
+export function afterRunReturn(task: Task, now: Date): ExitOutcome {
   return { task: backInQueue(task, now), jobAction: "none", neverBegan: true };
 }
 

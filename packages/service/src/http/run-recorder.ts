@@ -27,14 +27,14 @@ const gatheringMilliseconds = 10;
  */
 export class RunRecorder {
   readonly #waiting = new Map<string, ReportedRun>();
-  readonly #onRecorded: (runs: readonly FinishedRunOnNode[]) => void;
+  readonly #onRecorded: (runs: readonly ReportedRun[]) => void;
   readonly #options: RecorderOptions;
   #recording: Promise<void> | undefined;
   #hurry = new AbortController();
   #isDoubtful = false;
   #isClosed = false;
 
-  constructor(options: RecorderOptions, onRecorded: (runs: readonly FinishedRunOnNode[]) => void) {
+  constructor(options: RecorderOptions, onRecorded: (runs: readonly ReportedRun[]) => void) {
     this.#options = options;
     this.#onRecorded = onRecorded;
   }
@@ -83,7 +83,7 @@ export class RunRecorder {
    * Records runs, and answers whether they are done with. When a set fails for a reason of its own, runs are recorded
    * one by one, so that one that cannot be recorded keeps no other waiting; it stays with its agent.
    */
-  async #record(runs: readonly FinishedRunOnNode[]): Promise<boolean> {
+  async #record(runs: readonly ReportedRun[]): Promise<boolean> {
     const { database, clock, log, bounds } = this.#options;
     const isBacklogged = this.#waiting.size > most;
     try {

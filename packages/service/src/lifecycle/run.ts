@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { RunReturn } from "@kyanite/contract";
 import { afterPackages } from "../domain/boot.ts";
 import { afterStartTaskExit } from "../domain/start-task.ts";
-import { afterExit, afterReturn, type RunEnd, runSeconds, type Task } from "../domain/task.ts";
+import { afterExit, afterRunReturn, type RunEnd, runSeconds, type Task } from "../domain/task.ts";
 import type { EndedRun } from "../scheduler/ahead.ts";
 import type { Sql } from "../store/database.ts";
 import { lockNodeOfRun, saveNode } from "../store/nodes.ts";
@@ -74,7 +74,7 @@ async function finishTasks(
   const outcomes = await decideOutcomes(sql, tasks, (task, job) => {
     const end = ends.get(task.runId ?? "");
     if (!end) return undefined;
-    return wasExecuted(end) ? afterExit(task, job, end, now) : afterReturn(task, now);
+    return wasExecuted(end) ? afterExit(task, job, end, now) : afterRunReturn(task, now);
   });
   await saveOutcomes(sql, outcomes, now);
   await notifyOrders(

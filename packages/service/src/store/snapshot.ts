@@ -74,7 +74,7 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
 
 /** The pools that have room, or could have it at the cost of running tasks; of all pools, those in which tasks wait. */
 async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefined): Promise<PoolRow[]> {
-  const depth = looked ? sql`looked.depth` : sql`0`;
+  const { join, depth } = lookAt(sql, looked);
   const isMeant = looked
     ? sql`p.pk = any(array(select pool_pk from node where pk = any(${[...looked.keys()]}::bigint[])))
         and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
@@ -118,10 +118,9 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
       select sum(greatest(0, n.slots * (1 + ${depth}) - n.used_slots))::int as free_slots,
         max(least(n.slots, n.slots * (1 + ${depth}) - n.used_slots))::int as largest_room,
         max(n.slots) as largest_node
-      from node n ${depths(sql, looked)}
+      from node n ${join}
       where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
         and n.pending_action is null and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
-        ${looked ? sql`and n.pk = any(${[...looked.keys()]}::bigint[])` : sql``}
     ) room
     where p.state = 'active' and room.free_slots is not null and ${isMeant}`;
 }
@@ -275,11 +274,16 @@ function nodeIdOfAffinity(affinityId: string): string {
   return affinityId.replace(/^TVM:/i, "").toLowerCase();
 }
 
-/** Joins nodes that are looked at with their depths. */
-const depths = (sql: Sql, looked: ReadonlyMap<number, number> | undefined) =>
+/** Keeps to the nodes that are looked at, when given, and says how deep each may be filled. */
+const lookAt = (sql: Sql, looked: ReadonlyMap<number, number> | undefined) =>
   looked
-    ? sql`join unnest(${[...looked.keys()]}::bigint[], ${[...looked.values()]}::int[]) as looked (pk, depth) on looked.pk = n.pk`
-    : sql``;
+    ? {
+        join: sql`
+          join unnest(${[...looked.keys()]}::bigint[], ${[...looked.values()]}::int[]) as looked (pk, depth)
+            on looked.pk = n.pk and n.pk = any(${[...looked.keys()]}::bigint[])`,
+        depth: sql`looked.depth`,
+      }
+    : { join: sql``, depth: sql`0` };
 
 /** Nodes with room, and those of `also`; only those that are looked at, when given. */
 async function readRoom(
@@ -287,14 +291,13 @@ async function readRoom(
   { poolPk, fillType }: PoolRow,
   { also, looked, limit }: { also: readonly number[]; looked: ReadonlyMap<number, number> | undefined; limit: number },
 ): Promise<NodeSnapshot[]> {
-  const depth = looked ? sql`looked.depth` : sql`0`;
+  const { join, depth } = lookAt(sql, looked);
   return sql<NodeSnapshot[]>`
     select n.pk as node_pk, n.id as node_id, n.slots, n.slots - n.used_slots as free_slots, n.is_dedicated
-    from node n ${depths(sql, looked)}
+    from node n ${join}
     where n.pool_pk = ${poolPk} and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
       and n.pending_action is null
       and (n.used_slots < n.slots * (1 + ${depth}) or n.pk = any(${[...also]}::bigint[]))
-      ${looked ? sql`and n.pk = any(${[...looked.keys()]}::bigint[])` : sql``}
     order by ${fillType === "pack" ? sql`n.slots - n.used_slots` : sql`n.used_slots - n.slots`}, n.pk
     limit ${limit}`;
 }
