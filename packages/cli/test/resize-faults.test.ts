@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
 import { processesWithVariable } from "@kyanite/runtime";
-import { aPool, batchClient, freePorts, type ServerProcess, startServerProcess, until } from "@kyanite/testkit";
+import {
+  aPool,
+  batchClient,
+  freePorts,
+  type ServerProcess,
+  startServerProcess,
+  steadyPool,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 let directory: string;
@@ -37,12 +45,7 @@ async function restart(): Promise<void> {
 /** Every agent that any life of this server has started and that lives. */
 const agents = async () => processesWithVariable("KYANITE_AGENT_SERVICE_URL", server.endpoints.batchUrl);
 const nodes = async () => [...(await client.computeNode.list("pool"))];
-const steady = () =>
-  until(
-    () => client.pool.get("pool"),
-    ({ allocationState }) => allocationState === "steady",
-    90,
-  );
+const steady = () => steadyPool(client, "pool", 90);
 
 test("a server killed while a pool grows goes on, and no node is there twice", async () => {
   await client.pool.add(aPool("pool", { targetDedicatedNodes: 12 }));

@@ -1,5 +1,5 @@
 import { BatchServiceClient, BatchSharedKeyCredentials } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
+import { aPool, batchClient, type RunningService, runningService, send, steadyPool, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -21,11 +21,7 @@ const scaling = (id: string, autoScaleFormula: string, more: object = {}) => {
 /** The code and status with which a request is refused, sent once. */
 const post = (path: string, body?: unknown) => send(client, "POST", path, { version: "2022-10-01.16.0", body });
 
-const steady = (id: string) =>
-  until(
-    () => client.pool.get(id),
-    ({ allocationState }) => allocationState === "steady",
-  );
+const steady = (id: string) => steadyPool(client, id);
 
 describe("a pool that is added with a formula", () => {
   beforeAll(() => client.pool.add(scaling("added", "// none yet\r\n$TargetDedicatedNodes = 0;\r\n")));

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
+import { aPool, batchClient, type RunningService, runningService, send, steadyPool, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -426,6 +426,7 @@ describe("a job manager task", () => {
       () => client.task.list("shrinking"),
       (tasks) => tasks.every(({ state }) => state === "running"),
     );
+    await steadyPool(client, "shrinking");
     await client.pool.resize("shrinking", { targetDedicatedNodes: 1, nodeDeallocationOption: "requeue" });
     const [node, ...others] = await until(
       () => client.computeNode.list("shrinking"),
@@ -493,6 +494,7 @@ describe("a job manager task", () => {
     await client.task.add("choosy", { id: "t", commandLine: "true" });
     await completed("choosy", "t");
     expect((await client.task.get("choosy", "m")).state).toBe("active");
+    await steadyPool(client, "low");
     await client.pool.resize("low", { targetDedicatedNodes: 1, targetLowPriorityNodes: 1 });
     await completed("choosy", "m");
   });

@@ -11,17 +11,13 @@ import {
   type RunningService,
   runningService,
   send,
+  steadyPool,
   until,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 const sh = (script: string) => `/bin/sh -c '${script}'`;
 
-const steady = (client: BatchServiceClient, id: string) =>
-  until(
-    () => client.pool.get(id),
-    ({ allocationState }) => allocationState === "steady",
-  );
 const nodesOf = async (client: BatchServiceClient, id: string) => [...(await client.computeNode.list(id))];
 const gone = (client: BatchServiceClient, id: string) =>
   until(
@@ -41,7 +37,7 @@ describe("limits of an account", () => {
 
   test("a resize goes as far as the core quotas, and each error names the setting", async () => {
     await client.pool.add(aPool("large", { targetDedicatedNodes: 4, targetLowPriorityNodes: 2 }));
-    const pool = await steady(client, "large");
+    const pool = await steadyPool(client, "large");
     expect(pool).toMatchObject({
       currentDedicatedNodes: 2,
       currentLowPriorityNodes: 1,
@@ -61,15 +57,15 @@ describe("limits of an account", () => {
     expect((await client.pool.get("large")).resizeErrors).toHaveLength(2);
     await client.pool.resize("large", { targetDedicatedNodes: 0, targetLowPriorityNodes: 0 });
     expect((await client.pool.get("large")).resizeErrors).toBeUndefined();
-    expect((await steady(client, "large")).resizeErrors).toBeUndefined();
+    expect((await steadyPool(client, "large")).resizeErrors).toBeUndefined();
     expect(await nodesOf(client, "large")).toEqual([]);
   });
 
   test("a size that no provider has, or not often enough, is a resize error", async () => {
     await client.pool.add(aPool("gpu", { vmSize: "Standard_NC6s_v3" }));
-    expect((await steady(client, "gpu")).resizeErrors).toMatchObject([{ code: "UnsupportedVMSize" }]);
+    expect((await steadyPool(client, "gpu")).resizeErrors).toMatchObject([{ code: "UnsupportedVMSize" }]);
     await client.pool.add(aPool("few", { vmSize: "Standard_D4s_v3", targetDedicatedNodes: 2 }));
-    const pool = await steady(client, "few");
+    const pool = await steadyPool(client, "few");
     expect(pool).toMatchObject({ currentDedicatedNodes: 1, resizeErrors: [{ code: "AllocationFailed" }] });
     expect(pool.resizeErrors?.[0]?.message).toContain("vmSizes");
   });
@@ -141,7 +137,7 @@ describe("a low-priority node", () => {
     await preempt(id);
     expect(await preempt(id)).toMatchObject({ status: 409, code: "OperationNotValidOnNode" });
     await client.pool.resize("spot", { targetLowPriorityNodes: 0 });
-    await steady(client, "spot");
+    await steadyPool(client, "spot");
     expect((await nodesOf(client, "spot")).map(({ isDedicated }) => isDedicated)).toEqual([true]);
   });
 });
@@ -168,7 +164,7 @@ describe("a provider that refuses", () => {
 
   test("is asked three times for a node, and then the resize ends with its reason", async () => {
     await client.pool.add(aPool("refused", { targetDedicatedNodes: 9, targetLowPriorityNodes: 1 }));
-    const pool = await steady(client, "refused");
+    const pool = await steadyPool(client, "refused");
     expect(pool.resizeErrors).toMatchObject([{ code: "AllocationFailed" }, { code: "AllocationFailed" }]);
     expect(JSON.stringify(pool.resizeErrors)).toContain("the machine is full");
     await until(
@@ -189,7 +185,7 @@ test("a leaving node whose agent dies does not wait for its task, which runs aga
   const client = batchClient(service);
   await client.pool.add(aPool("pool", { targetDedicatedNodes: 2 }));
   await client.job.add({ id: "job", poolInfo: { poolId: "pool" } });
-  await steady(client, "pool");
+  await steadyPool(client, "pool");
   await client.task.add("job", { id: "task", commandLine: sh("sleep 300") });
   const { nodeInfo } = await until(
     () => client.task.get("job", "task"),
@@ -204,7 +200,7 @@ test("a leaving node whose agent dies does not wait for its task, which runs aga
     (task) => task.state === "running" && task.nodeInfo?.nodeId !== nodeId,
     40,
   );
-  await steady(client, "pool");
+  await steadyPool(client, "pool");
   expect((await nodesOf(client, "pool")).map(({ id }) => id)).not.toContain(nodeId);
 }, 90_000);
 
@@ -313,14 +309,14 @@ describe("time", () => {
     await client.pool.add(aPool("timed"));
     await client.job.add({ id: "long", poolInfo: { poolId: "timed" } });
     await client.task.add("long", { id: "task", commandLine: sh("while [ ! -e stop ]; do sleep 0.1; done") });
-    await steady(client, "timed");
+    await steadyPool(client, "timed");
     await until(
       () => client.task.get("long", "task"),
       ({ state }) => state === "running",
     );
     await removeNode("taskcompletion");
     clock.advance(301);
-    const pool = await steady(client, "timed");
+    const pool = await steadyPool(client, "timed");
     expect(pool).toMatchObject({ targetDedicatedNodes: 0, currentDedicatedNodes: 1 });
     expect(pool.resizeErrors).toMatchObject([{ code: "RemoveNodesFailed" }]);
     expect(await nodesOf(client, "timed")).toMatchObject([{ state: "running", runningTasksCount: 1 }]);
@@ -345,7 +341,7 @@ describe("time", () => {
     );
     expect(await nodesOf(client, "timed")).toMatchObject([{ state: "leavingpool" }]);
     clock.advance(121);
-    const pool = await steady(client, "timed");
+    const pool = await steadyPool(client, "timed");
     expect(pool.resizeErrors).toBeUndefined();
     expect(await nodesOf(client, "timed")).toEqual([]);
   });
@@ -353,11 +349,11 @@ describe("time", () => {
   test("that runs out before nodes are there gives them up, and the target stays", async () => {
     const { database } = service;
     await client.pool.add(aPool("late", { targetDedicatedNodes: 0 }));
-    await steady(client, "late");
+    await steadyPool(client, "late");
     await database`
       update pool set allocation_state = 'resizing', target_dedicated_nodes = 1, resize_deadline = ${clock.now()}
       where key = 'late'`;
-    const pool = await steady(client, "late");
+    const pool = await steadyPool(client, "late");
     expect(pool).toMatchObject({ targetDedicatedNodes: 1, currentDedicatedNodes: 0 });
     expect(pool.resizeErrors).toMatchObject([{ code: "AllocationTimedOut" }]);
   });

@@ -1,6 +1,14 @@
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, storageContainer, until } from "@kyanite/testkit";
+import {
+  aPool,
+  batchClient,
+  type RunningService,
+  runningService,
+  steadyPool,
+  storageContainer,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -49,11 +57,7 @@ describe("the basic workflow", () => {
       (all) => all.length === 3 && all.every(({ state }) => state === "idle"),
     );
     expect(nodes.map((node) => node.startTaskInfo?.result)).toEqual(["success", "success", "success"]);
-    await until(
-      () => client.pool.get("pool"),
-      ({ allocationState }) => allocationState === "steady",
-    );
-    const pool = await client.pool.get("pool");
+    const pool = await steadyPool(client, "pool");
     expect(pool).toMatchObject({
       currentDedicatedNodes: 3,
       targetDedicatedNodes: 3,

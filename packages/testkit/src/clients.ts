@@ -4,10 +4,20 @@ import { BatchServiceClient, BatchSharedKeyCredentials } from "@azure/batch";
 import { BlobServiceClient, type ContainerClient, ContainerSASPermissions } from "@azure/storage-blob";
 import { addServicePrincipal, type Role } from "@kyanite/service/identity/principals";
 import type { RunningService } from "./running-service.ts";
+import { until } from "./until.ts";
 
 /** The official client of the Batch API, as a user of the account would make it. */
 export function batchClient({ account, url }: Pick<RunningService, "account" | "url">): BatchServiceClient {
   return new BatchServiceClient(new BatchSharedKeyCredentials(account.name, account.key), url);
+}
+
+/** Waits until a pool can be resized; its nodes can be idle a moment before that. */
+export function steadyPool(client: BatchServiceClient, id: string, seconds?: number) {
+  return until(
+    () => client.pool.get(id),
+    ({ allocationState }) => allocationState === "steady",
+    seconds,
+  );
 }
 
 /** The subscription and resource group of the account that every service starts with. */

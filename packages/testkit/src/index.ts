@@ -4,6 +4,7 @@ export {
   firstGroup,
   managementClient,
   managementToken,
+  steadyPool,
   storageContainer,
   type TestContainer,
 } from "./clients.ts";

@@ -12,6 +12,7 @@ import {
   movableClock,
   type RunningService,
   runningService,
+  steadyPool,
   storageContainer,
   until,
   zip,
@@ -220,10 +221,7 @@ describe("the official client", () => {
     const nothing = { certificateReferences: [], applicationPackageReferences: [], metadata: [] };
     await client.pool.updateProperties("empty", nothing);
     expect((await client.pool.get("empty")).metadata ?? []).toEqual([]);
-    await until(
-      () => client.pool.get("empty"),
-      ({ allocationState }) => allocationState === "steady",
-    );
+    await steadyPool(client, "empty");
     const formula = "$TargetDedicatedNodes=0;";
     await client.pool.enableAutoScale("empty", { autoScaleFormula: formula });
     expect((await client.pool.evaluateAutoScale("empty", formula)).results).toContain("$TargetDedicatedNodes=0");
@@ -231,11 +229,7 @@ describe("the official client", () => {
     expect((await client.pool.get("empty")).enableAutoScale).toBe(false);
     await client.pool.resize("nodes", { targetDedicatedNodes: 3 });
     await client.pool.stopResize("nodes");
-    await until(
-      () => client.pool.get("nodes"),
-      ({ allocationState }) => allocationState === "steady",
-      60,
-    );
+    await steadyPool(client, "nodes", 60);
     await client.pool.removeNodes("nodes", { nodeList: [nodeId] });
     const page = await client.pool.list({ poolListOptions: { maxResults: 1 } });
     expect((await client.pool.listNext(page.odatanextLink ?? "")).map(({ id }) => id)).toEqual(["nodes"]);

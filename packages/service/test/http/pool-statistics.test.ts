@@ -7,6 +7,7 @@ import {
   type RunningService,
   runningService,
   send,
+  steadyPool,
   until,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -61,10 +62,7 @@ test("the core time of dedicated nodes goes on counting, that of nodes that are 
   expect(before).toBeGreaterThanOrEqual(2 * 600);
   expect(before).toBeLessThan(2 * 900);
   await client.pool.resize("pool", { targetDedicatedNodes: 0, targetLowPriorityNodes: 0 });
-  await until(
-    () => client.pool.get("pool"),
-    ({ allocationState }) => allocationState === "steady",
-  );
+  await steadyPool(client, "pool");
   expect(await coreSeconds()).toBeGreaterThanOrEqual(before);
 });
 

@@ -1,5 +1,5 @@
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
+import { aPool, batchClient, type RunningService, runningService, send, steadyPool, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -20,11 +20,7 @@ const refusal = async (request: Promise<unknown>) =>
     ({ statusCode, body }) => ({ status: statusCode, code: body?.code, values: body?.values }),
   );
 
-const steady = (id: string) =>
-  until(
-    () => client.pool.get(id),
-    ({ allocationState }) => allocationState === "steady",
-  );
+const steady = (id: string) => steadyPool(client, id);
 const nodesOf = async (id: string) => client.computeNode.list(id);
 const idle = (id: string, count: number) =>
   until(
