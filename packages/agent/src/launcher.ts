@@ -1,6 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
+import type { Readable, Writable } from "node:stream";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
+import { newestPid } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
 
 /** What a shell is told to run. */
@@ -14,9 +16,17 @@ export interface LaunchedCommand {
   readonly stderr: string;
 }
 
-/** A process that leads a process group of its own. */
-export interface Launched {
+/** The shell that has started a command. It leads the command's process group, which is nobody else's. */
+export interface Shell {
   readonly pid: number;
+  /** To be called when its group is killed, and so it is: it gets no further command. */
+  giveUp(): void;
+}
+
+export interface Launched {
+  readonly shell: Shell;
+  /** No process of the command has a lower id. */
+  readonly first: number;
   /** The exit code, or 128 + n when signal n ended the process. */
   readonly exit: Promise<number>;
   /** What the command has started and what is still running, itself included, where the machine can tell. */
@@ -31,18 +41,22 @@ export interface Launched {
  */
 export interface Launchers {
   /** Undefined when a shell cannot start this one: then it must be started in the ordinary way. */
-  launch(command: LaunchedCommand, user: TaskUser | undefined): Promise<Launched> | undefined;
+  launch(command: LaunchedCommand, user: TaskUser | undefined): Launched | undefined;
   close(): void;
 }
 
-const shell = "/bin/bash";
-/** Takes scripts, each behind a line with its length: a shell that reads them from a pipe asks for a byte at a time. */
-const loop = 'while IFS= read -r length && IFS= read -r -N "$length" script; do eval "$script"; done';
+/**
+ * The smallest there is, and it starts a command without a copy of itself, by vfork. It can make no process groups, so
+ * a command is in that of its shell.
+ */
+const shell = "/bin/dash";
+
+/** A command may signal its group, and the shell has to tell afterwards how it ended. Commands do not inherit this. */
+const patience = "trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM\n";
 const mostIdle = 8;
 
 export function openLaunchers(cgroups: Cgroups): Launchers {
   const idle = new Map<number | undefined, Launcher[]>();
-  // Elsewhere it may be too old to read by length.
   const hasShell = process.platform === "linux" && isExecutable(shell);
   const shelve = (launcher: Launcher, uid: number | undefined) => {
     const shelf = idle.get(uid) ?? [];
@@ -53,8 +67,8 @@ export function openLaunchers(cgroups: Cgroups): Launchers {
   return {
     launch(command, user) {
       if (!hasShell || !canBeWritten(command)) return undefined;
-      const launcher = takeUsable(idle.get(user?.uid)) ?? new Launcher(user, cgroups.make());
-      return launcher.run(command, () => shelve(launcher, user?.uid));
+      const launcher = takeUsable(idle.get(user?.uid)) ?? startLauncher(user, cgroups);
+      return launcher?.run(command, () => shelve(launcher, user?.uid));
     },
     close() {
       for (const launcher of [...idle.values()].flat()) launcher.close();
@@ -88,119 +102,104 @@ const canBeWritten = ({ args, environment }: LaunchedCommand) =>
 /** Linux takes 128 KiB with the variable's name; a character has three bytes at most. */
 const longestText = 40_000;
 
-/** What the shell keeps to itself or refuses to have set. */
-const ownVariables = new Set(["UID", "EUID", "PPID", "SHELLOPTS", "BASHOPTS", "BASH_VERSINFO", "BASH_ENV", "ENV"]);
+/** What a shell counts with. */
+const ownVariables = new Set(["OPTIND"]);
 
-/** What is promised to the one that waits for the command of a shell. */
-interface Waiting {
-  readonly onPid: (pid: number) => void;
-  readonly onExit: (code: number) => void;
-  readonly onLost: (error: Error) => void;
+/** Undefined when no process can be started. */
+function startLauncher(user: TaskUser | undefined, cgroups: Cgroups): Launcher | undefined {
+  const child = spawn(shell, ["-s"], {
+    cwd: "/",
+    env: {},
+    // In a group of its own, which it shares with one command after the other.
+    detached: true,
+    stdio: ["pipe", "pipe", "ignore"],
+    ...(user && { uid: user.uid, gid: user.gid }),
+  });
+  child.once("error", () => {});
+  if (child.pid === undefined) return undefined;
+  const cgroup = cgroups.make();
+  // Before it is told of any command: all of them will be in its group.
+  cgroup?.add(child.pid);
+  return new Launcher(child, child.pid, cgroup);
 }
 
 const killedCode = 137;
 
 /** One shell, for one command at a time. */
 class Launcher {
-  readonly #process: ChildProcess;
-  #unread = "";
-  #waiting: Waiting | undefined;
-  #isGone = false;
+  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #pid: number;
   readonly #cgroup: Cgroup | undefined;
+  #unread = "";
+  #onExit: ((code: number) => void) | undefined;
+  #isUsable = true;
 
-  constructor(user: TaskUser | undefined, cgroup: Cgroup | undefined) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, null>, pid: number, cgroup: Cgroup | undefined) {
+    this.#process = child;
+    this.#pid = pid;
     this.#cgroup = cgroup;
-    this.#process = spawn(shell, ["--norc", "--noprofile", "-c", loop], {
-      cwd: "/",
-      env: {},
-      // Not in our own group: a signal to ours must leave it time to be told.
-      detached: true,
-      stdio: ["pipe", "pipe", "ignore"],
-      ...(user && { uid: user.uid, gid: user.gid }),
-    });
-    this.#process.stdout?.setEncoding("utf8").on("data", (text: string) => this.#read(text));
-    this.#process.stdin?.on("error", () => {});
-    this.#process.once("error", (error) => this.#lose(error));
-    this.#process.once("exit", () => this.#lose(new Error("the shell that started the command has ended")));
-    // Before it is told of any command: all of them will be in its group.
-    if (this.#process.pid !== undefined) cgroup?.add(this.#process.pid);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));
+    child.stdin.on("error", () => {});
+    child.stdin.write(patience);
+    child.once("exit", () => this.#lose());
   }
 
   get isUsable(): boolean {
-    return !this.#isGone;
+    return this.#isUsable;
   }
 
-  /** Whether nothing but the shell is in its group, as far as the machine can tell. */
+  /** Whether nothing but the shell is in its control group, as far as the machine can tell. */
   get isAlone(): boolean {
     return this.#others().length === 0;
   }
 
   #others(): readonly number[] {
-    return this.#cgroup?.pids().filter((pid) => pid !== this.#process.pid) ?? [];
+    return this.#cgroup?.pids().filter((pid) => pid !== this.#pid) ?? [];
   }
 
   /** @param onFree called when the shell can take another command */
-  run(command: LaunchedCommand, onFree: () => void): Promise<Launched> {
-    return new Promise((resolve, reject) => {
-      let isKnown = false;
-      let isReleased = false;
-      const release = () => {
-        if (!isReleased) onFree();
-        isReleased = true;
-      };
-      const members = this.#cgroup && (() => this.#others());
-      const exit = new Promise<number>((settle) => {
-        this.#waiting = {
-          onPid: (pid) => {
-            isKnown = true;
-            resolve({ pid, exit, members, release });
-          },
-          onExit: (code) => {
-            this.#waiting = undefined;
-            settle(code);
-          },
-          onLost: (error) => {
-            if (!isKnown) return reject(error);
-            settle(killedCode);
-          },
-        };
-      });
-      const script = scriptOf(command);
-      this.#process.stdin?.write(`${Buffer.byteLength(script)}\n${script}`);
+  run(command: LaunchedCommand, onFree: () => void): Launched {
+    const exit = new Promise<number>((settle) => {
+      this.#onExit = settle;
     });
+    const first = newestPid() + 1;
+    this.#process.stdin.write(scriptOf(command));
+    const giveUp = () => {
+      this.#isUsable = false;
+    };
+    let isReleased = false;
+    const release = () => {
+      if (!isReleased) onFree();
+      isReleased = true;
+    };
+    const members = this.#cgroup && (() => this.#others());
+    return { shell: { pid: this.#pid, giveUp }, first, exit, members, release };
   }
 
   close(): void {
-    this.#process.stdin?.end();
+    this.#process.stdin.end();
   }
 
-  /** A line with the process id, then one with the exit code behind an x. */
+  /** A line with the exit code. */
   #read(text: string): void {
     const lines = (this.#unread + text).split("\n");
     this.#unread = lines.pop() ?? "";
-    for (const line of lines) {
-      if (line.startsWith("x")) this.#waiting?.onExit(Number(line.slice(1)));
-      else this.#waiting?.onPid(Number(line));
-    }
+    for (const line of lines) this.#onExit?.(Number(line));
   }
 
-  #lose(error: Error): void {
-    if (this.#isGone) return;
-    this.#isGone = true;
-    this.#waiting?.onLost(error);
-    this.#waiting = undefined;
+  #lose(): void {
+    this.#isUsable = false;
+    this.#onExit?.(killedCode);
     this.#cgroup?.remove();
   }
 }
 
-/** In monitor mode a command that is started leads a process group of its own. */
+/** Variables for one command are none of the shell's; those that it sets itself when it changes directory are taken back. */
 function scriptOf({ program, args, environment, directory, stdout, stderr }: LaunchedCommand): string {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${quote(value)}`);
-  const command = [program, ...args].map(quote).join(" ");
-  return [
-    `set -m\n(cd ${quote(directory)} && unset PWD OLDPWD SHLVL && export ${variables.join(" ")} && exec ${command})`,
-    ` </dev/null >>${quote(stdout)} 2>>${quote(stderr)} &\nset +m\necho $!\nwait $!\necho x$?\n`,
-  ].join("");
+  const command = [...variables, ...[program, ...args].map(quote)].join(" ");
+  const files = `</dev/null >>${quote(stdout)} 2>>${quote(stderr)}`;
+  return `cd ${quote(directory)} && unset PWD OLDPWD && ${command} ${files}; echo $?; cd /\n`;
 }
 
 /** In single quotes nothing is special to a shell but the single quote. */

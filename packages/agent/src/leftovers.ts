@@ -10,7 +10,7 @@ export async function killLeftovers(
 ): Promise<void> {
   for (const { runId, leader } of contents.running) {
     // Without its leader the number of a group proves nothing; the marker does.
-    if (leader) await killFamily({ runId, group: leader.pid, since: new Date(0) }, clock);
+    if (leader) await killFamily({ runId, group: leader.pid, first: leader.pid, since: new Date(0) }, clock);
     for (const process of processesWithVariable(runMarker, runId)) signalProcess(process, "SIGKILL");
     journal.forget(runId);
     log.info("leftover run ended", { runId });

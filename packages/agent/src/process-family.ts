@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { hasErrorCode } from "@kyanite/runtime";
 import { runMarker } from "./environment.ts";
+import type { Shell } from "./launcher.ts";
 
 /**
  * Everything that a run's command started: its process group, whoever left the group (setsid, a daemon's double fork)
@@ -10,6 +11,10 @@ import { runMarker } from "./environment.ts";
 export interface ProcessFamily {
   readonly runId: string;
   readonly group: number;
+  /** Leads the group and is not of the family, when the command was started by a shell that waits for it. */
+  readonly shell?: Shell;
+  /** No member has a lower process id, unless the machine has begun to give them away again. */
+  readonly first: number;
   readonly since: Date;
   /** The members of its control group. */
   readonly members?: (() => readonly number[]) | undefined;
@@ -22,7 +27,7 @@ export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
   if (family.isConfined && family.members) return family.members();
   if (process.platform !== "linux") return send(-family.group, 0) ? [family.group] : [];
   const mark = `${runMarker}=${family.runId}`;
-  const found = candidates(family, now).filter((pid) => isMember(pid, family.group, mark));
+  const found = candidates(family, now).filter((pid) => pid !== family.shell?.pid && isMember(pid, family.group, mark));
   return family.members ? [...new Set([...found, ...family.members()])] : found;
 }
 
@@ -30,30 +35,37 @@ export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
 export function signalFamily(family: ProcessFamily, signal: NodeJS.Signals, now: Date): number {
   const members = membersOf(family, now);
   // The group at once first: its members cannot fork away between two signals.
-  if (members.length > 0) send(-family.group, signal);
+  if (members.length > 0) signalGroup(family, signal);
   for (const pid of members) send(pid, signal);
   return members.length;
+}
+
+/** Signals a group and the shell that leads it, which only SIGKILL ends. */
+export function signalGroup({ group, shell }: ProcessFamily, signal: NodeJS.Signals): void {
+  if (signal === "SIGKILL") shell?.giveUp();
+  send(-group, signal);
 }
 
 const briefMilliseconds = 1_000;
 const fewPids = 300;
 
 /**
- * Members are younger than the leader. Pids are given in order, so after a brief run only the few behind the leader's
- * need a look: a machine with thousands of processes would otherwise slow down the shortest tasks.
+ * Pids are given in order, so after a brief run only the few behind the first need a look: a machine with thousands of
+ * processes would otherwise slow down the shortest tasks.
  */
-function candidates({ group, since }: ProcessFamily, now: Date): readonly number[] {
+function candidates({ first, since }: ProcessFamily, now: Date): readonly number[] {
   const newest = newestPid();
   const isBrief = now.getTime() - since.getTime() < briefMilliseconds;
-  if (isBrief && newest >= group && newest - group <= fewPids) {
-    return Array.from({ length: newest - group + 1 }, (_, index) => group + index);
+  if (isBrief && newest >= first && newest - first <= fewPids) {
+    return Array.from({ length: newest - first + 1 }, (_, index) => first + index);
   }
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
 }
 
-const newestPid = () => Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));
+/** The last that the machine has given away. */
+export const newestPid = () => Number(readFileSync("/proc/loadavg", "utf8").trim().split(" ").at(-1));
 
 function isMember(pid: number, group: number, mark: string): boolean {
   try {

@@ -4,7 +4,7 @@ import { constants as osConstants } from "node:os";
 import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
 import type { Cgroups } from "./cgroups.ts";
 import type { Launchers } from "./launcher.ts";
-import { membersOf, type ProcessFamily, signalFamily } from "./process-family.ts";
+import { membersOf, type ProcessFamily, signalFamily, signalGroup } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
 
 export interface Command {
@@ -40,8 +40,7 @@ export async function startCommand(command: Command, clock: Clock): Promise<Star
   using stderr = openOutput(command.stderr, command.user);
   for (let tries = 1; ; tries += 1) {
     try {
-      const launched = await launchInShell(command, clock.now());
-      return launched ?? (await launch(command, [stdout.fd, stderr.fd], clock.now()));
+      return launchInShell(command, clock.now()) ?? (await launch(command, [stdout.fd, stderr.fd], clock.now()));
     } catch (error) {
       // Another run of ours may be between fork and exec, and hold the program open that was just downloaded.
       if (!hasErrorCode(error, "ETXTBSY") || tries === 20) throw error;
@@ -58,13 +57,14 @@ function openOutput(path: string, user: TaskUser | undefined) {
   return { fd, [Symbol.dispose]: () => closeSync(fd) };
 }
 
-async function launchInShell(command: Command, now: Date): Promise<StartedCommand | undefined> {
-  const launched = await command.launchers?.launch(command, command.user);
+function launchInShell(command: Command, now: Date): StartedCommand | undefined {
+  const launched = command.launchers?.launch(command, command.user);
   if (launched === undefined) return undefined;
-  const { pid, exit, members, release } = launched;
+  const { shell, first, exit, members, release } = launched;
   const isConfined = members !== undefined && command.user?.isNeverRoot === true;
-  if (!isConfined) command.onLaunch(recordOf(pid));
-  return { family: { runId: command.runId, group: pid, since: now, members, isConfined }, exit, release };
+  if (!isConfined) command.onLaunch(recordOf(shell.pid));
+  const family = { runId: command.runId, group: shell.pid, shell, first, since: now, members, isConfined };
+  return { family, exit, release };
 }
 
 const recordOf = (pid: number): ProcessRecord => processRecord(pid) ?? { pid, startedAt: "already ended" };
@@ -89,7 +89,7 @@ async function launch(command: Command, [stdout, stderr]: [number, number], now:
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   if (record === undefined) throw new Error(`${command.program} has no process id`);
   const members = cgroup && (() => cgroup.pids());
-  const family = { runId: command.runId, group: record.pid, since: now, members };
+  const family = { runId: command.runId, group: record.pid, first: record.pid, since: now, members };
   return { family, exit, release: () => cgroup?.remove() };
 }
 
@@ -98,12 +98,23 @@ export interface StopOptions {
   readonly graceMilliseconds: number;
 }
 
-/** Ends a family of processes: SIGTERM, a grace, SIGKILL. */
-export async function stopFamily(family: ProcessFamily, { clock, graceMilliseconds }: StopOptions): Promise<void> {
-  signalFamily(family, "SIGTERM", clock.now());
-  const isGone = () => membersOf(family, clock.now()).length === 0;
-  if (await waitUntil(isGone, { clock, timeoutMilliseconds: graceMilliseconds })) return;
+/** Ends a command and all that it has started: SIGTERM, a grace, SIGKILL. */
+export async function stopCommand(
+  { family, exit }: StartedCommand,
+  { clock, graceMilliseconds }: StopOptions,
+): Promise<void> {
+  let hasExited = false;
+  void exit.then(() => {
+    hasExited = true;
+  });
+  const grace = { clock, timeoutMilliseconds: graceMilliseconds };
+  // Its shell may not have begun with it yet.
+  const isTold = () => hasExited || signalFamily(family, "SIGTERM", clock.now()) > 0;
+  const isGone = () => hasExited && membersOf(family, clock.now()).length === 0;
+  if ((await waitUntil(isTold, grace)) && (await waitUntil(isGone, grace))) return;
+  if (family.shell && !hasExited) signalGroup(family, "SIGKILL");
   await killFamily(family, clock);
+  await exit;
 }
 
 const killMilliseconds = 5_000;

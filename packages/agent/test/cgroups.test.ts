@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCgroups } from "../src/cgroups.ts";
 import { openLaunchers } from "../src/launcher.ts";
 import { startCommand } from "../src/process.ts";
-import { membersOf } from "../src/process-family.ts";
+import { membersOf, type ProcessFamily } from "../src/process-family.ts";
 import { startAgentProcess } from "./agent-process.ts";
 import { aRun, type FakeService, shell, startNode, type TestNode } from "./fake-service.ts";
 
@@ -109,16 +109,23 @@ describe.skipIf(!isAllowed)("of a user who may become root", () => {
       },
       systemClock,
     );
-    const { group } = command.family;
-    await writeFile(await ownGroupFile(), String(group));
+    const pid = await startedBy(command.family);
+    await writeFile(await ownGroupFile(), String(pid));
     expect(membersOf(command.family, systemClock.now())).toHaveLength(found);
-    process.kill(group, "SIGKILL");
+    process.kill(pid, "SIGKILL");
     await command.exit;
     command.release();
     launchers.close();
     await cgroups.clear();
   });
 });
+
+/** The only process of a family, once it is there. */
+async function startedBy(family: ProcessFamily): Promise<number> {
+  const members = () => membersOf(family, systemClock.now());
+  await waitUntil(() => members().length > 0, { clock: systemClock, timeoutMilliseconds: 10_000 });
+  return members()[0] ?? 0;
+}
 
 async function temporaryHome() {
   const path = await mkdtemp(join(tmpdir(), "kyanite-cgroups-"));

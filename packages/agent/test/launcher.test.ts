@@ -1,10 +1,13 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock, waitUntil } from "@kyanite/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cgroups, openCgroups } from "../src/cgroups.ts";
 import { type LaunchedCommand, type Launchers, openLaunchers } from "../src/launcher.ts";
+import { startCommand, stopCommand } from "../src/process.ts";
+import { membersOf } from "../src/process-family.ts";
 
 let directory: string;
 let launchers: Launchers;
@@ -30,8 +33,8 @@ const sh = (script: string, more: Partial<LaunchedCommand> = {}): LaunchedComman
   ...more,
 });
 
-async function launch(command: LaunchedCommand) {
-  const launched = await launchers.launch(command, undefined);
+function launch(command: LaunchedCommand) {
+  const launched = launchers.launch(command, undefined);
   if (!launched) throw new Error("the shell cannot start this");
   return launched;
 }
@@ -42,58 +45,125 @@ test("a command gets its arguments, variables and directory exactly, whatever ch
   const awkward = 'it\'s $(id) `id` \\ "x"\n\tend;é';
   const environment = { PATH: "/usr/bin:/bin", AWKWARD: awkward, EMPTY: "" };
   const args = ["-c", 'printf "%s|%s|%s|%s" "$1" "$AWKWARD" "$EMPTY" "$PWD"', "name", awkward];
-  const { exit } = await launch(sh("", { args, environment }));
+  const { exit } = launch(sh("", { args, environment }));
   expect(await exit).toBe(0);
   expect(await output()).toBe(`${awkward}|${awkward}||${directory}`);
 });
 
 test("a command sees its own variables and none of the shell's", async () => {
-  const { exit } = await launch(sh("", { program: "/usr/bin/env", args: [], environment: { ONE: "1" } }));
+  const { exit } = launch(sh("", { program: "/usr/bin/env", args: [], environment: { ONE: "1" } }));
   expect(await exit).toBe(0);
   expect((await output()).trim().split("\n").sort()).toEqual(["ONE=1"]);
 });
 
 test("exit codes and signals are told apart as shells do", async () => {
-  expect(await (await launch(sh("exit 7"))).exit).toBe(7);
-  expect(await (await launch(sh("kill -TERM $$"))).exit).toBe(143);
+  expect(await launch(sh("exit 7")).exit).toBe(7);
+  expect(await launch(sh("kill -TERM $$")).exit).toBe(143);
 });
 
-test("every command leads a process group of its own, has no input, and adds to its files", async () => {
+test("every command has a process group that it shares with its shell only, no input, and adds to its files", async () => {
   await writeFile(join(directory, "out"), "before\n");
-  const { pid, exit } = await launch(sh("cat; ps -o pgid= -p $$; echo oops >&2"));
+  const { shell, exit } = launch(sh("cat; ps -o pgid= -p $$; echo oops >&2"));
   await exit;
-  expect((await output()).replaceAll(" ", "")).toBe(`before\n${pid}\n`);
+  expect((await output()).replaceAll(" ", "")).toBe(`before\n${shell.pid}\n`);
   expect(await readFile(join(directory, "err"), "utf8")).toBe("oops\n");
 });
 
 test("commands run at the same time, each in a shell that serves the next one afterwards", async () => {
-  const commands = await Promise.all(Array.from({ length: 12 }, (_, n) => launch(sh(`sleep 0.2; exit ${n}`))));
+  const commands = Array.from({ length: 12 }, (_, n) => launch(sh(`sleep 0.2; exit ${n}`)));
   expect(await Promise.all(commands.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, (_, n) => n));
   for (const { release } of commands) release();
-  const again = await Promise.all(Array.from({ length: 12 }, () => launch(sh("exit 3"))));
+  const again = Array.from({ length: 12 }, () => launch(sh("exit 3")));
   expect(await Promise.all(again.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, () => 3));
 });
 
-test("a command whose shell is killed counts as killed, and the next one gets another shell", async () => {
-  const { exit } = await launch(sh("kill -KILL $PPID; sleep 1"));
+test.each(["HUP", "INT", "QUIT", "USR1", "USR2", "PIPE", "ALRM", "TERM"])(
+  "a command may send SIG%s to its group: its shell tells how it ended, and serves the next one",
+  async (signal) => {
+    const ended = launch(sh(`kill -${signal} 0; sleep 5`));
+    expect(await ended.exit).toBe(128 + constants.signals[`SIG${signal}` as NodeJS.Signals]);
+    ended.release();
+    const deaf = launch(sh(`trap "" ${signal}; kill -${signal} 0; exit 4`));
+    expect(await deaf.exit).toBe(4);
+    expect(deaf.shell.pid).toBe(ended.shell.pid);
+  },
+);
+
+test("a command that kills its group counts as killed, and the next one gets another shell", async () => {
+  const { exit, shell, release } = launch(sh("kill -KILL 0"));
   expect(await exit).toBe(137);
-  expect(await (await launch(sh("exit 5"))).exit).toBe(5);
+  release();
+  const next = launch(sh("exit 5"));
+  expect(await next.exit).toBe(5);
+  expect(next.shell.pid).not.toBe(shell.pid);
 });
 
-test("what a shell cannot write is left to the ordinary way", () => {
-  const environment = { "not.a.name": "1" };
-  expect(launchers.launch(sh("true", { environment }), undefined)).toBeUndefined();
+test("a shell whose group is to be killed is given to nobody else, even while it still lives", async () => {
+  const { exit, shell, release } = launch(sh("exit 0"));
+  expect(await exit).toBe(0);
+  shell.giveUp();
+  release();
+  expect(launch(sh("exit 0")).shell.pid).not.toBe(shell.pid);
+});
+
+test("a command whose shell is killed counts as killed, and the next one gets another shell", async () => {
+  const { exit } = launch(sh("kill -KILL $PPID; sleep 1"));
+  expect(await exit).toBe(137);
+  expect(await launch(sh("exit 5")).exit).toBe(5);
+});
+
+test.each(["not.a.name", "OPTIND"])(
+  "the variable %s, which a shell cannot give, is left to the ordinary way",
+  (name) => {
+    expect(launchers.launch(sh("true", { environment: { [name]: "some text" } }), undefined)).toBeUndefined();
+  },
+);
+
+test.each([
+  "IFS",
+  "PATH",
+  "HOME",
+  "PWD",
+  "OLDPWD",
+  "ENV",
+  "PPID",
+  "UID",
+  "LINENO",
+  "OPTARG",
+  "PS4",
+  "CDPATH",
+  "LC_ALL",
+])("the variable %s is the command's alone, although shells know it", async (name) => {
+  const { exit } = launch(sh("", { program: "/usr/bin/env", args: [], environment: { [name]: "some text" } }));
+  expect(await exit).toBe(0);
+  expect(await output()).toBe(`${name}=some text\n`);
+  expect(await launch(sh("exit 6")).exit).toBe(6);
+});
+
+test.each([
+  ["told to end, and does", "exec sleep 60", 5_000, 143],
+  ["killed, when it has no time to end", "exec sleep 60", 0, 137],
+  ["killed, when it does not end", "trap '' TERM; sleep 60", 100, 137],
+])("a command is stopped although its shell may not have begun with it: it is %s", async (_, script, grace, code) => {
+  const command = await startCommand(
+    { ...sh(script), runId: randomUUID(), user: undefined, launchers, cgroups, onLaunch: () => {} },
+    systemClock,
+  );
+  await stopCommand(command, { clock: systemClock, graceMilliseconds: grace });
+  expect([143, code]).toContain(await command.exit);
+  expect(membersOf(command.family, systemClock.now())).toEqual([]);
+  command.release();
+  expect(await launch(sh("exit 5")).exit).toBe(5);
 });
 
 test("no shell is left when the launchers are closed", async () => {
-  const { exit, release } = await launch(sh("echo $PPID"));
+  const { exit, shell, release } = launch(sh("true"));
   await exit;
   release();
-  const shell = Number(await output());
   launchers.close();
   const isGone = () => {
     try {
-      return !process.kill(shell, 0);
+      return !process.kill(shell.pid, 0);
     } catch {
       return true;
     }

@@ -5,7 +5,7 @@ import { hasErrorCode } from "@kyanite/runtime";
 import { splitCommandLine } from "../command-line.ts";
 import { runEnvironment } from "../environment.ts";
 import { isDiskFullError, userFailure } from "../failure.ts";
-import { killFamily, type StartedCommand, startCommand, stopFamily } from "../process.ts";
+import { killFamily, type StartedCommand, startCommand, stopCommand } from "../process.ts";
 import type { InstalledPackage } from "./application-packages.ts";
 import type { RunContext } from "./step.ts";
 
@@ -35,6 +35,8 @@ export interface Launch {
   /** What the names of its output files begin with. */
   readonly output: string;
   readonly environment: Readonly<Record<string, string>>;
+  /** Whether what it starts may go on after it, so that no shell can lend its process group to another then. */
+  readonly leavesOthers?: true;
 }
 
 export function environmentOf({ order, paths, settings, user }: RunContext, packages: readonly InstalledPackage[]) {
@@ -43,7 +45,10 @@ export function environmentOf({ order, paths, settings, user }: RunContext, pack
 }
 
 /** Starts a command of the run in its working directory. */
-export async function launch(run: RunContext, { commandLine, output, environment }: Launch): Promise<StartedCommand> {
+export async function launch(
+  run: RunContext,
+  { commandLine, output, environment, leavesOthers }: Launch,
+): Promise<StartedCommand> {
   const { order, paths, user, clock } = run;
   const [name, ...args] = splitCommandLine(commandLine);
   if (!name) throw programNotFound("The command line is empty");
@@ -62,7 +67,7 @@ export async function launch(run: RunContext, { commandLine, output, environment
         user,
         // A program that was just downloaded may be held open by another run of ours that is being forked, which a
         // shell could not tell from a program that ended with 126.
-        launchers: program.startsWith(`${paths.root}/`) ? undefined : run.launchers,
+        launchers: leavesOthers || program.startsWith(`${paths.root}/`) ? undefined : run.launchers,
         cgroups: run.cgroups,
         onLaunch: run.onLaunch,
       },
@@ -86,8 +91,7 @@ export async function endOf(command: StartedCommand, { signal, clock, settings }
     });
   });
   if (hasExited) return false;
-  await stopFamily(command.family, { clock, graceMilliseconds: 1_000 * settings.killGraceSeconds });
-  await command.exit;
+  await stopCommand(command, { clock, graceMilliseconds: 1_000 * settings.killGraceSeconds });
   return true;
 }
 

@@ -14,7 +14,8 @@ export async function runCoordinationCommand(
 ): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
   const output = run.order.kind === "subtask" ? "" : "coordination-";
-  const command = await launch(run, { commandLine: run.order.coordinationCommandLine ?? "", output, environment });
+  const commandLine = run.order.coordinationCommandLine ?? "";
+  const command = await launch(run, { commandLine, output, environment, leavesOthers: true });
   try {
     const wasStopped = await endOf(command, run);
     return { exitCode: await command.exit, wasStopped, environment };
