@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
-import { newestPid } from "./process-family.ts";
+import { newestPid, type ProcessFamily } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
 
 /** What a shell is told to run. */
@@ -16,21 +16,10 @@ export interface LaunchedCommand {
   readonly stderr: string;
 }
 
-/** The shell that has started a command. It leads the command's process group, which is nobody else's. */
-export interface Shell {
-  readonly pid: number;
-  /** To be called when its group is killed, and so it is: it gets no further command. */
-  giveUp(): void;
-}
-
 export interface Launched {
-  readonly shell: Shell;
-  /** No process of the command has a lower id. */
-  readonly first: number;
+  readonly family: Omit<ProcessFamily, "runId" | "since">;
   /** The exit code, or 128 + n when signal n ended the process. */
   readonly exit: Promise<number>;
-  /** What the command has started and what is still running, itself included, where the machine can tell. */
-  readonly members: (() => readonly number[]) | undefined;
   /** To be called when the command and what it started are over: from then on the shell may start another. */
   release(): void;
 }
@@ -60,8 +49,7 @@ export function openLaunchers(cgroups: Cgroups): Launchers {
   const hasShell = process.platform === "linux" && isExecutable(shell);
   const shelve = (launcher: Launcher, uid: number | undefined) => {
     const shelf = idle.get(uid) ?? [];
-    // One whose last command has left something running must not lend its group to another.
-    if (launcher.isUsable && launcher.isAlone && shelf.length < mostIdle) idle.set(uid, [...shelf, launcher]);
+    if (launcher.isUsable && shelf.length < mostIdle) idle.set(uid, [...shelf, launcher]);
     else launcher.close();
   };
   return {
@@ -92,18 +80,15 @@ function isExecutable(path: string): boolean {
 }
 
 /**
- * A shell has no way to set variables whose names it does not take for names, nor to say that the system refuses to
- * start a program with so long a text.
+ * A shell has no way to set variables whose names it does not take for names, nor that of which it wants a number, nor
+ * to say that the system refuses to start a program with so long a text.
  */
 const canBeWritten = ({ args, environment }: LaunchedCommand) =>
-  Object.keys(environment).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !ownVariables.has(name)) &&
+  Object.keys(environment).every((name) => /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && name !== "OPTIND") &&
   [...args, ...Object.values(environment)].every((text) => text.length < longestText);
 
 /** Linux takes 128 KiB with the variable's name; a character has three bytes at most. */
 const longestText = 40_000;
-
-/** What a shell counts with. */
-const ownVariables = new Set(["OPTIND"]);
 
 /** Undefined when no process can be started. */
 function startLauncher(user: TaskUser | undefined, cgroups: Cgroups): Launcher | undefined {
@@ -120,7 +105,13 @@ function startLauncher(user: TaskUser | undefined, cgroups: Cgroups): Launcher |
   const cgroup = cgroups.make();
   // Before it is told of any command: all of them will be in its group.
   cgroup?.add(child.pid);
-  return new Launcher(child, child.pid, cgroup);
+  return new Launcher(child, child.pid, { cgroup, isNeverRoot: user?.isNeverRoot === true });
+}
+
+interface Confinement {
+  readonly cgroup: Cgroup | undefined;
+  /** Nothing else can leave the control group. */
+  readonly isNeverRoot: boolean;
 }
 
 const killedCode = 137;
@@ -128,33 +119,33 @@ const killedCode = 137;
 /** One shell, for one command at a time. */
 class Launcher {
   readonly #process: ChildProcessByStdio<Writable, Readable, null>;
-  readonly #pid: number;
+  readonly #family: Omit<ProcessFamily, "runId" | "since" | "first">;
   readonly #cgroup: Cgroup | undefined;
   #unread = "";
   #onExit: ((code: number) => void) | undefined;
-  #isUsable = true;
+  #isGivenUp = false;
 
-  constructor(child: ChildProcessByStdio<Writable, Readable, null>, pid: number, cgroup: Cgroup | undefined) {
+  constructor(child: ChildProcessByStdio<Writable, Readable, null>, pid: number, { cgroup, isNeverRoot }: Confinement) {
     this.#process = child;
-    this.#pid = pid;
     this.#cgroup = cgroup;
+    const giveUp = () => {
+      this.#isGivenUp = true;
+    };
+    this.#family = {
+      group: pid,
+      shell: { giveUp },
+      members: cgroup && (() => cgroup.pids().filter((each) => each !== pid)),
+      isConfined: cgroup !== undefined && isNeverRoot,
+    };
     child.stdout.setEncoding("utf8").on("data", (text: string) => this.#read(text));
     child.stdin.on("error", () => {});
     child.stdin.write(patience);
     child.once("exit", () => this.#lose());
   }
 
+  /** Whether it can take a command. One that left something running did not survive that being killed. */
   get isUsable(): boolean {
-    return this.#isUsable;
-  }
-
-  /** Whether nothing but the shell is in its control group, as far as the machine can tell. */
-  get isAlone(): boolean {
-    return this.#others().length === 0;
-  }
-
-  #others(): readonly number[] {
-    return this.#cgroup?.pids().filter((pid) => pid !== this.#pid) ?? [];
+    return !this.#isGivenUp && this.#onExit === undefined;
   }
 
   /** @param onFree called when the shell can take another command */
@@ -162,18 +153,15 @@ class Launcher {
     const exit = new Promise<number>((settle) => {
       this.#onExit = settle;
     });
-    const first = newestPid() + 1;
+    const { group, isConfined } = this.#family;
+    const family = { ...this.#family, first: isConfined ? group : newestPid() + 1 };
     this.#process.stdin.write(scriptOf(command));
-    const giveUp = () => {
-      this.#isUsable = false;
-    };
     let isReleased = false;
     const release = () => {
       if (!isReleased) onFree();
       isReleased = true;
     };
-    const members = this.#cgroup && (() => this.#others());
-    return { shell: { pid: this.#pid, giveUp }, first, exit, members, release };
+    return { family, exit, release };
   }
 
   close(): void {
@@ -184,13 +172,18 @@ class Launcher {
   #read(text: string): void {
     const lines = (this.#unread + text).split("\n");
     this.#unread = lines.pop() ?? "";
-    for (const line of lines) this.#onExit?.(Number(line));
+    for (const line of lines) this.#end(Number(line));
   }
 
   #lose(): void {
-    this.#isUsable = false;
-    this.#onExit?.(killedCode);
+    this.#isGivenUp = true;
+    this.#end(killedCode);
     this.#cgroup?.remove();
+  }
+
+  #end(code: number): void {
+    this.#onExit?.(code);
+    this.#onExit = undefined;
   }
 }
 

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { hasErrorCode } from "@kyanite/runtime";
 import { runMarker } from "./environment.ts";
-import type { Shell } from "./launcher.ts";
 
 /**
  * Everything that a run's command started: its process group, whoever left the group (setsid, a daemon's double fork)
@@ -11,7 +10,7 @@ import type { Shell } from "./launcher.ts";
 export interface ProcessFamily {
   readonly runId: string;
   readonly group: number;
-  /** Leads the group and is not of the family, when the command was started by a shell that waits for it. */
+  /** Leads the group without being of the family, when a shell has started the command and waits for it. */
   readonly shell?: Shell;
   /** No member has a lower process id, unless the machine has begun to give them away again. */
   readonly first: number;
@@ -22,12 +21,18 @@ export interface ProcessFamily {
   readonly isConfined?: boolean;
 }
 
+interface Shell {
+  /** To be called when its group is killed, and so it is: it gets no further command. */
+  giveUp(): void;
+}
+
 /** The living members. Costs a look at each process that may belong to it. */
 export function membersOf(family: ProcessFamily, now: Date): readonly number[] {
   if (family.isConfined && family.members) return family.members();
   if (process.platform !== "linux") return send(-family.group, 0) ? [family.group] : [];
   const mark = `${runMarker}=${family.runId}`;
-  const found = candidates(family, now).filter((pid) => pid !== family.shell?.pid && isMember(pid, family.group, mark));
+  const isShell = (pid: number) => family.shell !== undefined && pid === family.group;
+  const found = candidates(family, now).filter((pid) => !isShell(pid) && isMember(pid, family.group, mark));
   return family.members ? [...new Set([...found, ...family.members()])] : found;
 }
 

@@ -60,10 +60,9 @@ function openOutput(path: string, user: TaskUser | undefined) {
 function launchInShell(command: Command, now: Date): StartedCommand | undefined {
   const launched = command.launchers?.launch(command, command.user);
   if (launched === undefined) return undefined;
-  const { shell, first, exit, members, release } = launched;
-  const isConfined = members !== undefined && command.user?.isNeverRoot === true;
-  if (!isConfined) command.onLaunch(recordOf(shell.pid));
-  const family = { runId: command.runId, group: shell.pid, shell, first, since: now, members, isConfined };
+  const { exit, release } = launched;
+  const family = { ...launched.family, runId: command.runId, since: now };
+  if (!family.isConfined) command.onLaunch(recordOf(family.group));
   return { family, exit, release };
 }
 

@@ -63,9 +63,9 @@ test("exit codes and signals are told apart as shells do", async () => {
 
 test("every command has a process group that it shares with its shell only, no input, and adds to its files", async () => {
   await writeFile(join(directory, "out"), "before\n");
-  const { shell, exit } = launch(sh("cat; ps -o pgid= -p $$; echo oops >&2"));
+  const { family, exit } = launch(sh("cat; ps -o pgid= -p $$; echo oops >&2"));
   await exit;
-  expect((await output()).replaceAll(" ", "")).toBe(`before\n${shell.pid}\n`);
+  expect((await output()).replaceAll(" ", "")).toBe(`before\n${family.group}\n`);
   expect(await readFile(join(directory, "err"), "utf8")).toBe("oops\n");
 });
 
@@ -85,25 +85,25 @@ test.each(["HUP", "INT", "QUIT", "USR1", "USR2", "PIPE", "ALRM", "TERM"])(
     ended.release();
     const deaf = launch(sh(`trap "" ${signal}; kill -${signal} 0; exit 4`));
     expect(await deaf.exit).toBe(4);
-    expect(deaf.shell.pid).toBe(ended.shell.pid);
+    expect(deaf.family.group).toBe(ended.family.group);
   },
 );
 
 test("a command that kills its group counts as killed, and the next one gets another shell", async () => {
-  const { exit, shell, release } = launch(sh("kill -KILL 0"));
+  const { exit, family, release } = launch(sh("kill -KILL 0"));
   expect(await exit).toBe(137);
   release();
   const next = launch(sh("exit 5"));
   expect(await next.exit).toBe(5);
-  expect(next.shell.pid).not.toBe(shell.pid);
+  expect(next.family.group).not.toBe(family.group);
 });
 
 test("a shell whose group is to be killed is given to nobody else, even while it still lives", async () => {
-  const { exit, shell, release } = launch(sh("exit 0"));
+  const { exit, family, release } = launch(sh("exit 0"));
   expect(await exit).toBe(0);
-  shell.giveUp();
+  family.shell?.giveUp();
   release();
-  expect(launch(sh("exit 0")).shell.pid).not.toBe(shell.pid);
+  expect(launch(sh("exit 0")).family.group).not.toBe(family.group);
 });
 
 test("a command whose shell is killed counts as killed, and the next one gets another shell", async () => {
@@ -157,13 +157,13 @@ test.each([
 });
 
 test("no shell is left when the launchers are closed", async () => {
-  const { exit, shell, release } = launch(sh("true"));
+  const { exit, family, release } = launch(sh("true"));
   await exit;
   release();
   launchers.close();
   const isGone = () => {
     try {
-      return !process.kill(shell.pid, 0);
+      return !process.kill(family.group, 0);
     } catch {
       return true;
     }
