@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
+import { hasErrorCode } from "@kyanite/runtime";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
 import { newestPid, type ProcessFamily } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
@@ -39,6 +40,9 @@ export interface Launchers {
  * a command is in that of its shell.
  */
 const shell = "/bin/dash";
+
+/** The last of them is for people who list processes, and for us to tell a shell from a command. */
+const shellArguments = ["-s", "kyanite-waiting-shell"];
 
 /** A command may signal its group, and the shell has to tell afterwards how it ended. Commands do not inherit this. */
 const patience = "trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM\n";
@@ -92,7 +96,7 @@ const longestText = 40_000;
 
 /** Undefined when no process can be started. */
 function startLauncher(user: TaskUser | undefined, cgroups: Cgroups): Launcher | undefined {
-  const child = spawn(shell, ["-s"], {
+  const child = spawn(shell, shellArguments, {
     cwd: "/",
     env: {},
     // In a group of its own, which it shares with one command after the other.
@@ -114,6 +118,18 @@ interface Confinement {
   readonly isNeverRoot: boolean;
 }
 
+const shellCommand = [shell, ...shellArguments, ""].join("\0");
+
+/** Until it becomes the command, a process that a shell has made looks like the shell. */
+function isBeginning(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8") === shellCommand;
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT", "ESRCH")) return false;
+    throw error;
+  }
+}
+
 const killedCode = 137;
 
 /** One shell, for one command at a time. */
@@ -133,7 +149,7 @@ class Launcher {
     };
     this.#family = {
       group: pid,
-      shell: { giveUp },
+      shell: { giveUp, isBeginning },
       members: cgroup && (() => cgroup.pids().filter((each) => each !== pid)),
       isConfined: cgroup !== undefined && isNeverRoot,
     };

@@ -24,6 +24,8 @@ export interface ProcessFamily {
 interface Shell {
   /** To be called when its group is killed, and so it is: it gets no further command. */
   giveUp(): void;
+  /** Whether a process will be the command in a moment; until then only SIGKILL does anything to it. */
+  isBeginning(pid: number): boolean;
 }
 
 /** The living members. Costs a look at each process that may belong to it. */
@@ -43,6 +45,12 @@ export function signalFamily(family: ProcessFamily, signal: NodeJS.Signals, now:
   if (members.length > 0) signalGroup(family, signal);
   for (const pid of members) send(pid, signal);
   return members.length;
+}
+
+/** Whether the command is there, or was: its shell may be about to start it. */
+export function hasBegun(family: ProcessFamily, now: Date): boolean {
+  const { shell } = family;
+  return shell === undefined || membersOf(family, now).some((pid) => !shell.isBeginning(pid));
 }
 
 /** Signals a group and the shell that leads it, which only SIGKILL ends. */

@@ -4,7 +4,7 @@ import { constants as osConstants } from "node:os";
 import { type Clock, hasErrorCode, type ProcessRecord, processRecord, waitUntil } from "@kyanite/runtime";
 import type { Cgroups } from "./cgroups.ts";
 import type { Launchers } from "./launcher.ts";
-import { membersOf, type ProcessFamily, signalFamily, signalGroup } from "./process-family.ts";
+import { hasBegun, membersOf, type ProcessFamily, signalFamily, signalGroup } from "./process-family.ts";
 import type { TaskUser } from "./user.ts";
 
 export interface Command {
@@ -107,8 +107,10 @@ export async function stopCommand(
     hasExited = true;
   });
   const grace = { clock, timeoutMilliseconds: graceMilliseconds };
-  // Its shell may not have begun with it yet.
-  const isTold = () => hasExited || signalFamily(family, "SIGTERM", clock.now()) > 0;
+  const isTold = () => {
+    const isThere = hasBegun(family, clock.now());
+    return hasExited || (signalFamily(family, "SIGTERM", clock.now()) > 0 && isThere);
+  };
   const isGone = () => hasExited && membersOf(family, clock.now()).length === 0;
   if ((await waitUntil(isTold, grace)) && (await waitUntil(isGone, grace))) return;
   if (family.shell && !hasExited) signalGroup(family, "SIGKILL");
