@@ -1,4 +1,4 @@
-import { realpathSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { hasErrorCode } from "@kyanite/runtime";
 
@@ -28,6 +28,15 @@ function realpathOfExisting(path: string): string {
     if (!hasErrorCode(error, "ENOENT") || path === dirname(path)) throw error;
     return join(realpathOfExisting(dirname(path)), relative(dirname(path), path));
   }
+}
+
+/**
+ * Whether a directory on the way from `directory` to `path`, which exists, is a symbolic link. Costs much less than
+ * `leadsOut`, where no link is expected.
+ */
+export function hasLink(directory: string, path: string): boolean {
+  if (path === directory || path === dirname(path)) return false;
+  return lstatSync(path).isSymbolicLink() || hasLink(directory, dirname(path));
 }
 
 /** The directories of a run, absolute. */

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, stat, symlink } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, symlink } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { join } from "node:path";
 import { zip } from "@kyanite/testkit";
@@ -180,6 +180,26 @@ test("a resource file may not leave the working directory, neither by name nor b
   const again = { directory, keepsDirectory: true, downloads: [{ kind: "url" as const, url, filePath: "out/x" }] };
   expect(await node.service.exit(again)).toMatchObject({ kind: "failed" });
   await expect(stat(join(node.directory, "x"))).rejects.toThrow("ENOENT");
+});
+
+test("a run does not begin below a link", async () => {
+  await mkdir(join(node.directory, "elsewhere"));
+  await mkdir(join(node.root, "workitems/replaced"), { recursive: true });
+  await symlink(join(node.directory, "elsewhere"), join(node.root, "workitems/replaced/job-1"));
+  expect(await node.service.exit({ directory: "workitems/replaced/job-1/t" })).toMatchObject({
+    failure: { code: "ResourceDirectoryCreateFailed" },
+  });
+  expect(await readdir(join(node.directory, "elsewhere"))).toEqual([]);
+});
+
+test("a link in place of one of a run's own directories is removed", async () => {
+  const directory = "workitems/job/job-1/own";
+  await node.service.run({ directory });
+  await rm(join(node.root, directory, "wd"), { recursive: true });
+  await symlink(node.directory, join(node.root, directory, "wd"));
+  const again = { directory, keepsDirectory: true, commandLine: shell("pwd -P") };
+  expect(await node.service.exit(again)).toMatchObject({ exitCode: 0 });
+  expect(await read(join(directory, "stdout.txt"))).toMatch(/\/own\/wd\n$/);
 });
 
 test("what several runs want at the same moment is fetched once", async () => {

@@ -2,8 +2,9 @@ import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } fro
 import { rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { OrderedCertificate } from "@kyanite/contract";
+import { hasErrorCode } from "@kyanite/runtime";
 import { isDiskFullError, serverFailure } from "../failure.ts";
-import { leadsOut } from "../paths.ts";
+import { hasLink } from "../paths.ts";
 import { removeTree } from "../remove-tree.ts";
 import type { TaskUser } from "../user.ts";
 import type { RunContext } from "./step.ts";
@@ -15,7 +16,7 @@ import type { RunContext } from "./step.ts";
 export async function prepareDirectories({ order, paths, user }: RunContext): Promise<void> {
   try {
     mkdirSync(dirname(paths.task), { recursive: true });
-    if (leadsOut(paths.root, dirname(paths.task))) throw new Error("the directory leads out of the node's root");
+    if (hasLink(paths.root, dirname(paths.task))) throw new Error("a directory above it is a link");
     if (!order.keepsDirectory && lstatSync(paths.task, { throwIfNoEntry: false })) await removeTree(paths.task);
     for (const directory of [paths.task, paths.working, paths.certificates]) await ensureDirectory(directory, user);
     for (const certificate of order.certificates ?? []) writeCertificate(paths.certificates, certificate, user);
@@ -29,13 +30,23 @@ export async function prepareDirectories({ order, paths, user }: RunContext): Pr
 
 /** A command may have replaced the directory by a link, or closed it: then it is made anew, or opened again. */
 async function ensureDirectory(directory: string, user: TaskUser | undefined): Promise<void> {
-  const found = lstatSync(directory, { throwIfNoEntry: false });
-  if (!found?.isDirectory()) {
-    if (found) await rm(directory, { force: true });
-    mkdirSync(directory, { recursive: true });
+  if (!isMade(directory) && !lstatSync(directory).isDirectory()) {
+    await rm(directory, { force: true });
+    mkdirSync(directory);
   }
   chmodSync(directory, 0o770);
   if (user) chownSync(directory, user.uid, user.gid);
+}
+
+/** Makes a directory, unless something is there. */
+function isMade(directory: string): boolean {
+  try {
+    mkdirSync(directory);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, "EEXIST")) return false;
+    throw error;
+  }
 }
 
 /** Only the run's own user may read it. */

@@ -26,7 +26,7 @@ const commands: readonly Command[] = [
   {
     title: "/bin/true",
     line: "/bin/true",
-    count: 2_000,
+    count: 5_000,
     atATime: availableParallelism(),
     targets: { xargs: { atLeast: 0.7 }, "GNU parallel": { atLeast: 2 }, "Slurm, sbatch --array": { atLeast: 20 } },
   },
