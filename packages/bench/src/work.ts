@@ -103,12 +103,23 @@ export async function addWaitingJob(client: RawClient, id: string, poolId: strin
   await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${id}`)).state === "disabled");
 }
 
-/** Lets a job go until so many of its tasks, or some more, have completed; gives how many, and the seconds. */
-export async function letGo(client: RawClient, jobId: string, count: number) {
+/**
+ * Lets a job go until so many of its tasks, or some more, have completed; gives how many, and the seconds. With
+ * `untimed`, time begins when that many have completed, which count no more.
+ * @param onTime called when time begins
+ */
+export async function letGo(client: RawClient, jobId: string, count: number, { untimed = 0, onTime = () => {} } = {}) {
+  const go = () => client.call("POST", `/jobs/${jobId}/enable`);
+  let first = 0;
+  if (untimed > 0) {
+    await go();
+    first = await whenCompleted(client, jobId, untimed);
+  }
+  onTime();
   let completed = 0;
   const time = await seconds(async () => {
-    await client.call("POST", `/jobs/${jobId}/enable`);
-    completed = await whenCompleted(client, jobId, count);
+    if (untimed === 0) await go();
+    completed = (await whenCompleted(client, jobId, first + count)) - first;
   });
   return { time, completed };
 }

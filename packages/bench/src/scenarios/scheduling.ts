@@ -50,7 +50,7 @@ export async function scheduling({ isLong, signal }: Bench): Promise<Section[]> 
 }
 
 async function measure(load: Load, signal: AbortSignal): Promise<Section> {
-  const { nodes, backlog, untimed = 0, timed, runs, rate, memory } = load;
+  const { nodes, backlog, untimed, timed, runs, rate, memory } = load;
   await using simulation = await startSimulation();
   using client = rawClient(simulation.account, { connections: 4, signal });
   await addPool(client, "pool", nodes, slots);
@@ -59,15 +59,16 @@ async function measure(load: Load, signal: AbortSignal): Promise<Section> {
     const jobId = `job${run}`;
     await addWaitingJob(client, jobId, "pool");
     await addTasksBySql(simulation.database, { jobId, count: backlog, signal });
-    const first = untimed === 0 ? 0 : (await letGo(client, jobId, untimed)).completed;
-    const before = cpu(simulation);
-    const { time, completed } = await letGo(client, jobId, first + timed);
+    let before = cpu(simulation);
+    const onTime = () => {
+      before = cpu(simulation);
+    };
+    const { time, completed } = await letGo(client, jobId, timed, { untimed, onTime });
     const after = cpu(simulation);
-    const ended = completed - first;
     samples.push({
-      rate: ended / time,
-      server: ((after.server - before.server) / ended) * 1e6,
-      database: ((after.database - before.database) / ended) * 1e6,
+      rate: completed / time,
+      server: ((after.server - before.server) / completed) * 1e6,
+      database: ((after.database - before.database) / completed) * 1e6,
     });
   }
   const middle = (of: keyof Sample) => median(samples.map((sample) => sample[of]));
