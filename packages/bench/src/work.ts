@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RawClient } from "./client.ts";
 
+const patienceSeconds = 300;
+
 const image = {
   imageReference: { publisher: "canonical", offer: "0001-com-ubuntu-server-jammy", sku: "22_04-lts" },
   nodeAgentSKUId: "batch.node.ubuntu 22.04",
@@ -74,16 +76,21 @@ async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts>
   return (await client.call<{ taskCounts: TaskCounts }>("GET", `/jobs/${jobId}/taskcounts`)).taskCounts;
 }
 
-/** Waits until so many tasks have completed, and gives how many then have; rejects when one failed. */
+/**
+ * Waits until so many tasks have completed, and gives how many then have; rejects when one failed. Asks again after half
+ * of the time that the rest will take by its looks: so it is late by milliseconds, and costs what is measured next to nothing.
+ */
 export async function whenCompleted(client: RawClient, jobId: string, count: number): Promise<number> {
-  let seen = 0;
-  await until(async () => {
+  const start = performance.now();
+  for (;;) {
     const { completed, failed } = await taskCounts(client, jobId);
     if (failed > 0) throw new Error(`${failed} tasks of ${jobId} failed`);
-    seen = completed;
-    return completed >= count;
-  });
-  return seen;
+    if (completed >= count) return completed;
+    const elapsed = performance.now() - start;
+    if (elapsed > 1000 * patienceSeconds) throw new Error(`${completed} tasks completed within ${patienceSeconds} s`);
+    const left = completed === 0 ? elapsed / 10 : (elapsed * (count - completed)) / completed;
+    await sleep(Math.max(5, Math.min(left / 2, 1000)));
+  }
 }
 
 /**
@@ -131,9 +138,9 @@ export async function seconds(work: () => Promise<unknown>): Promise<number> {
 }
 
 /** Asks ever more rarely: that costs what is measured little, and is late by a thirtieth at most. */
-export async function until(isReached: () => Promise<boolean>, patienceSeconds = 300): Promise<void> {
+export async function until(isReached: () => Promise<boolean>, patience = patienceSeconds): Promise<void> {
   const start = performance.now();
   const elapsed = () => performance.now() - start;
-  for (; elapsed() < patienceSeconds * 1000; await sleep(Math.max(5, elapsed() / 30))) if (await isReached()) return;
-  throw new Error(`not reached within ${patienceSeconds} s`);
+  for (; elapsed() < patience * 1000; await sleep(Math.max(5, elapsed() / 30))) if (await isReached()) return;
+  throw new Error(`not reached within ${patience} s`);
 }
