@@ -1,9 +1,9 @@
 import { type ChildProcessByStdio, spawn } from "node:child_process";
-import { accessSync, constants, readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
-import { hasErrorCode } from "@kyanite/runtime";
+import { processCommandLine } from "@kyanite/runtime";
 import type { Cgroup, Cgroups } from "./cgroups.ts";
 import { newestPid, type ProcessFamily } from "./process-family.ts";
+import { isExecutable } from "./tool.ts";
 import type { TaskUser } from "./user.ts";
 
 /** What a shell is told to run. */
@@ -74,15 +74,6 @@ function takeUsable(shelf: Launcher[] | undefined): Launcher | undefined {
   return undefined;
 }
 
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /**
  * A shell has no way to set variables whose names it does not take for names, nor that of which it wants a number, nor
  * to say that the system refuses to start a program with so long a text.
@@ -118,17 +109,10 @@ interface Confinement {
   readonly isNeverRoot: boolean;
 }
 
-const shellCommand = [shell, ...shellArguments, ""].join("\0");
+const shellCommand = [shell, ...shellArguments].join(" ");
 
 /** Until it becomes the command, a process that a shell has made looks like the shell. */
-function isBeginning(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8") === shellCommand;
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT", "ESRCH")) return false;
-    throw error;
-  }
-}
+const isBeginning = (pid: number) => processCommandLine(pid) === shellCommand;
 
 const killedCode = 137;
 

@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
-import { access, constants } from "node:fs/promises";
+import { accessSync, constants } from "node:fs";
+import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { hasErrorCode, systemClock } from "@kyanite/runtime";
@@ -29,6 +30,16 @@ export async function runTool(program: string, args: readonly string[], options:
     const isLocked = /cannot lock|try again later/i.test(errors);
     if (!isLocked || tries === mostTries) throw new Error(`${program} failed with ${code}: ${errors.trim()}`);
     await systemClock.sleep(50 + 100 * Math.random());
+  }
+}
+
+/** Whether we may execute a file. */
+export function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
   }
 }
 

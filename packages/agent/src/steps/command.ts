@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { hasErrorCode } from "@kyanite/runtime";
@@ -6,6 +6,7 @@ import { splitCommandLine } from "../command-line.ts";
 import { runEnvironment } from "../environment.ts";
 import { isDiskFullError, userFailure } from "../failure.ts";
 import { killFamily, type StartedCommand, startCommand, stopCommand } from "../process.ts";
+import { isExecutable } from "../tool.ts";
 import type { InstalledPackage } from "./application-packages.ts";
 import type { RunContext } from "./step.ts";
 
@@ -116,15 +117,6 @@ function isFile(path: string): boolean {
     if (hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"))
       return false;
     throw error;
-  }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
   }
 }
 
