@@ -54,7 +54,7 @@ describe("a background process", () => {
 
   test("leads a group, whose members end with it", async () => {
     const child = "require('child_process').spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'])";
-    const program = aProgram(`console.log(${child}.pid); process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`);
+    const program = aProgram(`process.on('SIGTERM', () => {}); console.log(${child}.pid); setInterval(() => {}, 1000)`);
     const record = await startBackgroundProcess(program);
     await vi.waitUntil(async () => /\d+\n/.test(await log()), { interval: 5 });
     const childPid = Number(await log());
