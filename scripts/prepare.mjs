@@ -19,8 +19,6 @@ function run(command, args, options = {}) {
 // npm writes this file at the end of every installation.
 if (modifiedTime("node_modules/.package-lock.json") < modifiedTime("package-lock.json")) {
   process.stderr.write("Installing dependencies; this is needed once ...\n");
-  // Not `npm ci`: it refuses a lock file that was written where other platforms' binary packages could not be had.
-  const args = ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
-  run("npm", args, { shell: process.platform === "win32" });
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
 }
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);
