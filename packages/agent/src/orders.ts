@@ -50,10 +50,10 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
 const isTexts = (value: unknown): value is Record<string, string> =>
   isRecord(value) && Object.values(value).every(isText);
 
-const shape =
-  <Shape>(guards: Guards<Shape>): Guard<Shape> =>
-  (value): value is Shape =>
-    isRecord(value) && Object.entries<Guard<unknown>>(guards).every(([name, guard]) => guard(value[name]));
+function shape<Shape>(guards: Guards<Shape>): Guard<Shape> {
+  const entries = Object.entries<Guard<unknown>>(guards);
+  return (value): value is Shape => isRecord(value) && entries.every(([name, guard]) => guard(value[name]));
+}
 
 const either =
   <First, Second>(first: Guard<First>, second: Guard<Second>): Guard<First | Second> =>
@@ -208,5 +208,6 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
   restart: shape<Order<"restart">>({ type: oneOf("restart"), restartId: isUuid, erase: isYesNo }),
 };
 
-const isOrder = (value: unknown): value is ServiceOrder =>
-  Object.values<Guard<unknown>>(guards).some((is) => is(value));
+const kinds = Object.values<Guard<unknown>>(guards);
+
+const isOrder = (value: unknown): value is ServiceOrder => kinds.some((is) => is(value));

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { AgentReport, FilesAnswer } from "@kyanite/contract";
 import type { Log } from "@kyanite/runtime";
+import { Compile } from "typebox/compile";
 import Value from "typebox/value";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { Node } from "../domain/node.ts";
@@ -18,6 +19,9 @@ export interface AgentEndpointOptions {
   readonly nodeFiles: NodeFiles;
   readonly log: Log;
 }
+
+/** Compiled, since every run ends with one: to interpret the schema takes as long as all else that we do with a report. */
+const reports = Compile(AgentReport);
 
 /** What agents call: `/agent/link` for their link, and `/agent/files/{requestId}` to answer a request for files. */
 export class AgentEndpoint {
@@ -72,7 +76,7 @@ export class AgentEndpoint {
   }
 
   async #receive(node: Node, socket: AgentSocket, text: string): Promise<void> {
-    await this.#options.links.receive(node, socket, Value.Parse(AgentReport, JSON.parse(text)));
+    await this.#options.links.receive(node, socket, reports.Parse(JSON.parse(text)));
   }
 
   async #nodeOf(request: IncomingMessage): Promise<Node | undefined> {
