@@ -41,7 +41,7 @@ export class RunRecorder {
 
   add(run: ReportedRun): void {
     this.#waiting.set(run.runId, run);
-    if (!run.mayWait || this.#waiting.size >= most) this.#hurry.abort();
+    if (!run.mayWait || this.#waiting.size >= most) this.#hurry.abort("a set is full, or a slot idle");
     this.#recording ??= this.#recordAll().finally(() => {
       this.#recording = undefined;
     });
@@ -50,7 +50,7 @@ export class RunRecorder {
   /** Resolves when nothing waits any more, or the recorder is closed. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#hurry.abort();
+    this.#hurry.abort("closed");
     await this.#recording;
   }
 

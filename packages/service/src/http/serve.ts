@@ -166,7 +166,7 @@ async function inTime<T>(search: URLSearchParams, clock: Clock, work: (late: Abo
   } finally {
     tooLate.catch(() => {});
     result.catch(() => {});
-    done.abort();
+    done.abort("done");
   }
 }
 

@@ -143,7 +143,7 @@ function refusalOf(cause: unknown): BatchError {
 
 async function answer(request: FastifyRequest, reply: FastifyReply, serve: Serve): Promise<FastifyReply> {
   const gone = new AbortController();
-  reply.raw.once("close", () => gone.abort());
+  reply.raw.once("close", () => gone.abort("gone"));
   const asked: HttpRequest = {
     ...headOf(request),
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),

@@ -29,6 +29,6 @@ async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
   try {
     await Promise.race([work, clock.sleep(patienceMilliseconds, done.signal)]);
   } finally {
-    done.abort();
+    done.abort("done");
   }
 }
