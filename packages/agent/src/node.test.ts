@@ -190,7 +190,7 @@ function simulate(events: readonly NodeEvent[]) {
       if (action.type === "restart") for (const runId of action.after) dropped.add(runId);
       if (action.type === "finish") finished.push(action.report.runId);
     }
-    const runs = [...state.runs.values()];
+    const { runs } = state;
     const taken = runs.reduce((sum, held) => sum + (held.phase === "running" ? held.slots : 0), 0);
     mostSlots = Math.max(mostSlots, taken);
   };

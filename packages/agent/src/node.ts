@@ -16,8 +16,9 @@ type FinishedReport = Extract<AgentReport, { type: "finished" }>;
  * told to end; a `dropped` one ends without a report. Neither holds slots any more.
  */
 export type HeldRun =
-  | { readonly phase: "waiting"; readonly order: RunOrder; readonly since: Date }
+  | { readonly runId: string; readonly phase: "waiting"; readonly order: RunOrder; readonly since: Date }
   | {
+      readonly runId: string;
       readonly phase: "running" | "ending" | "dropped";
       readonly directory: string;
       readonly startTime: string;
@@ -25,12 +26,12 @@ export type HeldRun =
       /** Whether the coordination command of an instance has succeeded. */
       readonly isCoordinated?: true;
     }
-  | { readonly phase: "finished"; readonly report: FinishedReport };
+  | { readonly runId: string; readonly phase: "finished"; readonly report: FinishedReport };
 
 /** What the agent knows of its runs. `acknowledged` are the latest that are over and done with, oldest first. */
 export interface NodeState {
-  /** In the order in which they came. */
-  readonly runs: ReadonlyMap<string, HeldRun>;
+  /** In the order in which they came: a list, since each step makes a new one, and a map of a few is dear to copy. */
+  readonly runs: readonly HeldRun[];
   /** How many the node has; as many as it takes until the service has said it. */
   readonly slots: number;
   readonly acknowledged: readonly string[];
@@ -82,18 +83,18 @@ export interface Step {
 
 /** The state after an agent's start: what had finished before is still to be acknowledged. */
 export function newNode(finished: readonly FinishedReport[] = []): NodeState {
-  const runs = finished.map((report) => [report.runId, { phase: "finished", report }] as const);
-  return { runs: new Map(runs), slots: Number.POSITIVE_INFINITY, acknowledged: [] };
+  const runs = finished.map((report) => ({ runId: report.runId, phase: "finished", report }) as const);
+  return { runs, slots: Number.POSITIVE_INFINITY, acknowledged: [] };
 }
 
 /** The ids for `hello`: what is held, but for runs whose fate is decided elsewhere. */
 export function heldRunIds({ runs }: NodeState): readonly string[] {
-  return [...runs].filter(([, run]) => run.phase !== "dropped").map(([runId]) => runId);
+  return runs.filter(({ phase }) => phase !== "dropped").map(({ runId }) => runId);
 }
 
 /** Whether runs wait for slots, so that the node has some to go on with. */
 export function hasWaitingRuns({ runs }: NodeState): boolean {
-  return [...runs.values()].some(({ phase }) => phase === "waiting");
+  return runs.some(({ phase }) => phase === "waiting");
 }
 
 /** What follows from an order, or from something that happened here. */
@@ -102,7 +103,7 @@ export function nextStep(state: NodeState, event: NodeEvent): Step {
     case "order":
       return withBeginnings(afterOrder(state, event.order, event.now), event.now);
     case "linked":
-      return { state, actions: [...state.runs].flatMap(([runId, run]) => repeatedReport(runId, run)) };
+      return { state, actions: state.runs.flatMap(repeatedReport) };
     case "coordinated":
       return coordinated(state, event.runId);
     case "ended":
@@ -141,7 +142,12 @@ function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
 }
 
 function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, { type: "restart" }>, now: Date): Step {
-  const stopped = stopRuns(state, [...state.runs.keys()], "dropped", now);
+  const stopped = stopRuns(
+    state,
+    idsOf(state, () => true),
+    "dropped",
+    now,
+  );
   const after = idsOf(state, hasBegun);
   return {
     state: { ...stopped.state, restartId },
@@ -149,7 +155,8 @@ function restart(state: NodeState, { restartId, erase }: Extract<ServiceOrder, {
   };
 }
 
-function repeatedReport(runId: string, run: HeldRun): readonly NodeAction[] {
+function repeatedReport(run: HeldRun): readonly NodeAction[] {
+  const { runId } = run;
   if (run.phase === "finished") return [{ type: "report", report: run.report }];
   if (run.phase === "dropped" || run.phase === "waiting") return [];
   const started = { type: "report", report: { type: "started", runId, startTime: run.startTime } } as const;
@@ -159,13 +166,13 @@ function repeatedReport(runId: string, run: HeldRun): readonly NodeAction[] {
 /** A run is executed once, however often it is ordered. */
 function addRun(state: NodeState, order: RunOrder, now: Date): Step {
   const { runId } = order;
-  if (state.runs.has(runId) || state.acknowledged.includes(runId)) return { state, actions: [] };
-  return { state: withRun(state, runId, { phase: "waiting", order, since: now }), actions: [] };
+  if (heldRun(state, runId) || state.acknowledged.includes(runId)) return { state, actions: [] };
+  return { state: withRun(state, { runId, phase: "waiting", order, since: now }), actions: [] };
 }
 
 /** With the beginnings of runs for which there are slots now; those that have to wait are looked at again in a while. */
 function withBeginnings(step: Step, now: Date): Step {
-  const waiting = [...step.state.runs.values()].flatMap((run) => (run.phase === "waiting" ? [run.order] : []));
+  const waiting = step.state.runs.flatMap((run) => (run.phase === "waiting" ? [run.order] : []));
   if (waiting.length === 0) return step;
   waiting.sort((one, other) => (other.priority ?? 0) - (one.priority ?? 0));
   let free = step.state.slots - heldSlots(step.state);
@@ -181,13 +188,13 @@ function withBeginnings(step: Step, now: Date): Step {
 }
 
 const heldSlots = ({ runs }: NodeState) =>
-  [...runs.values()].reduce((total, run) => total + (run.phase === "running" ? run.slots : 0), 0);
+  runs.reduce((total, run) => total + (run.phase === "running" ? run.slots : 0), 0);
 
 function beginRun(state: NodeState, order: RunOrder, now: Date): Step {
   const { runId, directory, slots = 0 } = order;
   const startTime = now.toISOString();
   return {
-    state: withRun(state, runId, { phase: "running", directory, startTime, slots }),
+    state: withRun(state, { runId, phase: "running", directory, startTime, slots }),
     actions: [
       { type: "start", order, after: idsOf(state, (run) => hasBegun(run) && isIn(run.directory, directory)) },
       { type: "report", report: { type: "started", runId, startTime } },
@@ -209,17 +216,17 @@ function returnRuns(state: NodeState, now: Date): Step {
 }
 
 function coordinated(state: NodeState, runId: string): Step {
-  const run = state.runs.get(runId);
+  const run = heldRun(state, runId);
   if (run?.phase !== "running") return { state, actions: [] };
   return {
-    state: withRun(state, runId, { ...run, isCoordinated: true }),
+    state: withRun(state, { ...run, isCoordinated: true }),
     actions: [{ type: "report", report: { type: "coordinated", runId } }],
   };
 }
 
 /** A run that we do not know is reported as cancelled, so that the service does not wait for it for ever. */
 function cancelRun(state: NodeState, runId: string, now: Date): Step {
-  const run = state.runs.get(runId);
+  const run = heldRun(state, runId);
   if (run?.phase === "finished") return { state, actions: [{ type: "report", report: run.report }] };
   return run === undefined ? cancelled(state, runId, now) : stopRuns(state, [runId], "ending", now);
 }
@@ -230,16 +237,15 @@ const cancelled = (state: NodeState, runId: string, now: Date) =>
 
 function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" | "dropped", now: Date): Step {
   return each(state, runIds, (next, runId) => {
-    const run = next.runs.get(runId);
+    const run = heldRun(next, runId);
     if (run === undefined || run.phase === "finished" || run.phase === "dropped") return { state: next, actions: [] };
-    if (run.phase !== "waiting")
-      return { state: withRun(next, runId, { ...run, phase }), actions: [{ type: "stop", runId }] };
+    if (run.phase !== "waiting") return { state: withRun(next, { ...run, phase }), actions: [{ type: "stop", runId }] };
     return phase === "ending" ? cancelled(next, runId, now) : { state: withoutRuns(next, [runId]), actions: [] };
   });
 }
 
 function afterEnd(state: NodeState, { runId, exit, now }: Extract<NodeEvent, { type: "ended" }>): Step {
-  const run = state.runs.get(runId);
+  const run = heldRun(state, runId);
   if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
   if (run.phase !== "dropped") return finish(state, runId, { startTime: run.startTime, exit, now });
   return { state: withoutRuns(state, [runId]), actions: [{ type: "forget", runId }] };
@@ -251,11 +257,11 @@ function finish(
   { startTime, exit, now }: { startTime: string; exit: RunExit | RunReturn; now: Date },
 ): Step {
   const report: FinishedReport = { type: "finished", runId, startTime, endTime: now.toISOString(), exit };
-  return { state: withRun(state, runId, { phase: "finished", report }), actions: [{ type: "finish", report }] };
+  return { state: withRun(state, { runId, phase: "finished", report }), actions: [{ type: "finish", report }] };
 }
 
 function acknowledge(state: NodeState, runIds: readonly string[]): Step {
-  const over = runIds.filter((runId) => state.runs.get(runId)?.phase === "finished");
+  const over = runIds.filter((runId) => heldRun(state, runId)?.phase === "finished");
   if (over.length === 0) return { state, actions: [] };
   return { state: withoutRuns(state, over), actions: over.map((runId) => ({ type: "forget", runId })) };
 }
@@ -265,15 +271,17 @@ const mostRemembered = 500;
 
 /** The state without runs that are over and done with. */
 function withoutRuns(state: NodeState, runIds: readonly string[]): NodeState {
-  const runs = new Map(state.runs);
-  for (const runId of runIds) runs.delete(runId);
+  const runs = state.runs.filter(({ runId }) => !runIds.includes(runId));
   return { ...state, runs, acknowledged: [...state.acknowledged, ...runIds].slice(-mostRemembered) };
 }
 
-const withRun = (state: NodeState, runId: string, run: HeldRun): NodeState => ({
-  ...state,
-  runs: new Map(state.runs).set(runId, run),
-});
+const heldRun = ({ runs }: NodeState, id: string) => runs.find(({ runId }) => runId === id);
+
+/** The state with a run that is new, or has changed. */
+function withRun(state: NodeState, run: HeldRun): NodeState {
+  const index = state.runs.findIndex(({ runId }) => runId === run.runId);
+  return { ...state, runs: index < 0 ? [...state.runs, run] : state.runs.with(index, run) };
+}
 
 /** What follows from doing something for each of several, one after the other. */
 function each<Item>(state: NodeState, items: readonly Item[], act: (state: NodeState, item: Item) => Step): Step {
@@ -287,7 +295,7 @@ function each<Item>(state: NodeState, items: readonly Item[], act: (state: NodeS
 }
 
 const idsOf = ({ runs }: NodeState, isMeant: (run: HeldRun) => boolean): readonly string[] =>
-  [...runs].flatMap(([runId, run]) => (isMeant(run) ? [runId] : []));
+  runs.filter(isMeant).map(({ runId }) => runId);
 
 type BegunRun = Extract<HeldRun, { readonly slots: number }>;
 
