@@ -6,6 +6,7 @@ import type { Clock, Log } from "@kyanite/runtime";
 import { accountFailure } from "./accounts.ts";
 import { openCgroups } from "./cgroups.ts";
 import type { AgentConfig } from "./config.ts";
+import { openEndReports } from "./end-reports.ts";
 import { failureOf, StepFailure } from "./failure.ts";
 import { postFilesReply } from "./files-answer.ts";
 import { createHeartbeat } from "./heartbeat.ts";
@@ -119,7 +120,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
         return action.report.type === "started" ? starts.add(action.report) : link.send(action.report);
       case "finish":
         keepFinished(action.report);
-        return link.send(hasWaitingRuns(state) ? { ...action.report, isBusy: true } : action.report);
+        return ends.add(action.report, hasWaitingRuns(state));
       case "forget":
         return journal.forget(action.runId);
       case "removeDirectory":
@@ -256,6 +257,7 @@ export async function startAgent(config: AgentConfig, { clock, log }: AgentMeans
       apply({ type: "order", order, now: clock.now() });
     },
   });
+  const ends = openEndReports((report) => link.send(report), { clock, signal: stopping.signal });
   const starts = openStartReports((report) => link.send(report), { clock, signal: stopping.signal });
   const expiring = retention.run(stopping.signal);
 

@@ -1,9 +1,7 @@
 import { createRequire } from "node:module";
-import type { Duplex } from "node:stream";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
-import { type Clock, type Log, writeTogether } from "@kyanite/runtime";
-import type { WebSocket as Socket } from "ws";
-import { parseOrder } from "./orders.ts";
+import { type Clock, type Log, type Outbox, openOutbox } from "@kyanite/runtime";
+import { readOrders } from "./orders.ts";
 
 // An import would have Node read each of its files twice, once for their exports: a quarter of the agent's start.
 const { WebSocket }: typeof import("ws") = createRequire(import.meta.url)("ws");
@@ -28,26 +26,20 @@ export interface Link {
   readonly closed: Promise<"removed" | "stopped">;
 }
 
-interface Connection {
-  readonly socket: Socket;
-  /** What it writes to. */
-  readonly stream: Duplex;
-}
-
 const firstPause = 100;
 const longestPause = 5_000;
 const shortestBeat = 50;
 
 /** Keeps a connection to the service, for as long as it takes. */
 export function openLink(options: LinkOptions): Link {
-  let current: Connection | undefined;
+  let say: Outbox<AgentReport> | undefined;
   const keepOpen = async () => {
     for (let failures = 0; !options.signal.aborted; failures += 1) {
-      const outcome = await connectOnce(options, (connection) => {
-        current = connection;
+      const outcome = await connectOnce(options, (outbox) => {
+        say = outbox;
         failures = 0;
       });
-      current = undefined;
+      say = undefined;
       if (outcome === "removed") return outcome;
       // Jittered, so that a thousand agents do not come back at the same moment.
       const pause = Math.min(firstPause * 2 ** Math.min(failures, 10), longestPause) * (0.5 + Math.random() / 2);
@@ -56,15 +48,9 @@ export function openLink(options: LinkOptions): Link {
     return "stopped";
   };
   return {
-    send(report) {
-      if (current) say(current, report);
-    },
+    send: (report) => say?.(report),
     closed: keepOpen(),
   };
-}
-
-function say({ socket, stream }: Connection, report: AgentReport): void {
-  if (socket.readyState === WebSocket.OPEN) writeTogether(stream, () => socket.send(JSON.stringify(report)));
 }
 
 const goneStatuses = [401, 403, 410];
@@ -72,7 +58,7 @@ const goneStatuses = [401, 403, 410];
 /** One connection, from opening to end. */
 async function connectOnce(
   options: LinkOptions,
-  onOpen: (connection: Connection) => void,
+  onOpen: (say: Outbox<AgentReport>) => void,
 ): Promise<"removed" | "lost"> {
   const { headers, log, signal } = options;
   const serviceUrl = await options.serviceUrl();
@@ -81,6 +67,9 @@ async function connectOnce(
     headers,
     perMessageDeflate: false,
     handshakeTimeout: 10_000,
+  });
+  const say = openOutbox<AgentReport>((text) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
   });
   const over = new AbortController();
   let outcome: "removed" | "lost" = "lost";
@@ -93,24 +82,24 @@ async function connectOnce(
     socket.terminate();
   });
   socket.on("error", (error) => log.debug("link failed", { reason: error.message }));
-  socket.on("upgrade", ({ socket: stream }) =>
-    socket.on("open", () => {
-      log.info("link open");
-      onOpen({ socket, stream });
-      socket.send(JSON.stringify(options.hello()));
-    }),
-  );
+  socket.on("open", () => {
+    log.info("link open");
+    onOpen(say);
+    say(options.hello());
+  });
   socket.on("pong", () => {
     isAlive = true;
   });
   socket.on("message", (message) => {
     isAlive = true;
-    const order = parseOrder(message.toString());
-    if (order === undefined) return log.error("order not understood", { message: message.toString().slice(0, 200) });
+    for (const order of readOrders(message.toString())) take(order);
+  });
+  const take = (order: ServiceOrder | undefined) => {
+    if (order === undefined) return log.error("order not understood");
     if (order.type === "welcome")
       beat(order.heartbeatSeconds).catch((cause: unknown) => log.error("heartbeat failed", { cause }));
     options.onOrder(order);
-  });
+  };
 
   let isBeating = false;
   /** A silent link is as good as a closed one: every beat asks for a sign of life. */
@@ -127,7 +116,7 @@ async function connectOnce(
         log.warn("no sample", { cause });
         return { type: "heartbeat" };
       });
-      if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify(report));
+      say(report);
     }
   };
 

@@ -2,7 +2,7 @@ import { ServiceOrder } from "@kyanite/contract";
 import fc from "fast-check";
 import { Check } from "typebox/value";
 import { expect, test } from "vitest";
-import { parseOrder } from "./orders.ts";
+import { readOrders } from "./orders.ts";
 
 const text = fc.constantFrom("", "a", "3f2504e0-4f89-41d3-9a0c-0305e82c3301");
 const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined, freq: 2 });
@@ -128,13 +128,20 @@ test("exactly what the contract's schema allows is taken for an order", () => {
       const sent: unknown = JSON.parse(JSON.stringify(value));
       const isAllowed = Check(ServiceOrder, sent);
       accepted += isAllowed ? 1 : 0;
-      expect(parseOrder(JSON.stringify(sent)) !== undefined).toBe(isAllowed);
+      expect(readOrders(JSON.stringify([sent]))).toEqual([isAllowed ? sent : undefined]);
     }),
     { numRuns: 2_000 },
   );
   expect(accepted).toBeGreaterThan(100);
 });
 
-test("what is no JSON, or no order, is no order", () => {
-  fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (sent) => parseOrder(sent) === undefined));
+test("what is no JSON, no list, or no order, is no order", () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.string(), fc.json()), (sent) => readOrders(sent).every((order) => order === undefined)),
+  );
+});
+
+test("what is no order keeps no other from being read", () => {
+  const proceed = { type: "proceed", runId: "a" };
+  expect(readOrders(JSON.stringify([proceed, { type: "dance" }, proceed]))).toEqual([proceed, undefined, proceed]);
 });

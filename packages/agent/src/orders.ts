@@ -1,15 +1,15 @@
 import type { ServiceOrder } from "@kyanite/contract";
 
 /**
- * Reads what the service sends. Written against the contract's types rather than its schemas: the schema library would
+ * Reads one message of the service; what is no order is undefined. Written against the contract's types rather than its schemas: the schema library would
  * be a third of the agent's memory. The compiler sees to it that no property is left out; a test compares with the schemas.
  */
-export function parseOrder(text: string): ServiceOrder | undefined {
+export function readOrders(text: string): readonly (ServiceOrder | undefined)[] {
   try {
-    const value: unknown = JSON.parse(text);
-    return isOrder(value) ? value : undefined;
+    const values: unknown = JSON.parse(text);
+    return Array.isArray(values) ? values.map((value) => (isOrder(value) ? value : undefined)) : [undefined];
   } catch {
-    return undefined;
+    return [undefined];
   }
 }
 

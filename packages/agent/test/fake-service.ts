@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { AgentReport, NodeAccount, NodeMount, NodeRequest, RunOrder, ServiceOrder } from "@kyanite/contract";
-import { AgentReport as AgentReportSchema, FilesAnswer, ServiceOrder as ServiceOrderSchema } from "@kyanite/contract";
+import { AgentReports, FilesAnswer, ServiceOrders } from "@kyanite/contract";
 import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -49,8 +49,11 @@ export async function startFakeService() {
       opened.on("message", (message) => receive(JSON.parse(message.toString())));
     });
   });
-  const receive = (report: unknown) => {
-    if (!Check(AgentReportSchema, report)) throw new Error(`not a report: ${JSON.stringify(report)}`);
+  const receive = (message: unknown) => {
+    if (!Check(AgentReports, message)) throw new Error(`no reports: ${JSON.stringify(message)}`);
+    for (const report of message) take(report);
+  };
+  const take = (report: AgentReport) => {
     reports.push(report);
     if (report.type === "hello")
       order({
@@ -62,8 +65,8 @@ export async function startFakeService() {
     if (report.type === "finished" && service.acknowledges) order({ type: "acknowledge", runIds: [report.runId] });
   };
   const order = (sent: ServiceOrder) => {
-    if (!Check(ServiceOrderSchema, sent)) throw new Error(`not an order: ${JSON.stringify(sent)}`);
-    socket?.send(JSON.stringify(sent));
+    if (!Check(ServiceOrders, [sent])) throw new Error(`not an order: ${JSON.stringify(sent)}`);
+    socket?.send(JSON.stringify([sent]));
   };
   const until = async <Found>(find: () => Found | undefined, what: string): Promise<Found> => {
     let found: Found | undefined;

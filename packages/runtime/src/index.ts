@@ -8,6 +8,7 @@ export {
 export { type Clock, systemClock } from "./clock.ts";
 export { hasErrorCode, readTextIfExists, writeFileAtomically } from "./files.ts";
 export { createLog, type Log, type LogLevel } from "./log.ts";
+export { type Outbox, openOutbox } from "./outbox.ts";
 export {
   isRunning,
   type ProcessRecord,
@@ -30,4 +31,3 @@ export {
 } from "./settings.ts";
 export { listenForShutdown, type Shutdown } from "./shutdown.ts";
 export { type WaitOptions, waitUntil } from "./wait.ts";
-export { writeTogether } from "./write-together.ts";

@@ -1,7 +1,6 @@
 // Agents that say what an agent says, and start nothing: a run has succeeded as soon as it is ordered.
-import type { Writable } from "node:stream";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
-import { writeTogether } from "@kyanite/runtime";
+import { openOutbox } from "@kyanite/runtime";
 import { WebSocket } from "ws";
 import type { AgentsMessage, SimulatedNode } from "./messages.ts";
 
@@ -10,13 +9,7 @@ function connect({ nodeId, token }: SimulatedNode, url: string): void {
     headers: { authorization: `Bearer ${token}`, "x-kyanite-node": nodeId },
     perMessageDeflate: false,
   });
-  let stream: Writable | undefined;
-  const say = (report: AgentReport) => {
-    if (stream) writeTogether(stream, () => socket.send(JSON.stringify(report)));
-  };
-  socket.on("upgrade", (response) => {
-    stream = response.socket;
-  });
+  const say = openOutbox<AgentReport>((text) => socket.send(text));
   const bootTime = new Date().toISOString();
   socket.on("open", () =>
     say({
@@ -30,13 +23,16 @@ function connect({ nodeId, token }: SimulatedNode, url: string): void {
       runIds: [],
     }),
   );
-  socket.on("message", (data) => {
-    const order: ServiceOrder = JSON.parse(String(data));
+  const take = (order: ServiceOrder) => {
     if (order.type === "welcome") setInterval(() => say({ type: "heartbeat" }), order.heartbeatSeconds * 1000);
     if (order.type !== "run") return;
     const now = new Date().toISOString();
     const { runId } = order.order;
     say({ type: "finished", runId, startTime: now, endTime: now, exit: { kind: "exited", exitCode: 0 } });
+  };
+  socket.on("message", (data) => {
+    const orders: ServiceOrder[] = JSON.parse(String(data));
+    for (const order of orders) take(order);
   });
   socket.on("error", () => {});
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import { AgentReport, FilesAnswer } from "@kyanite/contract";
+import { AgentReports, FilesAnswer } from "@kyanite/contract";
 import type { Log } from "@kyanite/runtime";
 import { Compile } from "typebox/compile";
 import Value from "typebox/value";
@@ -20,8 +20,8 @@ export interface AgentEndpointOptions {
   readonly log: Log;
 }
 
-/** Compiled, since every run ends with one: to interpret the schema takes as long as all else that we do with a report. */
-const reports = Compile(AgentReport);
+/** Compiled, since every run ends with a report: to interpret the schema takes as long as all else that is done with it. */
+const messages = Compile(AgentReports);
 
 /** What agents call: `/agent/link` for their link, and `/agent/files/{requestId}` to answer a request for files. */
 export class AgentEndpoint {
@@ -38,9 +38,7 @@ export class AgentEndpoint {
     try {
       const node = await this.#nodeOf(request);
       if (request.url !== "/agent/link" || !node) return refuse(socket, node ? "404 Not Found" : "401 Unauthorized");
-      this.#sockets.handleUpgrade(request, socket, head, (link) =>
-        this.#serve(node, link, new AgentSocket(link, socket)),
-      );
+      this.#sockets.handleUpgrade(request, socket, head, (link) => this.#serve(node, link, new AgentSocket(link)));
     } catch (cause) {
       if (!isDatabaseAway(cause)) this.#options.log.error("link refused", { cause });
       refuse(socket, "503 Service Unavailable");
@@ -76,7 +74,8 @@ export class AgentEndpoint {
   }
 
   async #receive(node: Node, socket: AgentSocket, text: string): Promise<void> {
-    await this.#options.links.receive(node, socket, reports.Parse(JSON.parse(text)));
+    const { links } = this.#options;
+    await Promise.all(messages.Parse(JSON.parse(text)).map((report) => links.receive(node, socket, report)));
   }
 
   async #nodeOf(request: IncomingMessage): Promise<Node | undefined> {

@@ -93,7 +93,7 @@ export class AgentLinks {
   send(nodePk: number, order: ServiceOrder): boolean {
     const link = this.#links.get(nodePk);
     if (!link?.socket.isOpen) return false;
-    link.socket.send(JSON.stringify(order));
+    link.socket.send(order);
     return true;
   }
 

@@ -1,5 +1,5 @@
-import type { Duplex } from "node:stream";
-import { writeTogether } from "@kyanite/runtime";
+import type { ServiceOrder } from "@kyanite/contract";
+import { type Outbox, openOutbox } from "@kyanite/runtime";
 import type { WebSocket } from "ws";
 
 /** The state of a socket through which something can be sent. */
@@ -8,20 +8,17 @@ const open = 1;
 /** The service's end of a link. */
 export class AgentSocket {
   readonly #socket: WebSocket;
-  readonly #stream: Duplex;
+  readonly send: Outbox<ServiceOrder>;
 
-  /** @param stream what the socket writes to */
-  constructor(socket: WebSocket, stream: Duplex) {
+  constructor(socket: WebSocket) {
     this.#socket = socket;
-    this.#stream = stream;
+    this.send = openOutbox((text) => {
+      if (this.isOpen) socket.send(text);
+    });
   }
 
   get isOpen(): boolean {
     return this.#socket.readyState === open;
-  }
-
-  send(text: string): void {
-    writeTogether(this.#stream, () => this.#socket.send(text));
   }
 
   close(code: number, reason: string): void {

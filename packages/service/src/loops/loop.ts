@@ -25,7 +25,8 @@ export interface LoopHost {
 /** Runs a loop until `signal` aborts, while this server leads it; resolves when its last round has ended. */
 export async function runLoop(loop: Loop, host: LoopHost, signal: AbortSignal): Promise<void> {
   let wake = new AbortController();
-  const unlisten = loop.notice === undefined ? undefined : await listen(host.database, loop.notice, () => wake.abort("woken"));
+  const unlisten =
+    loop.notice === undefined ? undefined : await listen(host.database, loop.notice, () => wake.abort("woken"));
   signal.addEventListener("abort", () => wake.abort("woken"), { once: true });
   while (!signal.aborted) {
     wake = new AbortController();
