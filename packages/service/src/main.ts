@@ -109,9 +109,6 @@ function createLocalProvider(config: Config, serviceUrl: string, log: Log): Prom
     agentCommand: [
       process.execPath,
       "--max-semi-space-size=1",
-      "--optimize-for-size",
-      // Most agents do not live long enough for the optimizer to find out what matters.
-      "--always-sparkplug",
       fileURLToPath(import.meta.resolve("@kyanite/agent/main")),
     ],
     serviceUrl,
