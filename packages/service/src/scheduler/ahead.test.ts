@@ -36,10 +36,10 @@ const ended = (seconds: number, more: Partial<EndedRun> = {}): EndedRun => ({
 });
 
 describe("what runs that have ended say of those to come", () => {
-  test("nodes get work for 50 ms, and no more than 8 times their slots", () => {
+  test("nodes get work for 50 ms, and no more than 16 times their slots", () => {
     const depthAfter = (...seconds: number[]) => aheadOf(seconds.map((each) => ended(each))).depths.get(1);
-    expect(depthAfter(0)).toBe(8);
-    expect(depthAfter(0.001)).toBe(8);
+    expect(depthAfter(0)).toBe(16);
+    expect(depthAfter(0.001)).toBe(16);
     expect(depthAfter(0.015)).toBe(3);
     expect(depthAfter(0.01, 0.02)).toBe(3);
     expect(depthAfter(0.05)).toBe(1);

@@ -26,7 +26,7 @@ export interface Ahead {
 
 /** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
 const horizonSeconds = 0.05;
-const greatestDepth = 8;
+const greatestDepth = 16;
 const depthInBacklog = 3;
 
 /**
