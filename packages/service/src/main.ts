@@ -109,6 +109,8 @@ function createLocalProvider(config: Config, serviceUrl: string, log: Log): Prom
     agentCommand: [
       process.execPath,
       "--max-semi-space-size=1",
+      // Nor is what it has compiled for the last job thrown away while it waits for the next.
+      "--no-flush-bytecode",
       fileURLToPath(import.meta.resolve("@kyanite/agent/main")),
     ],
     serviceUrl,
