@@ -6,6 +6,7 @@ import { type RawClient, rawClient } from "../client.ts";
 import { type Figure, median, type Target } from "../figures.ts";
 import type { Peer } from "../peers/peer.ts";
 import { startPeers } from "../peers/peers.ts";
+import { xargs } from "../peers/shell.ts";
 import { startRealServer } from "../real-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
 import { addPool, drain, seconds } from "../work.ts";
@@ -78,11 +79,16 @@ function contestant(peer: Peer, home: string, signal: AbortSignal): Contestant {
   };
 }
 
-/** They take turns, so that what else the machine does slows all of them. */
+/**
+ * They take turns, so that what else the machine does slows all of them. The peers that are about as fast as we take
+ * theirs with us; the others would keep us waiting for so long that each round would be the first after a pause.
+ */
 async function compare(command: Command, peers: readonly Contestant[], ours: readonly Contestant[]): Promise<Section> {
   const samples = new Map<Contestant, number[]>([...peers, ...ours].map((each) => [each, []]));
-  for (let round = 0; round < rounds; round++)
-    for (const [each, rates] of samples) rates.push(await each.rate(command));
+  const isAsFast = ({ name }: Contestant) => name.startsWith(xargs.name);
+  for (const those of [[...peers.filter(isAsFast), ...ours], peers.filter((peer) => !isAsFast(peer))])
+    for (let round = 0; round < rounds; round++)
+      for (const each of those) samples.get(each)?.push(await each.rate(command));
   const rateOf = (each: Contestant) => median(samples.get(each) ?? []);
   const figure = (each: Contestant): Figure => ({ name: each.name, value: rateOf(each), unit: "processes/s" });
   const ratio = (our: Contestant, peer: Contestant): Figure => ({
