@@ -4,9 +4,10 @@ import Type, { type Static } from "typebox";
  * The messages between the service and the agent of one compute node.
  *
  * The agent opens a WebSocket to `/agent/link` with its node token as bearer token and says `hello`. From then on the
- * service sends orders and the agent sends reports, in lists of one or more; a report is repeated after each reconnect until the service
- * acknowledges it, and carries the run's id, so that a repeat is harmless. Files do not travel over the socket: the
- * agent answers a `files` order with a POST to `/agent/files/{requestId}`, whose body is streamed on to the client.
+ * service sends orders and the agent sends reports, in lists of one or more; a report is repeated after each reconnect
+ * until the service acknowledges it, and carries the run's id, so that a repeat is harmless. Files do not travel over the
+ * socket: the agent answers a `files` order with a POST to `/agent/files/{requestId}`, whose body is streamed on to the
+ * client.
  */
 
 /** Seven-digit instants are not needed here: ISO 8601 in UTC, milliseconds. */
@@ -303,6 +304,7 @@ export type ServiceOrder = Static<typeof ServiceOrder>;
 
 /** One message from the service. */
 export const ServiceOrders = Type.Array(ServiceOrder);
+
 /** What is asked of a node and answered at once: its files, and a few things more. */
 export type NodeRequest = Extract<ServiceOrder, { type: "files" }>["request"];
 export type FilesRequest = Exclude<NodeRequest, { operation: "uploadLogs" | "findLogin" }>;
