@@ -109,11 +109,11 @@ test("what finished while the server was away is recorded, also when its agent w
     ({ state }) => state === "running",
   );
   const node = join(directory, "data/nodes", running.nodeInfo?.nodeId ?? "");
+  const journal = () => readFile(join(node, "runs.jsonl"), "utf8");
+  // A task is running when it has been placed; its node hears of it a moment later.
+  await until(journal, (text) => text.includes('"running"'));
   await server?.kill();
-  await until(
-    () => readFile(join(node, "runs.jsonl"), "utf8"),
-    (journal) => journal.includes('"finished"'),
-  );
+  await until(journal, (text) => text.includes('"finished"'));
   process.kill(JSON.parse(await readFile(join(node, "agent.json"), "utf8")).pid, "SIGKILL");
   const again = await start();
   const task = await until(
