@@ -1,8 +1,9 @@
 import type { ServiceOrder } from "@kyanite/contract";
 
 /**
- * Reads one message of the service; what is no order is undefined. Written against the contract's types rather than its schemas: the schema library would
- * be a third of the agent's memory. The compiler sees to it that no property is left out; a test compares with the schemas.
+ * Reads one message of the service; what is no order is undefined. Written against the contract's types rather than its
+ * schemas: the schema library would be a third of the agent's memory. The compiler sees to it that no property is left
+ * out; a test compares with the schemas.
  */
 export function readOrders(text: string): readonly (ServiceOrder | undefined)[] {
   try {

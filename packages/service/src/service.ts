@@ -44,6 +44,7 @@ import {
   type Database,
   type DatabaseAddress,
   isDatabaseAway,
+  keepArrayTypes,
   migrate,
   openDatabase,
   waitForDatabase,
@@ -83,6 +84,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const database = openDatabase({ ...address, maxConnections: settings.databaseConnections });
   await waitForDatabase(database, { seconds: settings.databaseWaitSeconds, clock, log });
   await migrate(database, clock.now());
+  keepArrayTypes(database);
   const storage = storageAccounts(parts.storage);
   const accountKey = await openAccount(database, parts);
 

@@ -55,6 +55,15 @@ export function openDatabase({ url, maxConnections, onClose, ...address }: Datab
   return url === undefined ? postgres(options) : postgres(url, options);
 }
 
+/**
+ * From here on new connections do not ask for the types of arrays: all of a pool know what its first one was told. The
+ * driver asks on each, and where the database goes away in that moment nobody takes the failure, which ends the process.
+ * To be called when a statement has been answered.
+ */
+export function keepArrayTypes(database: Database): void {
+  database.options.fetch_types = false;
+}
+
 /** SQLSTATEs of a transaction that lost against another and will succeed when it is run again. */
 const retryable = new Set(["40001", "40P01"]);
 
