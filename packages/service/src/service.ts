@@ -149,7 +149,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   });
   const listening = await server.listen(parts.listen);
   const provider = await parts.createProvider(listening);
-  const leadership = new Leadership((onClose) => openDatabase({ ...address, maxConnections: 1, onClose }), log);
+  const leadership = new Leadership(
+    (onClose) => openDatabase({ ...address, maxConnections: 1, hasNoArrays: true, onClose }),
+    log,
+  );
   const stopping = new AbortController();
   // Each loop listens to it, and there are more of them than Node takes for granted.
   setMaxListeners(100, stopping.signal);

@@ -23,6 +23,8 @@ export interface DatabaseAddress {
 
 export interface DatabaseOptions extends DatabaseAddress {
   readonly maxConnections: number;
+  /** Whether no statement has arrays: then no connection asks for their types. */
+  readonly hasNoArrays?: boolean;
   /** Called when a connection of the pool has closed. */
   readonly onClose?: () => void;
 }
@@ -30,13 +32,20 @@ export interface DatabaseOptions extends DatabaseAddress {
 const migrationsDirectory = new URL("../../migrations/", import.meta.url);
 
 /** Opens a pool; no connection is made before the first statement. */
-export function openDatabase({ url, maxConnections, onClose, ...address }: DatabaseOptions): Database {
+export function openDatabase({
+  url,
+  maxConnections,
+  hasNoArrays = false,
+  onClose,
+  ...address
+}: DatabaseOptions): Database {
   const options: postgres.Options<{ bigint: postgres.PostgresType<number> }> = {
     ...address,
     max: maxConnections,
     connect_timeout: 5,
     backoff: (retries: number) => Math.min(2, 0.05 * 2 ** retries),
     onnotice: () => {},
+    fetch_types: !hasNoArrays,
     ...(onClose ? { onclose: onClose } : {}),
     transform: { undefined: null, column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], parse: Number, serialize: String } },
