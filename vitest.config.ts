@@ -12,10 +12,23 @@ export default defineConfig({
     ],
   },
   test: {
-    globalSetup: ["packages/testkit/src/global-setup.ts"],
-    include: ["packages/*/src/**/*.test.ts", "packages/*/test/**/*.test.ts"],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        // Beside what they test: they need neither a database nor processes.
+        test: { name: "pure", include: ["packages/*/src/**/*.test.ts"], isolate: false },
+      },
+      {
+        extends: true,
+        test: {
+          name: "real",
+          include: ["packages/*/test/**/*.test.ts"],
+          globalSetup: ["packages/testkit/src/global-setup.ts"],
+        },
+      },
+    ],
   },
 });

@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { NodeAccount } from "@kyanite/contract";
-import { type Log, readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
+import { Directory, type Log, readTextIfExists, removeTree, writeFileAtomically } from "@kyanite/runtime";
 import { serverFailure } from "./failure.ts";
 import { type LinuxUser, lookUpUser, makeLinuxUser, removeLinuxUser } from "./linux-user.ts";
+import { letUseSudo } from "./walls/sudo.ts";
+import { tellNode } from "./walls/user-files.ts";
+import type { Walls } from "./walls/walls.ts";
 
 /** The accounts of a node. Several nodes may be on one machine, so there each account has a name of its own. */
 export interface Accounts {
@@ -14,6 +17,8 @@ export interface Accounts {
   find(name: string): Promise<LinuxUser | undefined>;
   /** Whether the node has such an account, made or only asked for. */
   has(name: string): boolean;
+  /** These accounts are there already: a former agent has set them. */
+  recall(names: readonly string[]): void;
   /** What the machine adds to their names; undefined where no accounts are made. */
   readonly suffix: string | undefined;
   removeAll(): Promise<void>;
@@ -26,7 +31,8 @@ export interface AccountPlaces {
   readonly log: Log;
 }
 
-const homesIn = (directory: string) => join(directory, "home");
+const homes = "home";
+const homesIn = (directory: string) => join(directory, homes);
 /** Which Linux users this node has made: they outlive its processes, and have to go with it. */
 const recordIn = (directory: string) => join(directory, "accounts.json");
 
@@ -37,7 +43,7 @@ const suffixOf = (nodeId: string) => `-${createHash("sha256").update(nodeId).dig
 export const linuxName = (nodeId: string, name: string) => name + suffixOf(nodeId);
 
 /** The accounts of an agent that may make them. */
-export function linuxAccounts({ directory, nodeId, log }: AccountPlaces): Accounts {
+export function linuxAccounts({ directory, nodeId, log }: AccountPlaces, walls: Walls): Accounts {
   const names = new Set<string>();
   let last: Promise<void> = Promise.resolve();
   /** One after the other: each starts from what the one before has left. */
@@ -49,19 +55,27 @@ export function linuxAccounts({ directory, nodeId, log }: AccountPlaces): Accoun
     names.clear();
     for (const { name } of wanted) names.add(name);
     const keep = wanted.map(({ name }) => linuxName(nodeId, name));
-    for (const user of await readRecord(directory)) if (!keep.includes(user)) await removeLinuxUser(user);
+    const former = await readRecord(directory);
+    for (const user of former) if (!keep.includes(user)) await removeLinuxUser(user);
     // Before they are made: should we be killed now, none must be lost.
     await writeRecord(directory, keep);
+    const administrators: LinuxUser[] = [];
     for (const account of wanted) {
       const user = linuxName(nodeId, account.name);
-      await makeLinuxUser({ account, user, home: join(homesIn(directory), user) });
+      const made = await makeLinuxUser({ account, user, home: join(homesIn(directory), user) });
+      if (account.isAdmin) administrators.push(made);
       log.info("account made", { name: account.name, user });
     }
+    await tellNode(walls, suffixOf(nodeId));
+    if (former.length + keep.length > 0) await letUseSudo(walls, administrators);
   };
   return {
     set: (wanted) => inTurn(() => set(wanted)),
     find: async (name) => (names.has(name) ? lookUpUser(linuxName(nodeId, name)) : undefined),
     has: (name) => names.has(name),
+    recall: (former) => {
+      for (const name of former) names.add(name);
+    },
     suffix: suffixOf(nodeId),
     removeAll: () => inTurn(() => removeAccounts(directory)),
   };
@@ -77,6 +91,9 @@ export function namedAccounts(): Accounts {
     },
     find: async () => undefined,
     has: (name) => names.has(name),
+    recall: (former) => {
+      for (const name of former) names.add(name);
+    },
     suffix: undefined,
     removeAll: async () => names.clear(),
   };
@@ -85,7 +102,9 @@ export function namedAccounts(): Accounts {
 /** Removes the Linux users that a node has made, with all that they run; also after its agent has been killed. */
 export async function removeAccounts(directory: string): Promise<void> {
   for (const user of await readRecord(directory)) await removeLinuxUser(user);
-  await rm(homesIn(directory), { recursive: true, force: true });
+  // What is in the homes belongs to their owners, who may have processes yet.
+  using own = Directory.open(directory);
+  await removeTree(own, homes);
   await rm(recordIn(directory), { force: true });
 }
 

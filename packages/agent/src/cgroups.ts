@@ -1,15 +1,26 @@
-import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, hasErrorCode, waitUntil } from "@kyanite/runtime";
+import { type Clock, type ControlGroupPlaces, findControlGroups, waitUntil } from "@kyanite/runtime";
+import { ignoring, joinGroup, makeGroup, membersOf, removeGroup } from "./group-directory.ts";
+import { type Amounts, type Control, type Limits, limitsOfRun, type MemoryKill, openControls } from "./limits.ts";
+import { machineNamePrefix } from "./paths.ts";
 
 const clearMilliseconds = 5_000;
 
 /** A control group: whatever a process in it starts is in it too, and cannot leave it without being root. */
 export interface Cgroup {
+  /** By which another agent finds it. */
+  readonly name: string;
+  /** Sets what a run of so many slots may take, before it begins; one without slots may take all that the node has. */
+  limit(slots: number | undefined): void;
   /** From now on what this process starts is in the group, unless the process is over or the machine forbids it. */
   add(pid: number): void;
   pids(): readonly number[];
+  /** Whether the machine has killed a process for memory since the limits were set, and the figures. */
+  memoryKill(): MemoryKill | undefined;
+  /** Whether what former runs have left in memory would leave the next one less. */
+  keepsMemory(): boolean;
   /** Nothing happens while a process is in it. */
   remove(): void;
 }
@@ -17,79 +28,79 @@ export interface Cgroup {
 /** Makes control groups for a node where the machine allows it. */
 export interface Cgroups {
   make(): Cgroup | undefined;
-  /** Kills whatever is in this node's groups, also what an agent that was killed has left there, and removes them. */
-  clear(): Promise<void>;
+  /** One that a former agent has made. */
+  find(name: string): Cgroup | undefined;
+  /** What a run of so many slots may take. */
+  limitsOf(slots: number | undefined): Amounts;
+  /** What the node's runs may take from now on. */
+  setLimits(limits: Limits): void;
+  /** Kills whatever is in this node's groups but for these, also what a former agent has left there, and removes them. */
+  clear(kept?: readonly string[]): Promise<void>;
 }
 
 /** @param root the node's root directory, by which its groups are known after a restart */
-export function openCgroups(root: string, clock: Clock): Cgroups {
-  const parent = process.platform === "linux" ? ownGroup() : undefined;
-  const prefix = `kyanite-${createHash("sha256").update(root).digest("hex").slice(0, 12)}-`;
+export function openCgroups(root: string, clock: Clock, places: ControlGroupPlaces = findControlGroups()): Cgroups {
+  const prefix = machineNamePrefix(root);
+  const ofThisAgent = `${prefix}${randomUUID().slice(0, 8)}-`;
   let count = 0;
-  let isAllowed = parent !== undefined;
+  let limits: Limits = { slots: 1 };
+  const open = (name: string) => {
+    const { members } = places;
+    return members && cgroup(name, join(members.directory, name), openControls(name, places), () => limits);
+  };
+  const parents = [...new Set(Object.values(places).map(({ directory }) => directory))];
   return {
     make() {
-      if (parent === undefined || !isAllowed) return undefined;
-      const name = `${prefix}${process.pid}-${++count}`;
-      try {
-        mkdirSync(join(parent, name));
-      } catch {
-        isAllowed = false;
-        return undefined;
-      }
-      return cgroup(join(parent, name));
+      const name = `${ofThisAgent}${++count}`;
+      return places.members && makeGroup(join(places.members.directory, name)) ? open(name) : undefined;
     },
-    async clear() {
-      if (parent === undefined) return;
+    find: open,
+    limitsOf: (slots) => limitsOfRun(limits, slots),
+    setLimits(given) {
+      limits = given;
+    },
+    async clear(kept = []) {
       // Whoever is killed leaves its group only when its parent has taken note.
-      await waitUntil(() => emptied(parent, prefix), { clock, timeoutMilliseconds: clearMilliseconds });
+      const isClear = () =>
+        parents
+          .map((parent) => emptied(parent, (name) => name.startsWith(prefix) && !kept.includes(name)))
+          .every(Boolean);
+      await waitUntil(isClear, { clock, timeoutMilliseconds: clearMilliseconds });
     },
   };
 }
 
 /** Kills and removes what it can; answers whether nothing is left. */
-function emptied(parent: string, prefix: string): boolean {
-  const names = readdirSync(parent).filter((each) => each.startsWith(prefix));
+function emptied(parent: string, isMeant: (name: string) => boolean): boolean {
+  const names = readdirSync(parent).filter(isMeant);
   for (const name of names) {
-    const group = cgroup(join(parent, name));
-    for (const pid of group.pids()) kill(pid);
-    group.remove();
+    for (const pid of membersOf(join(parent, name))) kill(pid);
+    removeGroup(join(parent, name));
   }
   return names.length === 0;
 }
 
-function cgroup(directory: string): Cgroup {
-  const file = join(directory, "cgroup.procs");
+function cgroup(name: string, directory: string, controls: readonly Control[], limits: () => Limits): Cgroup {
   return {
-    add: (pid) =>
-      void ignoring(["ESRCH", "EACCES", "EPERM", "EBUSY", "EOPNOTSUPP"], () => writeFileSync(file, String(pid))),
-    pids: () =>
-      ignoring(["ENOENT", "ENODEV"], () => readFileSync(file, "utf8").split("\n").filter(Boolean).map(Number)) ?? [],
-    remove: () => void ignoring(["ENOENT", "EBUSY"], () => rmdirSync(directory)),
+    name,
+    limit(slots) {
+      const allowed = limitsOfRun(limits(), slots);
+      for (const control of controls) control.limit(allowed, () => membersOf(directory));
+    },
+    add(pid) {
+      joinGroup(directory, pid);
+      for (const control of controls) control.add(pid);
+    },
+    pids: () => membersOf(directory),
+    memoryKill: () => controls.map((control) => control.memoryKill()).find(Boolean),
+    keepsMemory: () => controls.some((control) => control.keepsMemory()),
+    remove() {
+      removeGroup(directory);
+      for (const control of controls) control.remove();
+    },
   };
-}
-
-/** Where this process is in the hierarchy of version 2, as a directory; undefined when that is not mounted. */
-function ownGroup(): string | undefined {
-  try {
-    const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n");
-    const [, mount] = mounts.map((line) => line.split(" ")).find(([, , type]) => type === "cgroup2") ?? [];
-    const path = /^0::(.*)$/m.exec(readFileSync("/proc/self/cgroup", "utf8"))?.[1];
-    return mount === undefined || path === undefined ? undefined : join(mount, path);
-  } catch {
-    return undefined;
-  }
 }
 
 function kill(pid: number): void {
   ignoring(["ESRCH", "EPERM"], () => process.kill(pid, "SIGKILL"));
-}
-
-function ignoring<Result>(codes: readonly string[], act: () => Result): Result | undefined {
-  try {
-    return act();
-  } catch (error) {
-    if (!hasErrorCode(error, ...codes)) throw error;
-    return undefined;
-  }
 }

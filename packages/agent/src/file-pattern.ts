@@ -1,6 +1,7 @@
-import { opendir } from "node:fs/promises";
-import { dirname, join, normalize, relative, resolve, sep } from "node:path";
-import { hasErrorCode } from "@kyanite/runtime";
+import { dirname, normalize, relative, resolve } from "node:path";
+import type { Directory } from "@kyanite/runtime";
+import type { NameReader } from "./task-files/names.ts";
+import { Walk } from "./task-files/walk.ts";
 
 /** Something that stands for a character, or for a run of them. */
 type Token =
@@ -130,26 +131,23 @@ function skipEmpty(all: readonly Token[], states: ReadonlySet<number>, isStart: 
   return reached;
 }
 
-/** The files that match, in no promised order; paths relative to the pattern's base. Linked directories are not entered. */
-export async function* matchingFiles({ base, rest, hasWildcard }: FilePattern): AsyncGenerator<string> {
+/** Paths of what matches below the pattern's base, but for directories. Linked directories are not entered. */
+export async function* matchingFiles(
+  base: Directory,
+  { rest, hasWildcard }: FilePattern,
+  reader: NameReader,
+): AsyncGenerator<string> {
   if (!hasWildcard) {
     yield rest;
     return;
   }
   const matches = patternMatcher(rest);
   const deepest = rest.includes("**") ? Number.POSITIVE_INFINITY : rest.split("/").length;
-  for await (const path of walk(base, "", deepest)) if (matches(path)) yield path;
-}
-
-async function* walk(base: string, directory: string, levels: number): AsyncGenerator<string> {
-  const entries = await opendir(join(base, directory)).catch((error: unknown) => {
-    if (hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES")) return undefined;
-    throw error;
-  });
-  if (entries === undefined) return;
-  for await (const entry of entries) {
-    const path = directory === "" ? entry.name : `${directory}${sep}${entry.name}`;
-    if (!entry.isDirectory()) yield path;
-    else if (levels > 1) yield* walk(base, path, levels - 1);
+  using walk = new Walk(base, reader);
+  for (let found = await walk.next(); found; found = await walk.next()) {
+    const { directory, name, path } = found;
+    if (!directory.lstat(name)?.isDirectory()) {
+      if (matches(path)) yield path;
+    } else if (path.split("/").length < deepest) walk.enter();
   }
 }

@@ -1,6 +1,7 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import { pipeline } from "node:stream/promises";
+import { whole } from "@kyanite/runtime";
 import type { FilesReply } from "./files.ts";
 
 export interface AnswerAddress {
@@ -34,7 +35,7 @@ export async function postFilesReply(requestId: string, reply: FilesReply, addre
     request.end();
     return answered;
   }
-  const sent = pipeline(reply.body, request);
+  const sent = pipeline(whole(reply.body, reply.contentLength ?? 0), request);
   try {
     // Who has asked may be gone: then the service answers before it has everything, and the rest is not sent.
     await Promise.race([sent.then(() => answered), answered]);

@@ -1,10 +1,13 @@
-import { createReadStream } from "node:fs";
-import { lstat, open, opendir, realpath, rm, rmdir, stat, unlink } from "node:fs/promises";
-import { extname, join, relative, sep } from "node:path";
+import { rmdirSync, type Stats, unlinkSync } from "node:fs";
 import { Readable } from "node:stream";
-import type { FilesAnswer, FilesRequest, NodeFile } from "@kyanite/contract";
-import { hasErrorCode } from "@kyanite/runtime";
-import { below, isWithin, rootDirectories } from "./paths.ts";
+import type { FilesAnswer, FilesRequest } from "@kyanite/contract";
+import { type Clock, hasErrorCode, readPart, removeTree } from "@kyanite/runtime";
+import { describe } from "./file-description.ts";
+import { listFiles } from "./file-list.ts";
+import { namesBelow, rootDirectories } from "./paths.ts";
+import { type Entry, findEntry, Unreachable } from "./task-files/entry.ts";
+import { DirectoryTooLarge, type NameReader } from "./task-files/names.ts";
+import { NotPlainFile, openFile } from "./task-files/plain-file.ts";
 
 /** An answer, and what goes with it: the bytes of a file, or a list as JSON. */
 export interface FilesReply {
@@ -12,6 +15,13 @@ export interface FilesReply {
   readonly body?: Readable;
   /** Of the body, when it is known beforehand. */
   readonly contentLength?: number;
+}
+
+export interface FilesMeans {
+  /** Of the node, absolute. */
+  readonly root: string;
+  readonly names: NameReader;
+  readonly clock: Clock;
 }
 
 type FilesProblem = Extract<FilesAnswer, { outcome: "error" }>["code"];
@@ -26,144 +36,112 @@ class FilesError extends Error {
 }
 
 /** Answers a request for files of the node. Nothing outside the root is shown, also not through links. */
-export async function answerFiles(root: string, request: FilesRequest): Promise<FilesReply> {
+export async function answerFiles(means: FilesMeans, request: FilesRequest): Promise<FilesReply> {
   try {
-    const file = below(root, request.path === "" ? "." : request.path);
-    if (file === undefined) throw new FilesError("FileNotFound", "The path leaves the compute node's root");
-    return await answer(root, file, request);
+    return await answerFirst(means, request, readingsOf(request.path));
   } catch (error) {
-    if (error instanceof FilesError) return refusal(error.code, error.message);
-    if (hasErrorCode(error, "ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE")) {
-      return refusal("FileNotFound", "There is no such file");
-    }
-    return refusal("IOError", error instanceof Error && "code" in error ? String(error.code) : String(error));
+    const { code, reason } = problemOf(error);
+    return { answer: { outcome: "error", code, reason } };
   }
 }
 
-const refusal = (code: FilesProblem, reason: string): FilesReply => ({ answer: { outcome: "error", code, reason } });
+/** A backslash may belong to a name, or be a slash as somebody writes it who is used to Windows. */
+function readingsOf(path: string): readonly string[] {
+  const names = path.split(/[/\\]/);
+  return path.includes("\\") && !names.includes("..") ? [path, names.join("/")] : [path];
+}
 
-async function answer(root: string, file: string, request: FilesRequest): Promise<FilesReply> {
+/** The first reading of a path that there is counts. */
+async function answerFirst(
+  means: FilesMeans,
+  request: FilesRequest,
+  [path = "", ...others]: readonly string[],
+): Promise<FilesReply> {
+  const names = namesBelow(path);
+  if (names === undefined) throw new Unreachable("The path leaves the compute node's root");
+  try {
+    return await answer(means, names, request);
+  } catch (error) {
+    if (others.length === 0 || problemOf(error).code !== "FileNotFound") throw error;
+    return answerFirst(means, request, others);
+  }
+}
+
+const missing = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"];
+
+function problemOf(error: unknown): { readonly code: FilesProblem; readonly reason: string } {
+  if (error instanceof FilesError) return { code: error.code, reason: error.message };
+  if (error instanceof Unreachable) return { code: "FileNotFound", reason: error.message };
+  if (error instanceof NotPlainFile) return { code: "OperationInvalidForCurrentState", reason: error.message };
+  if (hasErrorCode(error, ...missing)) return { code: "FileNotFound", reason: "There is no such file" };
+  if (error instanceof DirectoryTooLarge) return { code: "IOError", reason: error.message };
+  return { code: "IOError", reason: error instanceof Error && "code" in error ? String(error.code) : String(error) };
+}
+
+async function answer(means: FilesMeans, names: readonly string[], request: FilesRequest): Promise<FilesReply> {
+  const { root } = means;
   switch (request.operation) {
     case "list":
-      return listFiles(root, file, request.recursive);
-    case "stat":
-      return { answer: { outcome: "ok", file: await describe(root, await enter(root, file), file) } };
-    case "read":
-      return readFile(root, file, request);
-    case "delete":
-      return deleteFile(root, file, request.recursive);
+      return jsonReply(await listFiles(means, names, request));
+    case "stat": {
+      using entry = findEntry(names, { root, followsLast: true });
+      return { answer: { outcome: "ok", file: describe(entry, names.join("/")) } };
+    }
+    case "read": {
+      using entry = findEntry(names, { root, followsLast: true });
+      return readFile(entry, names.join("/"), request);
+    }
+    case "delete": {
+      if (isLasting(names)) throw new FilesError("OperationInvalidForCurrentState", "The compute node needs it");
+      using entry = findEntry(names, { root, followsLast: false });
+      await deleteEntry(entry, request.recursive);
+      return { answer: { outcome: "ok" } };
+    }
   }
 }
 
-/** The real path of something that exists inside the root. */
-async function enter(root: string, file: string): Promise<string> {
-  const real = await realpath(file);
-  if (isWithin(await realpath(root), real)) return real;
-  throw new FilesError("FileNotFound", "The path leaves the compute node's root");
-}
-
-async function listFiles(root: string, directory: string, recursive: boolean): Promise<FilesReply> {
-  const real = await enter(root, directory);
-  if (!(await stat(real)).isDirectory()) throw new FilesError("FileNotFound", "The path is not a directory");
-  return {
-    answer: { outcome: "ok" },
-    body: Readable.from(asJson(listed(root, directory, recursive)), { objectMode: false }),
-  };
-}
-
-async function* asJson(items: AsyncIterable<NodeFile>): AsyncGenerator<string> {
-  let separator = "[";
-  for await (const item of items) {
-    yield separator + JSON.stringify(item);
-    separator = ",";
-  }
-  yield separator === "[" ? "[]" : "]";
-}
-
-async function* listed(root: string, directory: string, recursive: boolean): AsyncGenerator<NodeFile> {
-  const names: string[] = [];
-  // What goes away while we look is left out.
-  const entries = await opendir(directory).catch(unlessGone);
-  if (entries) for await (const entry of entries) names.push(entry.name);
-  for (const name of names.sort()) {
-    const file = join(directory, name);
-    const found = await enter(root, file)
-      .then((real) => describe(root, real, file))
-      .catch(unlessGone);
-    if (found === undefined) continue;
-    yield found;
-    const entersLink = found.isDirectory && (await lstat(file).catch(unlessGone))?.isSymbolicLink();
-    if (found.isDirectory && recursive && !entersLink) yield* listed(root, file, true);
-  }
-}
-
-function unlessGone(error: unknown): undefined {
-  if (error instanceof FilesError || hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP")) return undefined;
-  throw error;
-}
-
-async function describe(root: string, real: string, file: string): Promise<NodeFile> {
-  const { size, mtime, mode, ...kind } = await stat(real).then((found) => ({
-    size: found.size,
-    mtime: found.mtime,
-    mode: found.mode,
-    isDirectory: found.isDirectory(),
-    isFile: found.isFile(),
-  }));
-  const name = relative(root, file).split(sep).join("/");
-  if (kind.isDirectory) return { name, isDirectory: true };
-  return {
-    name,
-    isDirectory: false,
-    contentLength: size,
-    lastModified: mtime.toISOString(),
-    contentType: kind.isFile ? await contentType(real) : "application/octet-stream",
-    fileMode: `0o${mode.toString(8)}`,
-  };
-}
-
-const textExtensions = [".txt", ".log", ".out", ".err"];
-const lookedAtBytes = 512;
-
-async function contentType(file: string): Promise<string> {
-  if (textExtensions.includes(extname(file).toLowerCase())) return "text/plain";
-  await using handle = await open(file);
-  const { bytesRead, buffer } = await handle.read(Buffer.alloc(lookedAtBytes), 0, lookedAtBytes, 0);
-  return buffer.subarray(0, bytesRead).includes(0) ? "application/octet-stream" : "text/plain";
+/** A reply whose body is a value. */
+export function jsonReply(value: object): FilesReply {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { answer: { outcome: "ok" }, body: Readable.from([bytes]), contentLength: bytes.length };
 }
 
 type ReadRequest = Extract<FilesRequest, { operation: "read" }>;
 
-async function readFile(root: string, file: string, { start, end }: ReadRequest): Promise<FilesReply> {
-  const real = await enter(root, file);
-  if (!(await stat(real)).isFile()) throw new FilesError("OperationInvalidForCurrentState", "The path is not a file");
-  const described = await describe(root, real, file);
-  const size = described.contentLength ?? 0;
+function readFile({ directory, name, stat }: Entry, path: string, { start, end }: ReadRequest): FilesReply {
+  if (name === undefined || !stat.isFile())
+    throw new FilesError("OperationInvalidForCurrentState", "The path is not a file");
+  const file = openFile(directory, name);
+  try {
+    const described = describe({ directory, name, stat: file.stat }, path);
+    const range = rangeOf(file.stat, start, end);
+    const body = readPart(file.fd, range.first, range.end);
+    body.once("close", () => file[Symbol.dispose]());
+    return { answer: { outcome: "ok", file: described }, body, contentLength: range.end - range.first };
+  } catch (error) {
+    file[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A file that grows meanwhile is sent as long as it was. */
+function rangeOf({ size }: Stats, start: number | undefined, last: number | undefined) {
   const first = start ?? 0;
-  const isWrong = first < 0 || (end !== undefined && end < first) || (start !== undefined && first >= size);
+  const isWrong = first < 0 || (last !== undefined && last < first) || (start !== undefined && first >= size);
   if (isWrong) throw new FilesError("InvalidRange", `The file has ${size} bytes`);
-  // A file that grows meanwhile is sent as long as it was.
-  const last = Math.min(end ?? size - 1, size - 1);
-  const contentLength = last - first + 1;
-  const body = contentLength > 0 ? createReadStream(real, { start: first, end: last }) : Readable.from([]);
-  return { answer: { outcome: "ok", file: described }, body, contentLength };
+  return { first, end: Math.min(last === undefined ? size : last + 1, size) };
 }
 
-async function deleteFile(root: string, file: string, recursive: boolean): Promise<FilesReply> {
-  const parent = await enter(root, join(file, ".."));
-  const real = join(parent, relative(join(file, ".."), file));
-  const isOurs = file === root || rootDirectories.some((name) => join(root, name) === file);
-  if (isOurs) throw new FilesError("OperationInvalidForCurrentState", "The directory belongs to the compute node");
-  const isDirectory = (await lstat(real)).isDirectory();
-  if (!isDirectory) await unlink(real);
-  else if (recursive) await rm(real, { recursive: true });
-  else await removeEmpty(real);
-  return { answer: { outcome: "ok" } };
-}
+const isLasting = ([first, ...more]: readonly string[]) =>
+  more.length === 0 && (first === undefined || rootDirectories.some((name) => name === first));
 
-async function removeEmpty(directory: string): Promise<void> {
-  await rmdir(directory).catch((error: unknown) => {
+async function deleteEntry({ directory, name = "", stat }: Entry, recursive: boolean): Promise<void> {
+  if (!stat.isDirectory()) return unlinkSync(directory.at(name));
+  if (recursive) return removeTree(directory, name);
+  try {
+    rmdirSync(directory.at(name));
+  } catch (error) {
     if (!hasErrorCode(error, "ENOTEMPTY", "EEXIST")) throw error;
     throw new FilesError("OperationInvalidForCurrentState", "The directory is not empty");
-  });
+  }
 }

@@ -1,43 +1,52 @@
-import type { AgentReport } from "@kyanite/contract";
-import type { Clock } from "@kyanite/runtime";
-import { diskFull } from "./failure.ts";
+import type { AgentReport, NodeSample } from "@kyanite/contract";
+import type { Clock, Log } from "@kyanite/runtime";
 import { type Counters, readCounters, readDisk, sampleBetween } from "./sample.ts";
 
 interface HeartbeatOptions {
-  readonly root: string;
-  readonly reservedDiskBytes: number;
   readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A node as far as its heartbeat goes. */
+interface Beating {
+  readonly root: string;
   send(report: AgentReport): void;
 }
 
 export interface Heartbeat {
-  /** When `sampleSeconds` have passed since the last sample, a new one goes with it. */
-  next(sampleSeconds: number): Promise<AgentReport>;
-  /** What was reported of the disk may have been lost, or the node has begun anew: it is reported again. */
-  forget(): void;
+  /**
+   * Has every node show that it is there. When `sampleSeconds` have passed since the last sample, a new one goes along:
+   * that of the machine, with each node's own disk.
+   */
+  beat(nodes: readonly Beating[], sampleSeconds: number): Promise<void>;
 }
 
-/** Makes heartbeats. When the disk has become full, that is reported once. */
-export async function createHeartbeat(options: HeartbeatOptions): Promise<Heartbeat> {
-  const { root, reservedDiskBytes, clock, send } = options;
+/** Makes the heartbeats of a host's nodes. */
+export async function createHeartbeat({ clock, log }: HeartbeatOptions): Promise<Heartbeat> {
   let before: Counters = await readCounters();
-  let sampledAt = clock.now().getTime();
-  let wasFull = false;
-  const next = async (sampleSeconds: number): Promise<AgentReport> => {
-    const now = clock.now();
-    const disk = await readDisk(root);
-    const isFull = disk.diskFreeBytes < reservedDiskBytes;
-    if (isFull && !wasFull) send({ type: "nodeError", failure: diskFull().failure });
-    wasFull = isFull;
-    if (now.getTime() - sampledAt < sampleSeconds * 1000) return { type: "heartbeat" };
+  let sampledAt = clock.elapsed();
+  const sample = async (): Promise<Omit<NodeSample, "diskFreeBytes" | "diskTotalBytes">> => {
     const after = await readCounters();
-    const sample = sampleBetween(before, after, now, disk);
+    const noDisk = { diskFreeBytes: 0, diskTotalBytes: 0 };
+    const { diskFreeBytes: _, diskTotalBytes: __, ...taken } = sampleBetween(before, after, clock.now(), noDisk);
     before = after;
-    sampledAt = now.getTime();
-    return { type: "heartbeat", sample };
+    sampledAt = clock.elapsed();
+    return taken;
   };
-  const forget = () => {
-    wasFull = false;
+  return {
+    async beat(nodes, sampleSeconds) {
+      const isDue = clock.elapsed() - sampledAt >= sampleSeconds * 1000;
+      const taken = isDue ? await sample() : undefined;
+      const disks = await Promise.all(
+        nodes.map(async ({ root }) => {
+          if (!taken) return undefined;
+          return readDisk(root).catch((cause: unknown) => void log.warn("no sample", { root, cause }));
+        }),
+      );
+      nodes.forEach(({ send }, index) => {
+        const disk = disks[index];
+        send({ type: "heartbeat", ...(taken && disk && { sample: { ...taken, ...disk } }) });
+      });
+    },
   };
-  return { next, forget };
 }

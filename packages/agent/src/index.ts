@@ -1,2 +1,4 @@
-export { type Agent, type AgentMeans, agentVersion, startAgent } from "./agent.ts";
-export { type AgentConfig, readConfig } from "./config.ts";
+export { agentVersion } from "./compute-node.ts";
+export { type HostConfig, readConfig } from "./config.ts";
+export { type Host, type HostMeans, startHost } from "./host.ts";
+export { wallsObstacle } from "./walls/probe.ts";

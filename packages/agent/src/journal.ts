@@ -1,16 +1,36 @@
-import type { AgentReport } from "@kyanite/contract";
-import { isRunning, type ProcessRecord } from "@kyanite/runtime";
+import type { AgentReport, RunOrder } from "@kyanite/contract";
+import type { ExecutionRecord } from "./executors/executor.ts";
+import { isDiskFullError } from "./failure.ts";
 import { openLedger, readLedger } from "./ledger.ts";
+import type { CommandEnd } from "./steps/command.ts";
 
 export type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
+/** How far a run has come, so that another agent can go on with it. */
+export interface Progress {
+  /** The command that was started last. */
+  readonly coordination?: ExecutionRecord;
+  readonly isCoordinated?: true;
+  readonly command?: ExecutionRecord;
+  /** Its end, when there is still something to do afterwards. */
+  readonly end?: Omit<CommandEnd, "environment">;
+}
+
+/** A run that had begun when its agent was killed. */
+export interface InterruptedRun {
+  readonly order: RunOrder;
+  readonly startTime: string;
+  readonly progress: Progress;
+}
+
 /**
- * The runs that this node holds, so that an agent that was killed can still report what had finished, and end what it
- * left running. After a crash of the machine itself nothing runs any more, and the service requeues.
+ * The runs that this node holds, so that another agent can report what had finished when this one was killed, and go on
+ * with what was running.
  */
 export interface Journal {
-  /** Before the command starts there is no process yet. */
-  keepRunning(runId: string, leader?: ProcessRecord): void;
+  keepRunning(order: RunOrder, startTime: string): void;
+  /** How a run goes on. */
+  keepProgress(runId: string, progress: Progress): void;
   keepFinished(report: FinishedReport): void;
   forget(runId: string): void;
   close(): void;
@@ -18,20 +38,28 @@ export interface Journal {
 
 export interface JournalContents {
   readonly finished: readonly FinishedReport[];
-  readonly running: readonly { readonly runId: string; readonly leader: ProcessRecord | undefined }[];
+  readonly interrupted: readonly InterruptedRun[];
 }
 
 /** One change of a run. */
 type Entry =
-  | { readonly runId: string; readonly phase: "running"; readonly leader: ProcessRecord | null }
+  | ({ readonly runId: string; readonly phase: "running" } & InterruptedRun)
+  | { readonly runId: string; readonly phase: "progress"; readonly progress: Progress }
   | { readonly runId: string; readonly phase: "finished"; readonly report: FinishedReport }
   | { readonly runId: string; readonly phase: "forgotten" };
 
+/** What a run is after all of its changes. */
+type Held = Exclude<Entry, { readonly phase: "progress" | "forgotten" }>;
+
 export async function openJournal(file: string): Promise<Journal & { readonly contents: JournalContents }> {
-  const held = new Map<string, Entry>();
+  const held = new Map<string, Held>();
   const keep = (entry: Entry) => {
-    if (entry.phase === "forgotten") held.delete(entry.runId);
-    else held.set(entry.runId, entry);
+    const { runId } = entry;
+    const before = held.get(runId);
+    if (entry.phase === "forgotten") held.delete(runId);
+    else if (entry.phase !== "progress") held.set(runId, entry);
+    else if (before?.phase === "running")
+      held.set(runId, { ...before, progress: { ...before.progress, ...entry.progress } });
   };
   for (const entry of await readLedger(file)) if (isEntry(entry)) keep(entry);
   const contents = contentsOf([...held.values()]);
@@ -42,21 +70,25 @@ export async function openJournal(file: string): Promise<Journal & { readonly co
   };
   return {
     contents,
-    keepRunning: (runId, leader) => change({ runId, phase: "running", leader: leader ?? null }),
+    keepRunning: (order, startTime) => change({ runId: order.runId, phase: "running", order, startTime, progress: {} }),
+    keepProgress: (runId, progress) => change({ runId, phase: "progress", progress }),
     keepFinished: (report) => change({ runId: report.runId, phase: "finished", report }),
-    forget: (runId) => change({ runId, phase: "forgotten" }),
+    forget(runId) {
+      try {
+        change({ runId, phase: "forgotten" });
+      } catch (error) {
+        // To hear of it again after a restart does no harm.
+        if (!isDiskFullError(error)) throw error;
+      }
+    },
     close: () => ledger.close(),
   };
 }
 
-function contentsOf(entries: readonly Entry[]): JournalContents {
+function contentsOf(entries: readonly Held[]): JournalContents {
   return {
     finished: entries.flatMap((entry) => (entry.phase === "finished" ? [entry.report] : [])),
-    running: entries.flatMap((entry) => {
-      if (entry.phase !== "running") return [];
-      const { runId, leader } = entry;
-      return [{ runId, leader: leader && isRunning(leader) ? leader : undefined }];
-    }),
+    interrupted: entries.flatMap((entry) => (entry.phase === "running" ? [entry] : [])),
   };
 }
 

@@ -24,13 +24,13 @@ test("a ledger that has grown is shortened to what still counts, and goes on", a
   let live: readonly unknown[] = [];
   const ledger = openLedger({ file, current: () => live });
   live = ["only this"];
-  for (let n = 0; n < 12_000; n++) ledger.append(n);
+  for (let n = 0; n < 200_000; n++) ledger.append(n);
   ledger.append("last");
   ledger.close();
-  const lines = (await readFile(file, "utf8")).trim().split("\n");
-  expect(lines.length).toBeLessThan(5_001);
-  expect(lines[0]).toBe('"only this"');
-  expect(lines.at(-1)).toBe('"last"');
+  const text = await readFile(file, "utf8");
+  expect(text.length).toBeLessThan(600_000);
+  expect(text.trim().split("\n")[0]).toBe('"only this"');
+  expect((await readLedger(file)).at(-1)).toBe("last");
 });
 
 test("a missing ledger is an empty one", async () => {

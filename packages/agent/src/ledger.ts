@@ -1,5 +1,6 @@
-import { closeSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from "node:fs";
 import { readTextIfExists } from "@kyanite/runtime";
+import { isDiskFullError } from "./failure.ts";
 
 /**
  * A file of JSON lines, of which the later ones replace the earlier: a change costs one small write. Not synced, and
@@ -7,6 +8,7 @@ import { readTextIfExists } from "@kyanite/runtime";
  * through Node's thread pool.
  */
 export interface Ledger {
+  /** @throws the system's error when the disk is full, and the room that the file has of its own as well */
   append(entry: unknown): void;
   close(): void;
 }
@@ -17,30 +19,80 @@ export interface LedgerOptions {
   readonly current: () => readonly unknown[];
 }
 
-const fewLines = 5_000;
+/** Blanks behind the lines, for those to come: they are on the disk already, so that nobody else can take their place. */
+const leastRoom = 512 * 1024;
+/** With so much of it left the file is shortened; while the disk is full that fails, and the rest has to do. */
+const lastRoom = 64 * 1024;
 
 export function openLedger({ file, current }: LedgerOptions): Ledger {
-  let lines = 0;
-  const rewrite = () => {
-    const entries = current();
-    writeFileSync(`${file}.new`, entries.map(lineOf).join(""), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
-    lines = entries.length;
-    return openSync(file, "a", 0o600);
+  let open = rewriteOrGoOn(file, current());
+  /** Where the file is shortened next. */
+  let limit = open.size - lastRoom;
+  let isBehind = false;
+  const shorten = () => {
+    try {
+      const next = rewrite(file, current());
+      closeSync(open.descriptor);
+      open = next;
+      limit = open.size - lastRoom;
+      isBehind = false;
+    } catch (error) {
+      if (!isDiskFullError(error)) throw error;
+      limit = Math.max(limit, open.end) + lastRoom / 8;
+    }
   };
-  let descriptor = rewrite();
-  let longest = Math.max(fewLines, 2 * lines);
   return {
     append(entry) {
-      writeSync(descriptor, lineOf(entry));
-      lines += 1;
-      if (lines < longest) return;
-      closeSync(descriptor);
-      descriptor = rewrite();
-      longest = Math.max(fewLines, 2 * lines);
+      if (open.end >= limit || isBehind) shorten();
+      // What counts is in `current` in any case: it is on the disk as soon as the file can be written anew.
+      isBehind = true;
+      writeAll(open, Buffer.from(lineOf(entry)));
+      isBehind = false;
     },
-    close: () => closeSync(descriptor),
+    close: () => closeSync(open.descriptor),
   };
+}
+
+interface OpenFile {
+  readonly descriptor: number;
+  /** Of the lines; blanks follow, up to `size`. */
+  end: number;
+  readonly size: number;
+}
+
+/** A file with these lines and room in place of the old one. */
+function rewrite(file: string, entries: readonly unknown[]): OpenFile {
+  const lines = Buffer.from(entries.map(lineOf).join(""));
+  const size = lines.length + Math.max(leastRoom, lines.length);
+  try {
+    writeFileSync(`${file}.new`, Buffer.concat([lines, Buffer.alloc(size - lines.length, " ")]), { mode: 0o600 });
+    renameSync(`${file}.new`, file);
+  } catch (error) {
+    rmSync(`${file}.new`, { force: true });
+    throw error;
+  }
+  return { descriptor: openSync(file, "r+"), end: lines.length, size };
+}
+
+/** On a full disk the file goes on as it is, if it is there. */
+function rewriteOrGoOn(file: string, entries: readonly unknown[]): OpenFile {
+  try {
+    return rewrite(file, entries);
+  } catch (error) {
+    if (!isDiskFullError(error)) throw error;
+    const descriptor = openSync(file, "r+");
+    const end = Buffer.byteLength(readFileSync(file, "utf8").trimEnd());
+    const open = { descriptor, end, size: statSync(file).size };
+    writeAll(open, Buffer.from("\n"));
+    return open;
+  }
+}
+
+/** A part of a line that is on the disk is written over by the next one. */
+function writeAll(open: OpenFile, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; )
+    written += writeSync(open.descriptor, bytes, written, bytes.length - written, open.end + written);
+  open.end += bytes.length;
 }
 
 const lineOf = (entry: unknown) => `${JSON.stringify(entry)}\n`;

@@ -6,24 +6,36 @@ import { readOrders } from "./orders.ts";
 // An import would have Node read each of its files twice, once for their exports: a quarter of the agent's start.
 const { WebSocket }: typeof import("ws") = createRequire(import.meta.url)("ws");
 
+/** With what a link is opened: as one of the host's nodes. The others join it, each with its own token. */
+export interface Credential {
+  readonly nodeId: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 export interface LinkOptions {
   /** Asked before each connection. */
   serviceUrl(): Promise<string>;
-  readonly headers: Readonly<Record<string, string>>;
+  /** Of the next connection; resolves when the host has a node. */
+  credential(): Promise<Credential | undefined>;
   readonly clock: Clock;
   readonly log: Log;
   readonly signal: AbortSignal;
-  /** What is said first on every new connection. */
-  hello(): AgentReport;
-  heartbeat(): Promise<AgentReport>;
-  onOrder(order: ServiceOrder): void;
+  /** The link is open: everybody has to say hello. */
+  onOpen(): void;
+  /** It is time for every node to show that it is there. */
+  onBeat(): Promise<void>;
+  onOrder(nodeId: string, order: ServiceOrder): void;
+  /** The service does not know the node, or not any more. */
+  onRefused(nodeId: string): void;
 }
 
 export interface Link {
   /** Sends at once when the link is open, and otherwise not at all: what must arrive is repeated after `welcome`. */
-  send(report: AgentReport): void;
-  /** Resolves when the node is `removed`, as the service says, or when the signal aborts. */
-  readonly closed: Promise<"removed" | "stopped">;
+  send: Outbox<AgentReport>;
+  /** Whether the service is away: there is no link on which it has answered. */
+  isAway(): boolean;
+  /** Resolves when the signal aborts. */
+  readonly closed: Promise<void>;
 }
 
 const firstPause = 100;
@@ -33,34 +45,55 @@ const shortestBeat = 50;
 /** Keeps a connection to the service, for as long as it takes. */
 export function openLink(options: LinkOptions): Link {
   let say: Outbox<AgentReport> | undefined;
+  let isAway = true;
   const keepOpen = async () => {
     for (let failures = 0; !options.signal.aborted; failures += 1) {
-      const outcome = await connectOnce(options, (outbox) => {
-        say = outbox;
-        failures = 0;
+      const credential = await options.credential();
+      if (!credential) return;
+      const outcome = await connectOnce(options, credential, {
+        onOpen: (outbox) => {
+          say = outbox;
+          options.onOpen();
+        },
+        // A link that is closed before, as when hello is refused, is no better than none.
+        onWelcome: () => {
+          failures = 0;
+          isAway = false;
+        },
       });
       say = undefined;
-      if (outcome === "removed") return outcome;
+      isAway = true;
+      if (outcome === "refused") {
+        // Another node may be known yet.
+        options.onRefused(credential.nodeId);
+        continue;
+      }
       // Jittered, so that a thousand agents do not come back at the same moment.
       const pause = Math.min(firstPause * 2 ** Math.min(failures, 10), longestPause) * (0.5 + Math.random() / 2);
       await options.clock.sleep(pause, options.signal);
     }
-    return "stopped";
   };
   return {
-    send: (report) => say?.(report),
+    send: (nodeId, report) => say?.(nodeId, report),
+    isAway: () => isAway,
     closed: keepOpen(),
   };
 }
 
 const goneStatuses = [401, 403, 410];
 
+interface Milestones {
+  onOpen(say: Outbox<AgentReport>): void;
+  onWelcome(): void;
+}
+
 /** One connection, from opening to end. */
 async function connectOnce(
   options: LinkOptions,
-  onOpen: (say: Outbox<AgentReport>) => void,
-): Promise<"removed" | "lost"> {
-  const { headers, log, signal } = options;
+  { headers }: Credential,
+  { onOpen, onWelcome }: Milestones,
+): Promise<"refused" | "lost"> {
+  const { log, signal } = options;
   const serviceUrl = await options.serviceUrl();
   if (signal.aborted) return "lost";
   const socket = new WebSocket(`${serviceUrl.replace(/^http/, "ws")}/agent/link`, {
@@ -68,37 +101,35 @@ async function connectOnce(
     perMessageDeflate: false,
     handshakeTimeout: 10_000,
   });
-  const say = openOutbox<AgentReport>((text) => {
+  const say = openOutbox<AgentReport>("reports", (text) => {
     if (socket.readyState === WebSocket.OPEN) socket.send(text);
   });
   const over = new AbortController();
-  let outcome: "removed" | "lost" = "lost";
+  let outcome: "refused" | "lost" = "lost";
   let isAlive = true;
   const close = () => socket.terminate();
   signal.addEventListener("abort", close, { once: true });
   socket.on("unexpected-response", (_, response) => {
     log.warn("link refused", { status: response.statusCode });
-    if (goneStatuses.includes(response.statusCode ?? 0)) outcome = "removed";
+    if (goneStatuses.includes(response.statusCode ?? 0)) outcome = "refused";
     socket.terminate();
   });
   socket.on("error", (error) => log.debug("link failed", { reason: error.message }));
-  socket.on("open", () => {
-    log.info("link open");
-    onOpen(say);
-    say(options.hello());
-  });
+  socket.on("open", () => onOpen(say));
   socket.on("pong", () => {
     isAlive = true;
   });
   socket.on("message", (message) => {
     isAlive = true;
-    for (const order of readOrders(message.toString())) take(order);
+    for (const { nodeId, orders } of readOrders(message.toString())) for (const order of orders) take(nodeId, order);
   });
-  const take = (order: ServiceOrder | undefined) => {
-    if (order === undefined) return log.error("order not understood");
-    if (order.type === "welcome")
+  const take = (nodeId: string, order: ServiceOrder | undefined) => {
+    if (order === undefined) return log.error("order not understood", { nodeId });
+    if (order.type === "welcome") {
+      onWelcome();
       beat(order.heartbeatSeconds).catch((cause: unknown) => log.error("heartbeat failed", { cause }));
-    options.onOrder(order);
+    }
+    options.onOrder(nodeId, order);
   };
 
   let isBeating = false;
@@ -112,11 +143,7 @@ async function connectOnce(
       if (!isAlive) return socket.terminate();
       isAlive = false;
       socket.ping();
-      const report = await options.heartbeat().catch((cause: unknown): AgentReport => {
-        log.warn("no sample", { cause });
-        return { type: "heartbeat" };
-      });
-      say(report);
+      await options.onBeat();
     }
   };
 

@@ -19,7 +19,7 @@ interface WantedUser {
 }
 
 /** Makes a Linux user, or changes one that is there, until it is as the account says. */
-export async function makeLinuxUser(wanted: WantedUser): Promise<void> {
+export async function makeLinuxUser(wanted: WantedUser): Promise<LinuxUser> {
   const { account, user, home } = wanted;
   const existing = await lookUpUser(user);
   const hasRightIds = account.uid === undefined || (existing?.uid === account.uid && existing.gid === account.gid);
@@ -33,6 +33,7 @@ export async function makeLinuxUser(wanted: WantedUser): Promise<void> {
   await runTool("usermod", ["-e", account.expiryTime === undefined ? "" : dayAfter(account.expiryTime), user]);
   await setAdmin(user, account.isAdmin);
   await setKeys(account, { ...added, home });
+  return added;
 }
 
 async function addUser({ account: { uid, gid }, user, home }: WantedUser): Promise<void> {

@@ -1,8 +1,8 @@
-import { stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { NodeRequest } from "@kyanite/contract";
-import { type Clock, hasErrorCode, type Log } from "@kyanite/runtime";
+import { type Clock, Directory, hasErrorCode, type Log } from "@kyanite/runtime";
 import { uploadFile } from "@kyanite/storage";
+import { NotPlainFile, type OpenFile, openFile } from "./task-files/plain-file.ts";
 
 /** Where an agent's logs may be. */
 export interface LogPlaces {
@@ -20,28 +20,40 @@ export interface UploadMeans {
 type LogsRequest = Extract<NodeRequest, { operation: "uploadLogs" }>;
 
 interface LogFile {
-  readonly file: string;
+  /** On which nobody but the agent can put anything. */
+  readonly place: string;
+  /** Below the place; the start task can put there what it likes. */
+  readonly path: readonly string[];
   readonly name: string;
 }
 
 /** The logs of the agent, and what the start task has printed, as far as they were written in the time asked for. */
-export async function logFiles({ root, logFile }: LogPlaces, request: LogsRequest): Promise<readonly LogFile[]> {
+export function logFiles({ root, logFile }: LogPlaces, request: LogsRequest): readonly LogFile[] {
   const agentLog = logFile ?? join(dirname(root), "agent.log");
+  const [place, file] = [dirname(agentLog), basename(agentLog)];
   const candidates = [
-    { file: agentLog, name: "agent.log" },
-    { file: `${agentLog}.1`, name: "agent.log.1" },
-    ...["stdout.txt", "stderr.txt"].map((name) => ({ file: join(root, "startup", name), name: `startup/${name}` })),
+    { place, path: [file], name: "agent.log" },
+    { place, path: [`${file}.1`], name: "agent.log.1" },
+    ...["stdout.txt", "stderr.txt"].map((name) => ({ place: root, path: ["startup", name], name: `startup/${name}` })),
   ];
-  const isWanted = await Promise.all(candidates.map(({ file }) => wasWrittenIn(file, request)));
-  return candidates.filter((_, index) => isWanted[index]);
+  return candidates.filter((candidate) => wasWrittenIn(candidate, request));
 }
 
-async function wasWrittenIn(file: string, { startTime, endTime }: LogsRequest): Promise<boolean> {
+function wasWrittenIn(log: LogFile, { startTime, endTime }: LogsRequest): boolean {
+  using file = openLog(log);
+  if (file === undefined) return false;
+  const { mtime, birthtime } = file.stat;
+  return mtime >= new Date(startTime) && (endTime === undefined || birthtime <= new Date(endTime));
+}
+
+/** Undefined when there is none. */
+function openLog({ place, path }: LogFile): OpenFile | undefined {
   try {
-    const { mtime, birthtime } = await stat(file);
-    return mtime >= new Date(startTime) && (endTime === undefined || birthtime <= new Date(endTime));
+    using top = Directory.open(place);
+    using directory = top.enterAll(path.slice(0, -1));
+    return openFile(directory, path.at(-1) ?? "");
   } catch (error) {
-    if (hasErrorCode(error, "ENOENT", "ENOTDIR")) return false;
+    if (error instanceof NotPlainFile || hasErrorCode(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
     throw error;
   }
 }
@@ -52,12 +64,15 @@ export async function uploadLogs(
   { containerUrl, directory }: LogsRequest,
   { clock, log, signal }: UploadMeans,
 ): Promise<void> {
-  for (const { file, name } of files) {
+  for (const file of files) {
     try {
-      await uploadFile({ file, containerUrl, blobName: `${directory}/${name}` }, { clock, signal });
+      using opened = openLog(file);
+      if (opened === undefined) continue;
+      const blobName = `${directory}/${file.name}`;
+      await uploadFile({ fd: opened.fd, containerUrl, blobName }, { clock, signal });
     } catch (cause) {
       if (signal.aborted) return;
-      log.warn("log not uploaded", { file, cause });
+      log.warn("log not uploaded", { file: file.name, cause });
     }
   }
 }

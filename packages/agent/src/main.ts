@@ -1,31 +1,66 @@
-import { dirname } from "node:path";
-import { createLog, listenForShutdown, systemClock } from "@kyanite/runtime";
-import { removeAccounts } from "./accounts.ts";
-import { startAgent } from "./agent.ts";
-import { openCgroups } from "./cgroups.ts";
-import { type AgentConfig, readConfig } from "./config.ts";
+import {
+  closeInheritedDescriptors,
+  createLog,
+  listenForShutdown,
+  protectFromOomKiller,
+  systemClock,
+  writeFileAtomically,
+} from "@kyanite/runtime";
+import { type HostConfig, readConfig } from "./config.ts";
+import { startHost } from "./host.ts";
+import { followWanted, type Standings, standingsFile } from "./wanted.ts";
 
 process.umask(0o022);
+closeInheritedDescriptors();
 try {
-  const config = await readConfig();
-  await (process.argv[2] === "clean" ? clean(config) : runAgent(config));
+  await runHost(readConfig());
   process.exitCode = 0;
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
 }
 
-/** For whoever removes the node of an agent that cannot do this any more, because it was killed. */
-async function clean({ root }: AgentConfig): Promise<void> {
-  await removeAccounts(dirname(root));
-  await openCgroups(root, systemClock).clear();
+async function runHost(config: HostConfig): Promise<void> {
+  const log = createLog(config.logLevel);
+  const clock = systemClock;
+  using shutdown = listenForShutdown();
+  protectFromOomKiller();
+  const write = standingsWriter(standingsFile(config.directory));
+  // What a former agent has written is none of our doing.
+  await write({});
+  const host = await startHost(config, {
+    clock,
+    log,
+    onStandings: (standings) =>
+      void write(standings).catch((cause: unknown) => log.error("standings not written", { cause })),
+  });
+  const over = new AbortController();
+  const { directory } = config;
+  const following = followWanted({ directory, clock, log, signal: over.signal, onWanted: (nodes) => host.keep(nodes) });
+  following.catch((cause: unknown) => {
+    log.error("wishes not followed", { cause });
+    return host.stop();
+  });
+  shutdown.signal.addEventListener("abort", () => void host.stop());
+  if (shutdown.signal.aborted) await host.stop();
+  log.info("agent ended", { because: await host.closed });
+  over.abort();
 }
 
-async function runAgent(config: AgentConfig): Promise<void> {
-  const log = createLog(config.logLevel, config.logFile);
-  using shutdown = listenForShutdown();
-  const agent = await startAgent(config, { clock: systemClock, log });
-  shutdown.signal.addEventListener("abort", () => void agent.stop());
-  if (shutdown.signal.aborted) await agent.stop();
-  log.info("agent ended", { because: await agent.closed });
+/** Replaces the file, once for all that has changed while it was being written. */
+function standingsWriter(file: string): (standings: Standings) => Promise<void> {
+  let next: Standings | undefined;
+  let writing: Promise<void> | undefined;
+  const writeAll = async () => {
+    for (let standings = next; standings; standings = next) {
+      next = undefined;
+      await writeFileAtomically(file, JSON.stringify(standings));
+    }
+    writing = undefined;
+  };
+  return (standings) => {
+    next = standings;
+    writing ??= writeAll();
+    return writing;
+  };
 }

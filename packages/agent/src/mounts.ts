@@ -1,54 +1,71 @@
-import { constants, lstat, mkdir, open, readdir, rm, stat, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { symlinkSync, unlinkSync, writeSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import type { NodeMount } from "@kyanite/contract";
-import { hasErrorCode } from "@kyanite/runtime";
-import { StepFailure, userFailure } from "./failure.ts";
-import { below, leadsOut } from "./paths.ts";
+import { type Clock, Directory, hasErrorCode } from "@kyanite/runtime";
+import { isDiskFullError, messageOf, StepFailure, userFailure } from "./failure.ts";
+import { namesBelow } from "./paths.ts";
+import { makeDirectories } from "./task-files/directories.ts";
+import { NameReader } from "./task-files/names.ts";
+import { NotPlainFile, openForAppending } from "./task-files/plain-file.ts";
+import { Walk } from "./task-files/walk.ts";
 
 /**
  * Lets a node's tasks find shares below its mounts directory: as links to the directories of the machine that stand
  * for them, which need no rights and are never deleted along with the node.
  * @throws StepFailure for the first share that is not there
  */
-export async function placeMounts(root: string, mounts: readonly NodeMount[]): Promise<void> {
-  const place = join(root, "fsmounts");
-  await removeLinks(place, new Set(mounts.map(({ path }) => join(place, path))));
+export async function placeMounts(path: string, mounts: readonly NodeMount[], clock: Clock): Promise<void> {
+  using root = Directory.open(path);
+  using place = root.enter("fsmounts");
+  await removeLinks(place, new Set(mounts.map((mount) => namesBelow(mount.path)?.join("/") ?? "")), clock);
   for (const mount of mounts) await placeMount(place, mount);
 }
 
-async function placeMount(place: string, { path, source, directory }: NodeMount): Promise<void> {
-  const log = join(place, `fshare-${path.replaceAll("/", "-")}.log`);
+async function placeMount(place: Directory, { path, source, directory }: NodeMount): Promise<void> {
+  const log = `fshare-${path.replaceAll("/", "-")}.log`;
   const failure = (reason: string) => mountFailure(path, reason);
   try {
-    const link = below(place, path);
-    if (link === undefined || link === place) throw failure("The path leaves the mounts directory");
+    const names = namesBelow(path) ?? [];
+    const name = names.at(-1);
+    if (name === undefined) throw failure("The path leaves the mounts directory");
     if (directory === undefined)
       throw failure(`No directory of the machine stands for ${source} (setting mountSources)`);
     if (!(await isDirectory(directory)))
       throw failure(`There is no directory ${directory}, which stands for ${source}`);
-    if (leadsOut(place, dirname(link))) throw failure("The path leaves the mounts directory");
-    await mkdir(dirname(link), { recursive: true });
-    const found = await lstat(link).catch(() => undefined);
-    if (found?.isSymbolicLink()) await rm(link);
+    using parent = enterParent(place, names.slice(0, -1), failure);
+    const found = parent.lstat(name);
+    if (found?.isSymbolicLink()) unlinkSync(parent.at(name));
     else if (found) throw failure("There is something else at the path");
-    await symlink(directory, link);
-    await writeLog(log, `${source} is ${directory}`);
+    symlinkSync(directory, parent.at(name));
+    writeLog(place, log, `${source} is ${directory}`);
   } catch (cause) {
-    await writeLog(log, message(cause)).catch(() => {});
+    writeLog(place, log, message(cause));
     throw cause;
   }
 }
 
-/** Commands may write to the mounts directory: a link that one has put in the log's place is not followed. */
-async function writeLog(file: string, line: string): Promise<void> {
-  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants;
-  await using log = await open(file, O_APPEND | O_CREAT | O_NOFOLLOW | O_WRONLY, 0o644);
-  await log.write(`${line}\n`);
+function enterParent(place: Directory, names: readonly string[], failure: (reason: string) => StepFailure): Directory {
+  try {
+    return makeDirectories(place, names);
+  } catch (cause) {
+    if (!hasErrorCode(cause, "ENOTDIR", "ELOOP")) throw cause;
+    throw failure("A link or a file is in the way");
+  }
+}
+
+/** Commands may write to the mounts directory: a log that one has put something else in the place of is not written. */
+function writeLog(place: Directory, name: string, line: string): void {
+  try {
+    using log = openForAppending(place, name, { mode: 0o644 });
+    writeSync(log.fd, `${line}\n`);
+  } catch (error) {
+    if (!(error instanceof NotPlainFile) && !isDiskFullError(error)) throw error;
+  }
 }
 
 function message(cause: unknown): string {
   if (cause instanceof StepFailure) return cause.failure.details.map(({ value }) => value).join(": ");
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }
 
 function mountFailure(path: string, reason: string): StepFailure {
@@ -68,10 +85,12 @@ async function isDirectory(path: string): Promise<boolean> {
 }
 
 /** Links that an earlier life of the node had and this one has not. */
-async function removeLinks(directory: string, keep: ReadonlySet<string>): Promise<void> {
-  for (const entry of await readdir(directory, { withFileTypes: true })) {
-    const path = join(directory, entry.name);
-    if (entry.isSymbolicLink() && !keep.has(path)) await rm(path);
-    else if (entry.isDirectory()) await removeLinks(path, keep);
+async function removeLinks(place: Directory, keep: ReadonlySet<string>, clock: Clock): Promise<void> {
+  using walk = new Walk(place, new NameReader(clock));
+  for (let found = await walk.next(); found; found = await walk.next()) {
+    const { directory, name, path } = found;
+    const stat = directory.lstat(name);
+    if (stat?.isSymbolicLink() && !keep.has(path)) unlinkSync(directory.at(name));
+    else if (stat?.isDirectory()) walk.enter();
   }
 }

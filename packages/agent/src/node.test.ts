@@ -120,11 +120,25 @@ describe("a run for which there are no slots", () => {
     ]);
   });
 
-  test("begins when another is cancelled, though that has not ended yet", () => {
-    expect(follow(welcome(1), run("a", 1), run("b", 1), cancel("a")).actions).toMatchObject([
-      { type: "stop", runId: "a" },
+  test("begins when nothing is left of another that was cancelled, and not before", () => {
+    const { state, actions } = follow(welcome(1), run("a", 1), run("b", 1), cancel("a"));
+    expect(actions).toEqual([{ type: "stop", runId: "a" }, { type: "wait" }]);
+    expect(nextStep(state, ended("a")).actions).toMatchObject([
+      { type: "finish", report: { runId: "a" } },
       ...begins("b"),
     ]);
+  });
+
+  test("tells of its container while it runs, again after a reconnection, and at its end", () => {
+    const container = { containerId: "c", state: "running" } as const;
+    const { state, actions } = follow(welcome(1), run("a", 1), { type: "contained", runId: "a", container });
+    const report = { type: "report", report: { type: "contained", runId: "a", container } };
+    expect(actions).toEqual([report]);
+    expect(nextStep(state, { type: "linked" }).actions).toMatchObject([{ report: { type: "started" } }, report]);
+    const exited = { ...container, state: "exited" } as const;
+    const after = nextStep(state, { type: "contained", runId: "a", container: exited });
+    expect(after.actions).toEqual([]);
+    expect(nextStep(after.state, ended("a")).actions).toMatchObject([{ report: { runId: "a", container: exited } }]);
   });
 
   test("holds up none that takes no slots", () => {
@@ -147,6 +161,11 @@ describe("a run for which there are no slots", () => {
     const { state: after, actions } = nextStep(state, waited(250));
     expect(actions).toMatchObject([{ type: "finish", report: { runId: "b", exit: { kind: "returned" } } }]);
     expect(nextStep(after, ended("a")).actions).toMatchObject([{ type: "finish", report: { runId: "a" } }]);
+  });
+
+  test("is given back when the clock was set back, since nobody can tell how long it has waited", () => {
+    const { state } = follow(welcome(1), run("a", 1), run("b", 1));
+    expect(nextStep(state, waited(-1)).actions).toMatchObject([{ type: "finish", report: { runId: "b" } }]);
   });
 
   test("ends when it is cancelled or its directory is removed, without having begun", () => {

@@ -1,11 +1,12 @@
 import type {
   AgentReport,
   NodeAccount,
+  NodeImages,
   NodeMount,
   NodeRequest,
-  RunExit,
+  RunContainer,
   RunOrder,
-  RunReturn,
+  RunOutcome,
   ServiceOrder,
 } from "@kyanite/contract";
 
@@ -13,7 +14,7 @@ type FinishedReport = Extract<AgentReport, { type: "finished" }>;
 
 /**
  * A run that this node holds. One that is `waiting` begins when its slots are free. `ending` is running too, but was
- * told to end; a `dropped` one ends without a report. Neither holds slots any more.
+ * told to end; a `dropped` one ends without a report. All of them hold their slots until nothing of them is left.
  */
 export type HeldRun =
   | { readonly runId: string; readonly phase: "waiting"; readonly order: RunOrder; readonly since: Date }
@@ -25,6 +26,7 @@ export type HeldRun =
       readonly slots: number;
       /** Whether the coordination command of an instance has succeeded. */
       readonly isCoordinated?: true;
+      readonly container?: RunContainer;
     }
   | { readonly runId: string; readonly phase: "finished"; readonly report: FinishedReport };
 
@@ -39,18 +41,27 @@ export interface NodeState {
   readonly restartId?: string;
 }
 
+/** The others are for the node's host. */
+export type NodeOrder = Exclude<ServiceOrder, { readonly type: "greet" | "dismiss" }>;
+
 export type NodeEvent =
-  | { readonly type: "order"; readonly order: ServiceOrder; readonly now: Date }
+  | { readonly type: "order"; readonly order: NodeOrder; readonly now: Date }
   /** The link is open and the service has answered. */
   | { readonly type: "linked" }
   | { readonly type: "coordinated"; readonly runId: string }
-  | { readonly type: "ended"; readonly runId: string; readonly exit: RunExit; readonly now: Date }
+  | { readonly type: "contained"; readonly runId: string; readonly container: RunContainer }
+  | { readonly type: "ended"; readonly runId: string; readonly exit: RunOutcome; readonly now: Date }
   /** Some time has passed since `wait`. */
   | { readonly type: "waited"; readonly now: Date };
 
 export type NodeAction =
   /** Once those runs have ended, which were there before and have the same directory. */
-  | { readonly type: "start"; readonly order: RunOrder; readonly after: readonly string[] }
+  | {
+      readonly type: "start";
+      readonly order: RunOrder;
+      readonly startTime: string;
+      readonly after: readonly string[];
+    }
   /** Tells in a while, and once however often it is asked for, that it has `waited`. */
   | { readonly type: "wait" }
   | { readonly type: "proceed"; readonly runId: string }
@@ -67,6 +78,7 @@ export type NodeAction =
       readonly setupId: string;
       readonly accounts: readonly NodeAccount[];
       readonly mounts: readonly NodeMount[];
+      readonly images?: NodeImages | undefined;
     }
   /** Once those runs have ended. */
   | {
@@ -81,10 +93,21 @@ export interface Step {
   readonly actions: readonly NodeAction[];
 }
 
-/** The state after an agent's start: what had finished before is still to be acknowledged. */
-export function newNode(finished: readonly FinishedReport[] = []): NodeState {
-  const runs = finished.map((report) => ({ runId: report.runId, phase: "finished", report }) as const);
-  return { runs, slots: Number.POSITIVE_INFINITY, acknowledged: [] };
+/** A run that goes on although its agent was killed. */
+interface RunningOn {
+  readonly order: RunOrder;
+  readonly startTime: string;
+  readonly progress: { readonly isCoordinated?: true };
+}
+
+/** The state after an agent's start: what had finished before is still to be acknowledged, what ran before goes on. */
+export function newNode(finished: readonly FinishedReport[] = [], runningOn: readonly RunningOn[] = []): NodeState {
+  const ended = finished.map((report) => ({ runId: report.runId, phase: "finished", report }) as const);
+  const running = runningOn.map(({ order: { runId, directory, slots = 0 }, startTime, progress }) => {
+    const { isCoordinated } = progress;
+    return { runId, phase: "running", directory, startTime, slots, ...(isCoordinated && { isCoordinated }) } as const;
+  });
+  return { runs: [...ended, ...running], slots: Number.POSITIVE_INFINITY, acknowledged: [] };
 }
 
 /** The ids for `hello`: what is held, but for runs whose fate is decided elsewhere. */
@@ -104,6 +127,8 @@ export function nextStep(state: NodeState, event: NodeEvent): Step {
       return withBeginnings(afterOrder(state, event.order, event.now), event.now);
     case "linked":
       return { state, actions: state.runs.flatMap(repeatedReport) };
+    case "contained":
+      return contained(state, event);
     case "coordinated":
       return coordinated(state, event.runId);
     case "ended":
@@ -113,7 +138,7 @@ export function nextStep(state: NodeState, event: NodeEvent): Step {
   }
 }
 
-function afterOrder(state: NodeState, order: ServiceOrder, now: Date): Step {
+function afterOrder(state: NodeState, order: NodeOrder, now: Date): Step {
   switch (order.type) {
     case "welcome":
       return nextStep({ ...state, slots: order.slots }, { type: "linked" });
@@ -160,7 +185,12 @@ function repeatedReport(run: HeldRun): readonly NodeAction[] {
   if (run.phase === "finished") return [{ type: "report", report: run.report }];
   if (run.phase === "dropped" || run.phase === "waiting") return [];
   const started = { type: "report", report: { type: "started", runId, startTime: run.startTime } } as const;
-  return run.isCoordinated ? [started, { type: "report", report: { type: "coordinated", runId } }] : [started];
+  const { container, isCoordinated } = run;
+  return [
+    started,
+    ...(container ? [{ type: "report", report: { type: "contained", runId, container } } as const] : []),
+    ...(isCoordinated ? [{ type: "report", report: { type: "coordinated", runId } } as const] : []),
+  ];
 }
 
 /** A run is executed once, however often it is ordered. */
@@ -172,7 +202,7 @@ function addRun(state: NodeState, order: RunOrder, now: Date): Step {
 
 /** With the beginnings of runs for which there are slots now; those that have to wait are looked at again in a while. */
 function withBeginnings(step: Step, now: Date): Step {
-  const waiting = step.state.runs.flatMap((run) => (run.phase === "waiting" ? [run.order] : []));
+  const waiting = step.state.runs.filter((run) => run.phase === "waiting").map(({ order }) => order);
   if (waiting.length === 0) return step;
   waiting.sort((one, other) => (other.priority ?? 0) - (one.priority ?? 0));
   let free = step.state.slots - heldSlots(step.state);
@@ -187,8 +217,7 @@ function withBeginnings(step: Step, now: Date): Step {
   return { state: begun.state, actions: [...step.actions, ...begun.actions, ...left] };
 }
 
-const heldSlots = ({ runs }: NodeState) =>
-  runs.reduce((total, run) => total + (run.phase === "running" ? run.slots : 0), 0);
+const heldSlots = ({ runs }: NodeState) => runs.reduce((total, run) => total + (hasBegun(run) ? run.slots : 0), 0);
 
 function beginRun(state: NodeState, order: RunOrder, now: Date): Step {
   const { runId, directory, slots = 0 } = order;
@@ -196,7 +225,12 @@ function beginRun(state: NodeState, order: RunOrder, now: Date): Step {
   return {
     state: withRun(state, { runId, phase: "running", directory, startTime, slots }),
     actions: [
-      { type: "start", order, after: idsOf(state, (run) => hasBegun(run) && isIn(run.directory, directory)) },
+      {
+        type: "start",
+        order,
+        startTime,
+        after: idsOf(state, (run) => hasBegun(run) && isIn(run.directory, directory)),
+      },
       { type: "report", report: { type: "started", runId, startTime } },
     ],
   };
@@ -210,7 +244,9 @@ export const waitMilliseconds = patience / 2;
 
 /** Gives back the runs that have waited for too long: their tasks may find room elsewhere. */
 function returnRuns(state: NodeState, now: Date): Step {
-  const isOverdue = (run: HeldRun) => run.phase === "waiting" && now.getTime() - run.since.getTime() >= patience;
+  // Of a clock that was set back nobody can tell how long they have waited.
+  const hasWaited = ({ since }: { readonly since: Date }) => now < since || now.getTime() - since.getTime() >= patience;
+  const isOverdue = (run: HeldRun) => run.phase === "waiting" && hasWaited(run);
   const end = { startTime: now.toISOString(), exit: { kind: "returned" }, now } as const;
   return each(state, idsOf(state, isOverdue), (next, runId) => finish(next, runId, end));
 }
@@ -221,6 +257,17 @@ function coordinated(state: NodeState, runId: string): Step {
   return {
     state: withRun(state, { ...run, isCoordinated: true }),
     actions: [{ type: "report", report: { type: "coordinated", runId } }],
+  };
+}
+
+/** Only a container that runs is told of at once; its end goes with the run's. */
+function contained(state: NodeState, { runId, container }: Extract<NodeEvent, { type: "contained" }>): Step {
+  const run = heldRun(state, runId);
+  if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
+  const isTold = container.state === "running" && run.phase === "running";
+  return {
+    state: withRun(state, { ...run, container }),
+    actions: isTold ? [{ type: "report", report: { type: "contained", runId, container } }] : [],
   };
 }
 
@@ -247,16 +294,17 @@ function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" |
 function afterEnd(state: NodeState, { runId, exit, now }: Extract<NodeEvent, { type: "ended" }>): Step {
   const run = heldRun(state, runId);
   if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
-  if (run.phase !== "dropped") return finish(state, runId, { startTime: run.startTime, exit, now });
+  const { startTime, container } = run;
+  if (run.phase !== "dropped") return finish(state, runId, { startTime, exit, now, ...(container && { container }) });
   return { state: withoutRuns(state, [runId]), actions: [{ type: "forget", runId }] };
 }
 
 function finish(
   state: NodeState,
   runId: string,
-  { startTime, exit, now }: { startTime: string; exit: RunExit | RunReturn; now: Date },
+  { now, ...end }: Pick<FinishedReport, "startTime" | "exit" | "container"> & { readonly now: Date },
 ): Step {
-  const report: FinishedReport = { type: "finished", runId, startTime, endTime: now.toISOString(), exit };
+  const report: FinishedReport = { type: "finished", runId, endTime: now.toISOString(), ...end };
   return { state: withRun(state, { runId, phase: "finished", report }), actions: [{ type: "finish", report }] };
 }
 

@@ -22,6 +22,15 @@ const downloads = fc.array(
     ),
   ),
 );
+const registries = fc.array(odd(fc.record({ server: maybe(text), username: odd(maybe(text)), password: maybe(text) })));
+const container = fc.record({
+  imageName: odd(text),
+  runOptions: text,
+  workingDirectory: odd(fc.constantFrom("taskWorkingDirectory", "containerImageDefault")),
+  registries,
+  mounts: maybe(fc.array(fc.record({ source: odd(fc.constantFrom("Shared", "Task")), isReadOnly: odd(fc.boolean()) }))),
+  isOnHostNetwork: odd(maybe(fc.boolean())),
+});
 const run = fc.record({
   runId: uuid,
   kind: odd(fc.constantFrom("startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages")),
@@ -42,6 +51,7 @@ const run = fc.record({
       fc.record({ kind: fc.constant("named"), name: odd(text) }),
     ),
   ),
+  container: odd(maybe(container)),
   packages: fc.array(
     fc.record({
       applicationId: text,
@@ -102,6 +112,7 @@ const order = fc.oneof(
     type: fc.constant("setUp"),
     setupId: odd(fc.uuid()),
     mounts: odd(fc.array(fc.record({ path: odd(text), source: text, directory: maybe(text) }))),
+    images: odd(maybe(fc.record({ imageNames: fc.array(odd(text)), registries }))),
     accounts: fc.array(
       fc.record(
         {
@@ -128,7 +139,9 @@ test("exactly what the contract's schema allows is taken for an order", () => {
       const sent: unknown = JSON.parse(JSON.stringify(value));
       const isAllowed = Check(ServiceOrder, sent);
       accepted += isAllowed ? 1 : 0;
-      expect(readOrders(JSON.stringify([sent]))).toEqual([isAllowed ? sent : undefined]);
+      expect(readOrders(JSON.stringify([{ nodeId: "n", orders: [sent] }]))).toEqual([
+        { nodeId: "n", orders: [isAllowed ? sent : undefined] },
+      ]);
     }),
     { numRuns: 2_000 },
   );
@@ -137,11 +150,17 @@ test("exactly what the contract's schema allows is taken for an order", () => {
 
 test("what is no JSON, no list, or no order, is no order", () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.json()), (sent) => readOrders(sent).every((order) => order === undefined)),
+    fc.property(fc.oneof(fc.string(), fc.json()), (sent) =>
+      readOrders(sent).every(({ orders }) => orders.every((order) => order === undefined)),
+    ),
   );
 });
 
 test("what is no order keeps no other from being read", () => {
   const proceed = { type: "proceed", runId: "a" };
-  expect(readOrders(JSON.stringify([proceed, { type: "dance" }, proceed]))).toEqual([proceed, undefined, proceed]);
+  const text = JSON.stringify([{ nodeId: "a", orders: [proceed, { type: "dance" }, proceed] }, 1]);
+  expect(readOrders(text)).toEqual([
+    { nodeId: "a", orders: [proceed, undefined, proceed] },
+    { nodeId: "", orders: [undefined] },
+  ]);
 });

@@ -1,17 +1,30 @@
-import type { ServiceOrder } from "@kyanite/contract";
+import type { NodeImages, NodeLimits, OrderedContainer, OrderedRegistry, ServiceOrder } from "@kyanite/contract";
+
+/** What the service tells one node; what is no order is undefined. */
+export interface NodeOrders {
+  readonly nodeId: string;
+  readonly orders: readonly (ServiceOrder | undefined)[];
+}
 
 /**
- * Reads one message of the service; what is no order is undefined. Written against the contract's types rather than its
+ * Reads one message of the service. Written against the contract's types rather than its
  * schemas: the schema library would be a third of the agent's memory. The compiler sees to it that no property is left
  * out; a test compares with the schemas.
  */
-export function readOrders(text: string): readonly (ServiceOrder | undefined)[] {
+export function readOrders(text: string): readonly NodeOrders[] {
   try {
     const values: unknown = JSON.parse(text);
-    return Array.isArray(values) ? values.map((value) => (isOrder(value) ? value : undefined)) : [undefined];
+    return Array.isArray(values) ? values.map(ordersOf) : [nothing];
   } catch {
-    return [undefined];
+    return [nothing];
   }
+}
+
+const nothing: NodeOrders = { nodeId: "", orders: [undefined] };
+
+function ordersOf(value: unknown): NodeOrders {
+  if (!isRecord(value) || !isText(value.nodeId) || !Array.isArray(value.orders)) return nothing;
+  return { nodeId: value.nodeId, orders: value.orders.map((order) => (isOrder(order) ? order : undefined)) };
 }
 
 type Guard<Value> = (value: unknown) => value is Value;
@@ -114,6 +127,28 @@ const isUser = either(
   shape<Extract<User, { kind: "named" }>>({ kind: oneOf("named"), name: isText }),
 );
 
+const isRegistry = shape<OrderedRegistry>({
+  server: optional(isText),
+  username: optional(isText),
+  password: optional(isText),
+});
+
+const isContainer = shape<OrderedContainer>({
+  imageName: isText,
+  runOptions: isText,
+  workingDirectory: oneOf("taskWorkingDirectory", "containerImageDefault"),
+  registries: listOf(isRegistry),
+  mounts: optional(
+    listOf(
+      shape<NonNullable<OrderedContainer["mounts"]>[number]>({
+        source: oneOf("Shared", "Startup", "VfsMounts", "Task", "JobPrep", "Applications"),
+        isReadOnly: isYesNo,
+      }),
+    ),
+  ),
+  isOnHostNetwork: optional(isYesNo),
+});
+
 const isRunOrder = shape<RunOrder>({
   runId: isUuid,
   kind: oneOf("startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages"),
@@ -127,6 +162,7 @@ const isRunOrder = shape<RunOrder>({
   preparationDirectory: optional(isText),
   sharedDirectory: optional(isText),
   user: isUser,
+  container: optional(isContainer),
   packages: listOf(isPackage),
   certificates: optional(listOf(isCertificate)),
   downloads: listOf(isDownload),
@@ -151,7 +187,14 @@ const isRequest = either(
   ),
   either(
     either(
-      shape<Extract<Request, { operation: "list" }>>({ operation: oneOf("list"), path: isText, recursive: isYesNo }),
+      shape<Extract<Request, { operation: "list" }>>({
+        operation: oneOf("list"),
+        path: isText,
+        recursive: isYesNo,
+        prefix: optional(isText),
+        after: optional(isText),
+        limit: optional(isInteger),
+      }),
       shape<Extract<Request, { operation: "delete" }>>({
         operation: oneOf("delete"),
         path: isText,
@@ -191,6 +234,13 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
   welcome: shape<Order<"welcome">>({
     type: oneOf("welcome"),
     slots: isInteger,
+    limits: optional(
+      shape<NodeLimits>({
+        processesPerSlot: optional(isInteger),
+        memoryBytes: optional(isInteger),
+        cores: optional(isNumber),
+      }),
+    ),
     heartbeatSeconds: isNumber,
     sampleSeconds: isNumber,
   }),
@@ -205,8 +255,11 @@ const guards: { readonly [Type in ServiceOrder["type"]]: Guard<Order<Type>> } = 
     setupId: isUuid,
     accounts: listOf(isAccount),
     mounts: listOf(isMount),
+    images: optional(shape<NodeImages>({ imageNames: listOf(isText), registries: listOf(isRegistry) })),
   }),
   restart: shape<Order<"restart">>({ type: oneOf("restart"), restartId: isUuid, erase: isYesNo }),
+  greet: shape<Order<"greet">>({ type: oneOf("greet") }),
+  dismiss: shape<Order<"dismiss">>({ type: oneOf("dismiss") }),
 };
 
 const kinds = Object.values<Guard<unknown>>(guards);

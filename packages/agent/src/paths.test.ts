@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { below, isWithin, runPaths } from "./paths.ts";
+import { below, isWithin, namesBelow, runPaths } from "./paths.ts";
 
 test.each([
   ["a/b", "/root/a/b"],
@@ -29,4 +29,11 @@ test("a run has no paths when its directory is the root itself or outside", () =
   expect(runPaths("/r", { directory: "." })).toBeUndefined();
   expect(runPaths("/r", { directory: "a", sharedDirectory: "../x" })).toBeUndefined();
   expect(runPaths("/r", { directory: "a" })).toMatchObject({ task: "/r/a", working: "/r/a/wd" });
+});
+
+test("a path is its names, unless it leaves where it begins", () => {
+  expect(namesBelow("a//./b/../c/")).toEqual(["a", "c"]);
+  expect(namesBelow("")).toEqual([]);
+  expect(namesBelow("../a")).toBeUndefined();
+  expect(namesBelow("/a")).toBeUndefined();
 });

@@ -1,6 +1,5 @@
-import { lstatSync, realpathSync } from "node:fs";
-import { dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { hasErrorCode } from "@kyanite/runtime";
+import { createHash } from "node:crypto";
+import { isAbsolute, join, relative, resolve, sep } from "node:path";
 
 /** `path` below `directory`, or undefined when it would leave it. Looks at the text alone. */
 export function below(directory: string, path: string): string | undefined {
@@ -15,28 +14,15 @@ export function isWithin(directory: string, path: string): boolean {
   return way === "" || (way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way));
 }
 
-/** Whether a path, which need not exist yet, leads out of `directory` through a symbolic link. */
-export function leadsOut(directory: string, path: string): boolean {
-  return !isWithin(realpathSync.native(directory), realpathOfExisting(path));
-}
+/** The names on the way from `directory` to a path in it; both absolute and normal. */
+export const namesBetween = (directory: string, path: string): readonly string[] =>
+  relative(directory, path).split(sep).filter(Boolean);
 
-/** The real path of the longest part that exists, with the rest put behind it. */
-function realpathOfExisting(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch (error) {
-    if (!hasErrorCode(error, "ENOENT") || path === dirname(path)) throw error;
-    return join(realpathOfExisting(dirname(path)), relative(dirname(path), path));
-  }
-}
-
-/**
- * Whether a directory on the way from `directory` to `path`, which exists, is a symbolic link. Costs much less than
- * `leadsOut`, where no link is expected.
- */
-export function hasLink(directory: string, path: string): boolean {
-  if (path === directory || path === dirname(path)) return false;
-  return lstatSync(path).isSymbolicLink() || hasLink(directory, dirname(path));
+/** The names on the way of a relative path; undefined when it leaves where it begins. */
+export function namesBelow(path: string): readonly string[] | undefined {
+  const anywhere = join(sep, "anywhere");
+  const full = below(anywhere, path);
+  return full === undefined ? undefined : namesBetween(anywhere, full);
 }
 
 /** The directories of a run, absolute. */
@@ -63,5 +49,9 @@ export function runPaths(
   if (task === undefined || task === root || isLost) return undefined;
   return { root, task, working: join(task, "wd"), certificates: join(task, "certs"), shared, preparation };
 }
+
+/** What the names begin with by which the machine knows things of a node, after a restart of the agent too. */
+export const machineNamePrefix = (root: string): string =>
+  `kyanite-${createHash("sha256").update(root).digest("hex").slice(0, 12)}-`;
 
 export const rootDirectories = ["applications", "fsmounts", "shared", "startup", "volatile", "workitems"] as const;

@@ -1,11 +1,12 @@
-import { Readable } from "node:stream";
 import type { LoginAnswer, LogsAnswer, NodeRequest } from "@kyanite/contract";
-import { answerFiles, type FilesReply } from "./files.ts";
+import { answerFiles, type FilesReply, jsonReply } from "./files.ts";
 import { type LogPlaces, logFiles, type UploadMeans, uploadLogs } from "./logs.ts";
 import { findSshServer } from "./ssh-server.ts";
+import type { NameReader } from "./task-files/names.ts";
 
 export interface RequestMeans extends UploadMeans {
   readonly places: LogPlaces;
+  readonly names: NameReader;
   readonly address: string;
   readonly sshPort: number;
   /** What the machine adds to the names of the node's accounts. */
@@ -18,7 +19,7 @@ export interface RequestMeans extends UploadMeans {
 export async function answerRequest(request: NodeRequest, means: RequestMeans): Promise<FilesReply> {
   switch (request.operation) {
     case "uploadLogs": {
-      const files = await logFiles(means.places, request);
+      const files = logFiles(means.places, request);
       means.own(uploadLogs(files, request, means));
       return jsonReply({ files: files.length } satisfies LogsAnswer);
     }
@@ -30,11 +31,6 @@ export async function answerRequest(request: NodeRequest, means: RequestMeans): 
       return jsonReply({ login } satisfies LoginAnswer);
     }
     default:
-      return answerFiles(means.places.root, request);
+      return answerFiles({ ...means, root: means.places.root }, request);
   }
-}
-
-function jsonReply(value: object): FilesReply {
-  const bytes = Buffer.from(JSON.stringify(value));
-  return { answer: { outcome: "ok" }, body: Readable.from([bytes]), contentLength: bytes.length };
 }

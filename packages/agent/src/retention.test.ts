@@ -8,3 +8,13 @@ test("the last entry for a directory counts, and what is no entry is passed over
     ["c", 4],
   ]);
 });
+
+test("what becomes of a directory is forgotten with the one that it is in", () => {
+  const entries = [
+    ["jobs/a/one", 1],
+    ["jobs/a/two", 2],
+    ["jobs/ab/one", 3],
+    ["jobs/a", null],
+  ];
+  expect([...timetable(entries)]).toEqual([["jobs/ab/one", 3]]);
+});

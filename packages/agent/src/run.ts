@@ -1,6 +1,8 @@
-import type { RunExit, RunOrder } from "@kyanite/contract";
+import type { RunExit, RunOrder, RunOutcome } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
-import { diskFull, failureOf, StepFailure, serverFailure } from "./failure.ts";
+import { RuntimeLost } from "./containers/failures.ts";
+import { NeverStarted } from "./executors/executor.ts";
+import { diskFull, failureOf, memoryLimitExceeded, StepFailure, serverFailure } from "./failure.ts";
 import { runPaths } from "./paths.ts";
 import { freeDiskBytes } from "./sample.ts";
 import { installPackages } from "./steps/application-packages.ts";
@@ -9,16 +11,19 @@ import { backgroundOf, runCoordinationCommand } from "./steps/coordination.ts";
 import { uploadOutputFiles } from "./steps/output-files.ts";
 import { downloadResourceFiles } from "./steps/resource-files.ts";
 import type { RunContext } from "./steps/step.ts";
-import { prepareDirectories } from "./steps/working-directory.ts";
-import type { ResolveUser } from "./user.ts";
+import { enterDirectory, prepareDirectories } from "./steps/working-directory.ts";
+import type { Users } from "./user.ts";
 
 /** What the runs of a node have in common. */
 export interface RunMeans extends Omit<RunContext, "order" | "paths" | "user" | keyof RunSignals | "signal"> {
   readonly root: string;
-  readonly resolveUser: ResolveUser;
+  readonly users: Users;
+  /** How long the run had gone on with a former agent. */
+  readonly elapsedSeconds: number;
 }
 
 export interface RunSignals {
+  /** A failure that it aborts with is the run's end. */
   readonly cancelled: AbortSignal;
   /** Aborts when the command of an instance may start. */
   readonly proceed: AbortSignal;
@@ -29,9 +34,11 @@ export async function executeRun(
   order: RunOrder,
   means: RunMeans,
   { cancelled, proceed }: RunSignals,
-): Promise<RunExit> {
-  await using limit = wallClock(order.maxWallClockSeconds, cancelled, means.clock);
-  const stopped = (): "cancelled" | "wallClock" => (cancelled.aborted ? "cancelled" : "wallClock");
+): Promise<RunOutcome> {
+  const most = order.maxWallClockSeconds;
+  const left = most === undefined ? undefined : Math.max(0, most - means.elapsedSeconds);
+  await using limit = wallClock(left, cancelled, means.clock);
+  const stopped = (exitCode?: number) => exitOfStopped(cancelled, exitCode);
   const { signal } = limit;
   try {
     const run = await contextOf(order, means, { signal, proceed });
@@ -39,21 +46,27 @@ export async function executeRun(
       await installPackages(run);
       return { kind: "exited", exitCode: 0 };
     }
-    const end = await runToItsEnd(run);
+    const end = await runToItsEnd(run).catch((cause: unknown) => {
+      // It has done nothing yet.
+      if (cause instanceof NeverStarted) return runToItsEnd({ ...run, progress: {} });
+      throw cause;
+    });
     limit.stop();
-    const exit = await foldEnd(run, end, stopped());
+    const exit = end.wasStopped ? stopped(end.exitCode) : await foldEnd(run, end);
     // The wall clock is for the work: what a stopped command has left is still worth uploading.
     const uploadFailure = cancelled.aborted
       ? undefined
       : await uploadOutputFiles({ ...run, signal: cancelled }, end).catch(() => undefined);
-    if (cancelled.aborted) return { kind: "ended", reason: "cancelled", exitCode: end.exitCode };
+    if (cancelled.aborted) return stopped(end.exitCode);
     return exit.kind === "exited" && uploadFailure ? { ...exit, uploadFailure } : exit;
   } catch (cause) {
-    if (signal.aborted) return { kind: "ended", reason: stopped() };
+    if (signal.aborted) return stopped();
+    if (cause instanceof RuntimeLost) return { kind: "lost", reason: cause.message };
     if (!(cause instanceof StepFailure)) means.log.error("run failed unexpectedly", { runId: order.runId, cause });
     return { kind: "failed", failure: failureOf(cause) };
   } finally {
     means.packages.release(order.runId);
+    means.users.release(order.runId);
   }
 }
 
@@ -65,36 +78,54 @@ async function contextOf(
   const paths = runPaths(means.root, order);
   if (paths === undefined)
     throw serverFailure("ResourceDirectoryCreateFailed", "The task directory leaves the compute node's root");
-  return { ...means, order, paths, user: await means.resolveUser(order.user), ...signals };
+  await means.walls.ready();
+  const user = await means.users.resolve(order.user, { runId: order.runId, paths });
+  return { ...means, order, paths, user, ...signals };
 }
 
 async function runToItsEnd(run: RunContext): Promise<CommandEnd> {
+  const hasBegun = run.progress.command !== undefined || run.progress.coordination !== undefined;
+  // A command that is to end and runs already has to be taken over first.
+  const first = hasBegun ? { ...run, signal: new AbortController().signal } : run;
   const step = async <Result>(act: (run: RunContext) => Promise<Result>) => {
-    run.signal.throwIfAborted();
-    return act(run);
+    first.signal.throwIfAborted();
+    return act(first);
   };
-  await step(prepareDirectories);
+  using taskDirectory = await step(hasBegun ? enterDirectory : prepareDirectories);
+  const prepared = { ...run, taskDirectory };
   const packages = await step(installPackages);
-  await step(downloadResourceFiles);
-  if (run.order.coordinationCommandLine === undefined) return step(() => runCommand(run, packages));
+  if (!hasBegun) await step(() => downloadResourceFiles(prepared));
+  if (run.order.coordinationCommandLine === undefined) return await step(() => runCommand(prepared, packages));
   await using background = backgroundOf(run);
-  const coordination = await step(() => runCoordinationCommand(run, packages));
-  if (coordination.exitCode !== 0 || coordination.wasStopped) return coordination;
-  run.onCoordinated();
+  if (!run.progress.isCoordinated) {
+    const coordination = await step(() => runCoordinationCommand(prepared, packages));
+    if (coordination.exitCode !== 0 || coordination.wasStopped) return coordination;
+    run.keepProgress({ isCoordinated: true });
+    run.onCoordinated();
+  }
   await background.untilAllAreCoordinated();
   // Awaited here, so that the background outlives the command.
-  return await step(() => runCommand(run, packages));
+  return await step(() => runCommand(prepared, packages));
 }
 
-async function foldEnd(run: RunContext, end: CommandEnd, reason: "cancelled" | "wallClock"): Promise<RunExit> {
-  const { exitCode, wasStopped } = end;
-  if (wasStopped) return { kind: "ended", reason, exitCode };
+/** The exit of a run that was cut short: because its time was over, or for the reason with which it was cancelled. */
+function exitOfStopped(cancelled: AbortSignal, exitCode: number | undefined): RunExit {
+  if (cancelled.reason instanceof StepFailure) return { kind: "failed", failure: cancelled.reason.failure };
+  const reason = cancelled.aborted ? "cancelled" : "wallClock";
+  return { kind: "ended", reason, ...(exitCode !== undefined && { exitCode }) };
+}
+
+async function foldEnd(run: RunContext, { exitCode, memoryKill }: CommandEnd): Promise<RunOutcome> {
+  if (!Number.isInteger(exitCode)) return { kind: "lost", reason: "its exit code is not known" };
   // A command that dies of a full disk is not to blame.
-  const isFull = exitCode !== 0 && (await freeDiskBytes(run.paths.root)) < run.settings.reservedDiskBytes;
-  return isFull ? { kind: "failed", failure: diskFull().failure } : { kind: "exited", exitCode };
+  if (exitCode !== 0 && (await isDiskFull(run.paths.root, run.settings)))
+    return { kind: "failed", failure: diskFull().failure };
+  if (exitCode === 0 || memoryKill === undefined) return { kind: "exited", exitCode };
+  return { kind: "exited", exitCode, failure: memoryLimitExceeded(memoryKill).failure };
 }
 
-const longestSleep = 24 * 3600 * 1000;
+const isDiskFull = async (root: string, { reservedDiskBytes }: RunMeans["settings"]) =>
+  (await freeDiskBytes(root)) < reservedDiskBytes;
 
 /** A signal that aborts when the run is cancelled or, unless that is stopped, out of time. */
 function wallClock(seconds: number | undefined, cancelled: AbortSignal, clock: Clock) {
@@ -102,11 +133,7 @@ function wallClock(seconds: number | undefined, cancelled: AbortSignal, clock: C
   const over = new AbortController();
   const stop = new AbortController();
   const wait = async () => {
-    const end = clock.now().getTime() + seconds * 1000;
-    // A timer of more than 24 days would go off at once.
-    for (let left = seconds * 1000; left > 0 && !stop.signal.aborted; left = end - clock.now().getTime()) {
-      await clock.sleep(Math.min(left, longestSleep), stop.signal);
-    }
+    await clock.sleep(seconds * 1000, stop.signal);
     if (!stop.signal.aborted) over.abort("wallClock");
   };
   const waiting = wait();

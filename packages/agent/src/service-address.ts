@@ -1,5 +1,5 @@
 import { readTextIfExists } from "@kyanite/runtime";
-import type { AgentConfig } from "./config.ts";
+import type { HostConfig } from "./config.ts";
 
 /** Where the service is. A service that chose its port itself has another one after its restart. */
 export interface ServiceAddress {
@@ -12,7 +12,7 @@ export interface ServiceAddress {
 export function serviceAddress({
   serviceUrl,
   serviceUrlFile,
-}: Pick<AgentConfig, "serviceUrl" | "serviceUrlFile">): ServiceAddress {
+}: Pick<HostConfig, "serviceUrl" | "serviceUrlFile">): ServiceAddress {
   let known = serviceUrl;
   const find = async () => {
     const text = serviceUrlFile === undefined ? undefined : await readTextIfExists(serviceUrlFile);

@@ -1,35 +1,52 @@
 import { randomUUID } from "node:crypto";
-import { constants, copyFile, mkdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
-import type { Clock } from "@kyanite/runtime";
+import { constants, copyFile, type FileHandle, open, rename, unlink } from "node:fs/promises";
+import { type Clock, Directory, hasErrorCode, orAborted, removeTree } from "@kyanite/runtime";
 import { downloadFile } from "@kyanite/storage";
+import { ensureDirectory } from "./task-files/directories.ts";
+import type { TaskUser } from "./user.ts";
+
+/** Where a file is to lie, and as whose. What is there is replaced; nothing is written through a link. */
+export interface Delivery {
+  readonly directory: Directory;
+  readonly name: string;
+  readonly mode?: number;
+  readonly user?: TaskUser | undefined;
+}
 
 /** Fetches files; what several runs want at the same moment is fetched once. */
 export interface SharedDownloads {
-  /** Writes a new file, which is complete when it appears. Rejects like `downloadFile`. */
-  fetch(url: string, file: string, signal: AbortSignal): Promise<void>;
+  /** Delivers a file, which is complete when it appears. Rejects like `downloadFile`. */
+  fetch(url: string, delivery: Delivery, signal: AbortSignal): Promise<void>;
 }
 
 interface Download {
   readonly done: Promise<void>;
-  readonly draft: string;
+  readonly draft: Draft;
   readonly controller: AbortController;
   /** Runs that still want it; the last one takes or removes the draft. */
   wanted: number;
 }
 
-/** `directory` lies on the same disk as the runs, is emptied at start and holds what is on its way. */
-export async function createSharedDownloads(directory: string, clock: Clock): Promise<SharedDownloads> {
-  await rm(directory, { recursive: true, force: true });
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+/** A file on its way, in the directory of those. */
+interface Draft {
+  readonly place: Directory;
+  readonly name: string;
+  readonly file: Promise<FileHandle>;
+}
+
+/** Files on their way lie in `volatile/downloads` of the node, on the same disk as the runs; that is emptied first. */
+export async function createSharedDownloads(root: string, clock: Clock): Promise<SharedDownloads> {
+  await emptyPlace(root);
   const underway = new Map<string, Download>();
 
   const begin = (url: string): Download => {
-    const draft = join(directory, randomUUID());
+    const draft = newDraft(root);
     const controller = new AbortController();
-    const done = downloadFile(url, draft, { clock, signal: controller.signal }).finally(() => {
-      if (underway.get(url) === download) underway.delete(url);
-    });
+    const done = draft.file
+      .then((file) => downloadFile(url, file, { clock, signal: controller.signal }))
+      .finally(() => {
+        if (underway.get(url) === download) underway.delete(url);
+      });
     const download: Download = { done, draft, controller, wanted: 0 };
     underway.set(url, download);
     return download;
@@ -41,17 +58,17 @@ export async function createSharedDownloads(directory: string, clock: Clock): Pr
     if (underway.get(url) === download) underway.delete(url);
     download.controller.abort();
     await download.done.catch(() => undefined);
-    await rm(download.draft, { force: true });
+    await discard(download.draft);
   };
 
   return {
-    async fetch(url, file, signal) {
+    async fetch(url, delivery, signal) {
       const download = underway.get(url) ?? begin(url);
       download.wanted += 1;
       try {
-        await untilAborted(download.done, signal);
-        if (download.wanted === 1) await rename(download.draft, file);
-        else await copyAtOnce(download.draft, file);
+        await orAborted(download.done, signal);
+        if (download.wanted === 1) await deliver(download.draft, delivery);
+        else await deliverCopy(download.draft, delivery);
       } finally {
         await leave(url, download);
       }
@@ -59,23 +76,53 @@ export async function createSharedDownloads(directory: string, clock: Clock): Pr
   };
 }
 
-async function copyAtOnce(from: string, file: string): Promise<void> {
-  const draft = `${from}.${randomUUID()}`;
+const placeName = "downloads";
+
+async function emptyPlace(path: string): Promise<void> {
+  using root = Directory.open(path);
+  using parent = root.enter("volatile");
+  await removeTree(parent, placeName);
+  ensureDirectory(parent, placeName, { mode: 0o700 }).close();
+}
+
+function newDraft(path: string): Draft {
+  using root = Directory.open(path);
+  const place = root.enterAll(["volatile", placeName]);
+  const name = randomUUID();
+  return { place, name, file: open(place.at(name), "wx+", 0o600) };
+}
+
+async function discard({ place, name, file }: Draft): Promise<void> {
+  using _ = place;
+  await file.then((opened) => opened.close()).catch(() => undefined);
+  await unlink(place.at(name)).catch(unlessGone);
+}
+
+/** Its rights are changed through the open file: what has its name may be something else by now. */
+async function deliver({ place, name, file }: Draft, { directory, name: target, mode, user }: Delivery) {
+  const opened = await file;
+  if (user) await opened.chown(user.uid, user.gid);
+  if (mode !== undefined) await opened.chmod(mode);
+  await rename(place.at(name), directory.at(target));
+}
+
+async function deliverCopy(draft: Draft, delivery: Delivery): Promise<void> {
+  const { place } = draft;
+  const name = randomUUID();
   try {
-    await copyFile(from, draft, constants.COPYFILE_FICLONE);
-    await rename(draft, file);
+    await copyFile(await pathOf(draft), place.at(name), constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
+    await using file = await open(place.at(name), constants.O_RDONLY | constants.O_NOFOLLOW);
+    await deliver({ place, name, file: Promise.resolve(file) }, delivery);
   } catch (error) {
-    await rm(draft, { force: true });
+    await unlink(place.at(name)).catch(unlessGone);
     throw error;
   }
 }
 
-/** Waits no longer than the signal allows. */
-function untilAborted(done: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason);
-    if (signal.aborted) return stop();
-    signal.addEventListener("abort", stop, { once: true });
-    done.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
-  });
+/** Where there is one, a path that leads to the open file itself. */
+const pathOf = async ({ place, name, file }: Draft) =>
+  process.platform === "linux" ? `/proc/self/fd/${(await file).fd}` : place.at(name);
+
+function unlessGone(error: unknown): void {
+  if (!hasErrorCode(error, "ENOENT")) throw error;
 }

@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
-import { access } from "node:fs/promises";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { hasErrorCode, systemClock } from "@kyanite/runtime";
@@ -43,11 +42,11 @@ export function isExecutable(path: string): boolean {
   }
 }
 
-/** Whether the machine has a program that {@link runTool} could run. */
-export async function hasTool(program: string): Promise<boolean> {
-  const places = searchPath().split(":");
-  const found = await Promise.allSettled(places.map((place) => access(join(place, program), constants.X_OK)));
-  return found.some(({ status }) => status === "fulfilled");
+/** Path of a program that {@link runTool} could run, where the machine has it. */
+export function findTool(program: string): string | undefined {
+  // Tools for the administrator need not be in the search path of an agent that is not root.
+  const places = [...searchPath().split(":"), "/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+  return places.map((place) => join(place, program)).find(isExecutable);
 }
 
 const searchPath = () => process.env.PATH ?? "/usr/sbin:/usr/bin:/sbin:/bin";

@@ -1,11 +1,12 @@
-import { createWriteStream } from "node:fs";
-import { chmod, mkdir, statfs } from "node:fs/promises";
-import { dirname } from "node:path";
+import { closeSync, createWriteStream, fchmodSync, openSync, rmSync } from "node:fs";
+import { statfs } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { crc32 } from "node:zlib";
-import { type Entry, openPromise, type ZipFile } from "yauzl";
-import { below } from "./paths.ts";
+import type { Directory } from "@kyanite/runtime";
+import { type Entry, fromFdPromise, type ZipFile } from "yauzl";
+import { namesBelow } from "./paths.ts";
+import { makeDirectories } from "./task-files/directories.ts";
 
 export interface UnpackLimits {
   readonly mostEntries: number;
@@ -14,49 +15,63 @@ export interface UnpackLimits {
 
 const packageLimits: UnpackLimits = { mostEntries: 500_000, mostBytes: 64 * 1024 ** 3 };
 
+/** Opens the archive; whoever calls it closes the descriptor. */
+type OpenArchive = () => number;
+
 /**
- * Unpacks a zip file into a new directory. Entries that would land elsewhere, links and other special files are an
- * error; so is an archive of more than half a million entries or 64 GB, or more than the disk has room for. All of
- * that is found out before anything is written, and every entry gets the length and checksum that the archive says.
+ * Unpacks a zip file into an empty directory. Entries that would land elsewhere, links and other special files
+ * are an error; so is an archive of more than half a million entries or 64 GB, or more than the disk has room for. All
+ * of that is found out before anything is written, and every entry gets the length and checksum that the archive says.
  * Modes are kept, but everyone may read.
  */
 export async function unpack(
-  archive: string,
-  directory: string,
+  openArchive: OpenArchive,
+  directory: Directory,
   signal: AbortSignal,
   limits: UnpackLimits = packageLimits,
 ): Promise<void> {
-  await withArchive(archive, (zip) => checkEntries(zip, directory, signal, limits));
-  await withArchive(archive, async (zip) => {
-    await mkdir(directory, { mode: 0o755 });
+  await withArchive(openArchive, (zip) => checkEntries(zip, directory, signal, limits));
+  await withArchive(openArchive, async (zip) => {
     for await (const entry of zip.eachEntry()) {
       signal.throwIfAborted();
-      const target = targetOf(entry, directory);
-      if (entry.fileName.endsWith("/")) await mkdir(target, { recursive: true, mode: 0o755 });
-      else await writeEntry(entry, target, async () => zip.openReadStreamPromise(entry), signal);
+      const names = namesOf(entry);
+      if (entry.fileName.endsWith("/")) makeDirectories(directory, names, rights).close();
+      else await writeEntry(entry, { directory, names, open: () => zip.openReadStreamPromise(entry), signal });
     }
   });
 }
 
-async function withArchive(archive: string, use: (zip: ZipFile) => Promise<void>): Promise<void> {
-  const zip = await openPromise(archive, { autoClose: false, validateEntrySizes: true, strictFileNames: false });
+const rights = { mode: 0o755 };
+
+async function withArchive(openArchive: OpenArchive, use: (zip: ZipFile) => Promise<void>): Promise<void> {
+  const zip = await readArchive(openArchive());
   try {
     await use(zip);
   } finally {
+    // Closes the descriptor as well.
     zip.close();
+  }
+}
+
+async function readArchive(fd: number): Promise<ZipFile> {
+  try {
+    return await fromFdPromise(fd, { autoClose: false, validateEntrySizes: true, strictFileNames: false });
+  } catch (error) {
+    closeSync(fd);
+    throw error;
   }
 }
 
 /** Stored and deflated, which is all that is in use. */
 const readableMethods: readonly number[] = [0, 8];
 
-async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal, limits: UnpackLimits) {
+async function checkEntries(zip: ZipFile, directory: Directory, signal: AbortSignal, limits: UnpackLimits) {
   if (zip.entryCount > limits.mostEntries) throw new Error("the archive has too many entries");
-  const { bavail, bsize } = await statfs(dirname(directory));
+  const { bavail, bsize } = await statfs(directory.path);
   let bytes = 0;
   for await (const entry of zip.eachEntry()) {
     signal.throwIfAborted();
-    targetOf(entry, directory);
+    namesOf(entry);
     if (entry.isEncrypted()) throw new Error(`${entry.fileName} is encrypted`);
     if (!readableMethods.includes(entry.compressionMethod))
       throw new Error(`${entry.fileName} is compressed in a way that is not known here`);
@@ -66,10 +81,26 @@ async function checkEntries(zip: ZipFile, directory: string, signal: AbortSignal
   }
 }
 
-async function writeEntry(entry: Entry, target: string, openContent: () => Promise<Readable>, signal: AbortSignal) {
-  await mkdir(dirname(target), { recursive: true, mode: 0o755 });
-  await pipeline(await openContent(), checked(entry), createWriteStream(target), { signal });
-  await chmod(target, modeOf(entry));
+interface Target {
+  readonly directory: Directory;
+  readonly names: readonly string[];
+  readonly signal: AbortSignal;
+  open(): Promise<Readable>;
+}
+
+async function writeEntry(entry: Entry, target: Target): Promise<void> {
+  using parent = makeDirectories(target.directory, target.names.slice(0, -1), rights);
+  const content = await target.open();
+  const output = createWriteStream("", { fd: createNew(parent, target.names.at(-1) ?? "", modeOf(entry)) });
+  await pipeline(content, checked(entry), output, { signal: target.signal });
+}
+
+/** Of entries with the same name the last one stays. */
+function createNew(parent: Directory, name: string, mode: number): number {
+  rmSync(parent.at(name), { force: true });
+  const fd = openSync(parent.at(name), "wx");
+  fchmodSync(fd, mode);
+  return fd;
 }
 
 function checked(entry: Entry) {
@@ -87,14 +118,14 @@ const unixMode = (entry: Entry) => (entry.versionMadeBy >>> 8 === 3 ? entry.exte
 
 const fileTypes = { mask: 0o170000, unknown: 0, regular: 0o100000, directory: 0o040000 } as const;
 
-function targetOf(entry: Entry, directory: string): string {
+function namesOf(entry: Entry): readonly string[] {
   const type = unixMode(entry) & fileTypes.mask;
   if (type !== fileTypes.unknown && type !== fileTypes.regular && type !== fileTypes.directory) {
     throw new Error(`${entry.fileName} is a link or another special file`);
   }
-  const target = below(directory, entry.fileName);
-  if (target === undefined) throw new Error(`${entry.fileName} leaves the package's directory`);
-  return target;
+  const names = namesBelow(entry.fileName);
+  if (names === undefined) throw new Error(`${entry.fileName} leaves the package's directory`);
+  return names;
 }
 
 /** Archives made on Windows say nothing of modes: then everything may be executed. */

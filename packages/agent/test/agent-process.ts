@@ -1,30 +1,34 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type FakeService, startFakeService } from "./fake-service.ts";
+import { addToken, type FakeService, startFakeService, theNode } from "./fake-service.ts";
 
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
-/** The agent as a real process, started again as often as a test likes, on one directory. */
-export async function startAgentProcess(settings: Readonly<Record<string, string>> = {}) {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-agent-"));
+/** A host with one node as a real process, started again as often as a test likes, on one directory. */
+export async function startAgentProcess(settings: Readonly<Record<string, string>> = {}, uid = process.getuid?.()) {
+  const top = await mkdtemp(join(tmpdir(), "kyanite-agent-"));
+  const [directory, own] = [join(top, theNode), join(top, ".host")];
   const service: FakeService = await startFakeService();
-  const tokenFile = join(directory, "token");
-  await writeFile(tokenFile, "secret-token\n", { mode: 0o600 });
+  await addToken(top, theNode);
+  await mkdir(own);
+  await writeFile(join(own, "wanted.json"), JSON.stringify({ [theNode]: { state: "running", generation: 1 } }));
+  if (uid !== process.getuid?.())
+    for (const path of [top, own, join(own, "wanted.json"), directory, join(directory, "token")])
+      await chown(path, uid ?? 0, uid ?? 0);
   let child: ChildProcess;
   const start = () => {
     child = spawn(process.execPath, [main], {
       stdio: ["ignore", "ignore", "inherit"],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
       env: {
         PATH: process.env.PATH,
         KYANITE_AGENT_SERVICE_URL: service.url,
-        KYANITE_AGENT_NODE_ID: "tvm-1",
-        KYANITE_AGENT_TOKEN_FILE: tokenFile,
-        KYANITE_AGENT_ROOT: join(directory, "tasks"),
-        KYANITE_AGENT_LOG_FILE: join(directory, "agent.log"),
+        KYANITE_AGENT_DIRECTORY: own,
+        KYANITE_AGENT_NODES: top,
         KYANITE_AGENT_USERS: "off",
         ...settings,
       },
@@ -39,7 +43,8 @@ export async function startAgentProcess(settings: Readonly<Record<string, string
   return {
     service,
     directory,
-    root: join(directory, "tasks"),
+    top,
+    root: join(directory, "root"),
     start,
     pid: () => child.pid ?? 0,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
@@ -48,7 +53,7 @@ export async function startAgentProcess(settings: Readonly<Record<string, string
       child.kill("SIGTERM");
       await exited();
       await service[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true, force: true });
+      await rm(top, { recursive: true, force: true });
     },
   };
 }

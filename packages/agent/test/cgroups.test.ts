@@ -2,12 +2,12 @@ import { randomUUID } from "node:crypto";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isRunning, type ProcessRecord, processRecord, systemClock, waitUntil } from "@kyanite/runtime";
+import { Directory, isRunning, type ProcessRecord, processRecord, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openCgroups } from "../src/cgroups.ts";
-import { openLaunchers } from "../src/launcher.ts";
-import { startCommand } from "../src/process.ts";
-import { membersOf, type ProcessFamily } from "../src/process-family.ts";
+import { processExecutor } from "../src/executors/process.ts";
+import { membersOf, type ProcessFamily } from "../src/executors/process-family.ts";
+import { noWalls } from "../src/walls/walls.ts";
 import { startAgentProcess } from "./agent-process.ts";
 import { aRun, type FakeService, shell, startNode, type TestNode } from "./fake-service.ts";
 
@@ -65,24 +65,31 @@ describe.skipIf(!isAllowed)("what a run leaves running, whatever it does to hide
   });
 });
 
-test.skipIf(!isAllowed)("an agent that was killed ends after its restart what hides from it", async () => {
-  await using agent = await startAgentProcess();
-  await agent.service.hello();
-  const order = aRun({ commandLine: shell(`${escaping} sleep 600`) });
-  agent.service.order({ type: "run", order });
-  const happens = (condition: () => boolean | Promise<boolean>) =>
-    waitUntil(condition, { clock: systemClock, timeoutMilliseconds: 20_000 });
-  expect(
-    await happens(async () => (await escapedFrom(agent.root, order.directory).catch(() => undefined)) !== undefined),
-  ).toBe(true);
-  const escaped = await escapedFrom(agent.root, order.directory);
-  if (!escaped) throw new Error("nothing has escaped");
-  agent.kill("SIGKILL");
-  await agent.exited();
-  expect(isRunning(escaped)).toBe(true);
-  agent.start();
-  expect(await happens(() => !isRunning(escaped))).toBe(true);
-});
+test.skipIf(!isAllowed)(
+  "an agent that was killed finds after its restart what hides from it, and ends it with the run",
+  async () => {
+    await using agent = await startAgentProcess();
+    await agent.service.hello();
+    const order = aRun({ commandLine: shell(`${escaping} sleep 600`) });
+    agent.service.order({ type: "run", order });
+    const happens = (condition: () => boolean | Promise<boolean>) =>
+      waitUntil(condition, { clock: systemClock, timeoutMilliseconds: 20_000 });
+    expect(
+      await happens(async () => (await escapedFrom(agent.root, order.directory).catch(() => undefined)) !== undefined),
+    ).toBe(true);
+    const escaped = await escapedFrom(agent.root, order.directory);
+    if (!escaped) throw new Error("nothing has escaped");
+    agent.kill("SIGKILL");
+    await agent.exited();
+    expect(isRunning(escaped)).toBe(true);
+    agent.start();
+    await agent.service.hello(2);
+    expect(isRunning(escaped)).toBe(true);
+    agent.service.order({ type: "cancel", runId: order.runId });
+    expect((await agent.service.finished(order.runId)).exit).toMatchObject({ kind: "ended", reason: "cancelled" });
+    expect(await happens(() => !isRunning(escaped))).toBe(true);
+  },
+);
 
 describe.skipIf(!isAllowed)("of a user who may become root", () => {
   test.each([
@@ -91,31 +98,33 @@ describe.skipIf(!isAllowed)("of a user who may become root", () => {
   ])("what has left the group is found by its marker: %s", async (_, rights, found) => {
     await using home = await temporaryHome();
     const cgroups = openCgroups(home.path, systemClock);
-    const launchers = openLaunchers(cgroups);
+    const walls = noWalls("not needed");
+    const executor = processExecutor({ directory: home.path, cgroups, walls, clock: systemClock });
     const runId = randomUUID();
-    const command = await startCommand(
+    using taskDirectory = Directory.open(home.path);
+    const command = await executor.start(
       {
         runId,
+        taskDirectory,
         program: "/bin/sleep",
         args: ["600"],
         environment: { KYANITE_RUN_ID: runId },
         directory: "/",
         stdout: join(home.path, "stdout"),
         stderr: join(home.path, "stderr"),
+        slots: 1,
         user: { uid: 65534, gid: 65534, name: "nobody", ...rights },
-        launchers,
-        cgroups,
-        onLaunch: () => {},
+        standsAlone: false,
       },
-      systemClock,
+      () => {},
     );
     const pid = await startedBy(command.family);
     await writeFile(await ownGroupFile(), String(pid));
     expect(membersOf(command.family, systemClock.now())).toHaveLength(found);
     process.kill(pid, "SIGKILL");
     await command.exit;
-    command.release();
-    launchers.close();
+    await command.release();
+    executor.close();
     await cgroups.clear();
   });
 });

@@ -1,15 +1,24 @@
 import { randomUUID } from "node:crypto";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { AgentReport, NodeAccount, NodeMount, NodeRequest, RunOrder, ServiceOrder } from "@kyanite/contract";
-import { AgentReports, FilesAnswer, ServiceOrders } from "@kyanite/contract";
-import { createLog, systemClock, waitUntil } from "@kyanite/runtime";
+import type {
+  AgentReport,
+  NodeAccount,
+  NodeLimits,
+  NodeMount,
+  NodeRequest,
+  RunOrder,
+  ServiceOrder,
+} from "@kyanite/contract";
+import { AgentMessage, FilesAnswer, ServiceMessage } from "@kyanite/contract";
+import { type Clock, createLog, type IdRange, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
 import { type WebSocket, WebSocketServer } from "ws";
-import { type AgentConfig, startAgent } from "../src/index.ts";
+import { type HostConfig, startHost } from "../src/index.ts";
+import type { Standings } from "../src/wanted.ts";
 
 export type Finished = Extract<AgentReport, { type: "finished" }>;
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -23,15 +32,22 @@ export interface FilesResult {
 /** The service's side of the link, and an HTTP server for whatever a test wants to serve. */
 export async function startFakeService() {
   const reports: AgentReport[] = [];
+  const byNode: { readonly nodeId: string; readonly report: AgentReport }[] = [];
   const routes = new Map<string, Handler>();
   const files = new Map<string, FilesResult>();
   const connections: { headers: IncomingMessage["headers"] }[] = [];
-  const service = { refuseWith: 0, acknowledges: true, heartbeatSeconds: 1, slots: 4 };
+  const limits: NodeLimits = {};
+  /** Called when an answer to `files` begins to come, which is taken when this resolves. */
+  const onFiles = async () => {};
+  const service = { refuseWith: 0, acknowledges: true, heartbeatSeconds: 1, slots: 4, limits, onFiles };
   let socket: WebSocket | undefined;
 
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://x").pathname;
-    if (path.startsWith("/agent/files/")) return receiveFiles(request, response, path.split("/").at(-1) ?? "", files);
+    if (path.startsWith("/agent/files/")) {
+      const id = path.split("/").at(-1) ?? "";
+      return void service.onFiles().then(() => receiveFiles(request, response, id, files));
+    }
     const route =
       routes.get(path) ?? [...routes].find(([prefix]) => prefix.endsWith("/") && path.startsWith(prefix))?.[1];
     if (route) return route(request, response);
@@ -50,24 +66,29 @@ export async function startFakeService() {
     });
   });
   const receive = (message: unknown) => {
-    if (!Check(AgentReports, message)) throw new Error(`no reports: ${JSON.stringify(message)}`);
-    for (const report of message) take(report);
+    if (!Check(AgentMessage, message)) throw new Error(`no reports: ${JSON.stringify(message)}`);
+    for (const { nodeId, reports } of message) for (const report of reports) take(nodeId, report);
   };
-  const take = (report: AgentReport) => {
+  const take = (nodeId: string, report: AgentReport) => {
     reports.push(report);
+    byNode.push({ nodeId, report });
     if (report.type === "hello")
-      order({
+      tell(nodeId, {
         type: "welcome",
         slots: service.slots,
+        limits: service.limits,
         heartbeatSeconds: service.heartbeatSeconds,
         sampleSeconds: 0,
       });
-    if (report.type === "finished" && service.acknowledges) order({ type: "acknowledge", runIds: [report.runId] });
+    if (report.type === "finished" && service.acknowledges)
+      tell(nodeId, { type: "acknowledge", runIds: [report.runId] });
   };
-  const order = (sent: ServiceOrder) => {
-    if (!Check(ServiceOrders, [sent])) throw new Error(`not an order: ${JSON.stringify(sent)}`);
-    socket?.send(JSON.stringify([sent]));
+  const tell = (nodeId: string, sent: ServiceOrder) => {
+    const message = [{ nodeId, orders: [sent] }];
+    if (!Check(ServiceMessage, message)) throw new Error(`not an order: ${JSON.stringify(sent)}`);
+    socket?.send(JSON.stringify(message));
   };
+  const order = (sent: ServiceOrder) => tell(theNode, sent);
   const until = async <Found>(find: () => Found | undefined, what: string): Promise<Found> => {
     let found: Found | undefined;
     await waitUntil(
@@ -90,9 +111,13 @@ export async function startFakeService() {
     port: address.port,
     settings: service,
     reports,
+    /** The same, with the nodes that they are of. */
+    byNode,
     connections,
     routes,
+    /** Tells the one node that most tests have. */
     order,
+    tell,
     until,
     hello: (count = 1) => until(() => reports.filter(({ type }) => type === "hello")[count - 1], `hello ${count}`),
     /** Sends a run and waits for its end. */
@@ -168,41 +193,82 @@ export function aRun(given: Partial<RunOrder> = {}): RunOrder {
 
 export const shell = (script: string) => `/bin/sh -c '${script}'`;
 
-/** An agent in this process, in a temporary directory, and the fake service that it obeys. */
-export async function startNode({ isOpen = false, ...given }: Partial<AgentConfig> & { isOpen?: boolean } = {}) {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-agent-"));
+/** The node that most tests have; a host may have more. */
+export const theNode = "tvm-1";
+
+/** A host in this process with one node, in a temporary directory, and the fake service that it obeys. */
+export async function startNode({
+  isOpen = false,
+  limits = {},
+  within = tmpdir(),
+  clock = systemClock,
+  userIds = { first: 1_900_000, last: 1_900_020 },
+  ...given
+}: Partial<HostConfig> & {
+  isOpen?: boolean;
+  limits?: NodeLimits;
+  within?: string;
+  clock?: Clock;
+  userIds?: IdRange;
+} = {}) {
+  const top = await mkdtemp(join(within, "kyanite-agent-"));
+  const directory = join(top, theNode);
   // Temporary directories are closed to others, and so to the users of runs.
-  if (isOpen) await chmod(directory, 0o755);
+  if (isOpen) await chmod(top, 0o755);
+  await addToken(top, theNode);
   const service = await startFakeService();
-  const config: AgentConfig = {
+  service.settings.limits = limits;
+  const config: HostConfig = {
     serviceUrl: service.url,
     serviceUrlFile: undefined,
-    nodeId: "tvm-1",
-    token: "secret-token",
-    root: join(directory, "tasks"),
+    directory: join(top, ".host"),
+    nodesDirectory: top,
+    provider: "local",
+    labels: {},
     logLevel: "error",
-    logFile: undefined,
     users: "off",
+    hidden: top,
     killGraceSeconds: 1,
     reservedDiskBytes: 0,
+    abandonedHours: 24,
     sshPort: 22,
+    containers: { setting: "off", network: undefined, imageBytes: 0 },
+    opensAtOnce: 8,
     commandPath: process.env.PATH ?? "",
     commandLanguage: "C.UTF-8",
     ...given,
   };
-  const agent = await startAgent(config, { clock: systemClock, log: createLog(config.logLevel) });
+  const standings: { now: Standings } = { now: {} };
+  const log = createLog(config.logLevel);
+  const onStandings = (now: Standings) => {
+    standings.now = now;
+  };
+  const host = await startHost(config, { clock, log, onStandings });
+  const wish = { state: "running", userIds: `${userIds.first}-${userIds.last}` } as const;
+  host.keep({ [theNode]: { ...wish, generation: 1 } });
   await service.hello();
   return {
     service,
-    agent,
+    host,
     config,
-    root: config.root,
+    standings,
+    root: join(directory, "root"),
+    /** The node's. */
     directory,
+    /** Of all nodes. */
+    top,
     async [Symbol.asyncDispose]() {
-      await agent.stop();
+      await host.stop();
       await service[Symbol.asyncDispose]();
-      await rm(directory, { recursive: true, force: true });
+      await rm(top, { recursive: true, force: true });
     },
   };
 }
 export type TestNode = Awaited<ReturnType<typeof startNode>>;
+
+/** What whoever starts a host leaves for it, so that a node can show who it is. */
+export async function addToken(nodesDirectory: string, nodeId: string): Promise<void> {
+  await mkdir(join(nodesDirectory, nodeId), { recursive: true });
+  await chmod(join(nodesDirectory, nodeId), 0o711);
+  await writeFile(join(nodesDirectory, nodeId, "token"), `secret-token-${nodeId}\n`, { mode: 0o600 });
+}

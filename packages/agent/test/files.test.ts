@@ -1,8 +1,10 @@
 import { execFileSync } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { mkdir, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { processesWithVariable, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { shell, startNode, type TestNode } from "./fake-service.ts";
+import { aRun, shell, startNode, type TestNode } from "./fake-service.ts";
 
 let node: TestNode;
 beforeAll(async () => {
@@ -16,7 +18,7 @@ afterAll(() => node[Symbol.asyncDispose]());
 
 const task = "workitems/j/job-1/t";
 const names = ({ body }: { body: Buffer }): string[] =>
-  JSON.parse(body.toString()).map(({ name }: { name: string }) => name);
+  JSON.parse(body.toString()).files.map(({ name }: { name: string }) => name);
 
 test("the node's root is listed as documented", async () => {
   const listed = await node.service.files({ operation: "list", path: "", recursive: false });
@@ -29,7 +31,7 @@ test("a directory is listed flat or in depth", async () => {
     ["certs", "stderr.txt", "stdout.txt", "wd"].map((name) => `${task}/${name}`),
   );
   const deep = await node.service.files({ operation: "list", path: `${task}/wd`, recursive: true });
-  expect(JSON.parse(deep.body.toString())).toMatchObject([
+  expect(JSON.parse(deep.body.toString()).files).toMatchObject([
     { name: `${task}/wd/d`, isDirectory: true },
     { name: `${task}/wd/d/bin`, isDirectory: false, contentLength: 3, contentType: "application/octet-stream" },
   ]);
@@ -99,4 +101,27 @@ test("a large file arrives whole", async () => {
   await writeFile(join(node.root, "shared/large"), content);
   const { body } = await node.service.files({ operation: "read", path: "shared/large" });
   expect(body.equals(content)).toBe(true);
+});
+
+test("an agent that is to end ends its runs at once, and goes when what is being read has been sent", async () => {
+  await using ending = await startNode();
+  const content = Buffer.alloc(30_000_000, "0123456789");
+  await writeFile(join(ending.root, "shared/large"), content);
+  const run = aRun({ commandLine: "sleep 1000" });
+  ending.service.order({ type: "run", order: run });
+  await ending.service.started(run.runId);
+  const events = new EventEmitter();
+  const begun = once(events, "begun");
+  ending.service.settings.onFiles = async () => {
+    events.emit("begun");
+    await once(events, "go on");
+  };
+  const read = ending.service.files({ operation: "read", path: "shared/large" });
+  await begun;
+  const stopped = ending.host.stop();
+  const isRunning = () => processesWithVariable("KYANITE_RUN_ID", run.runId).length > 0;
+  expect(await waitUntil(() => !isRunning(), { clock: systemClock, timeoutMilliseconds: 20_000 })).toBe(true);
+  events.emit("go on");
+  expect((await read).body.equals(content)).toBe(true);
+  await stopped;
 });

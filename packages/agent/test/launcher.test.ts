@@ -1,21 +1,25 @@
 import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { systemClock, waitUntil } from "@kyanite/runtime";
+import { Directory, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cgroups, openCgroups } from "../src/cgroups.ts";
-import { type LaunchedCommand, type Launchers, openLaunchers } from "../src/launcher.ts";
-import { startCommand, stopCommand } from "../src/process.ts";
-import { membersOf } from "../src/process-family.ts";
+import type { LaunchedCommand, Launchers } from "../src/executors/launcher.ts";
+import { processExecutor } from "../src/executors/process.ts";
+import { noWalls } from "../src/walls/walls.ts";
 
+const walls = noWalls("not needed");
 let directory: string;
 let launchers: Launchers;
 let cgroups: Cgroups;
+let executor: ReturnType<typeof processExecutor>;
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "kyanite-launcher-"));
   cgroups = openCgroups(directory, systemClock);
-  launchers = openLaunchers(cgroups);
+  executor = processExecutor({ directory, cgroups, walls, clock: systemClock });
+  launchers = executor.launchers;
 });
 afterEach(async () => {
   launchers.close();
@@ -24,12 +28,14 @@ afterEach(async () => {
 });
 
 const sh = (script: string, more: Partial<LaunchedCommand> = {}): LaunchedCommand => ({
+  runId: randomUUID(),
   program: "/bin/sh",
   args: ["-c", script],
   environment: { PATH: "/usr/bin:/bin" },
   directory,
   stdout: join(directory, "out"),
   stderr: join(directory, "err"),
+  slots: 1,
   ...more,
 });
 
@@ -112,6 +118,26 @@ test("a command whose shell is killed counts as killed, and the next one gets an
   expect(await launch(sh("exit 5")).exit).toBe(5);
 });
 
+test.skipIf(!existsSync("/usr/bin/python3"))(
+  "a command that speaks for its shell is a failure of the node, and the next one gets another shell",
+  async () => {
+    // Takes its parent's pipes (pidfd_getfd), as a task without walls can.
+    const script = `
+import ctypes, os, stat
+shell = os.pidfd_open(os.getppid())
+taken = [ctypes.CDLL(None).syscall(438, shell, number, 0) for number in range(20)]
+for number in taken:
+    if number >= 0 and stat.S_ISFIFO(os.fstat(number).st_mode): os.write(number, b"garbage\\n")
+`;
+    const { exit, family, release } = launch(sh("", { program: "/usr/bin/python3", args: ["-c", script] }));
+    await expect(exit).rejects.toThrow("The exit code of the command got lost");
+    release();
+    const next = launch(sh("exit 5"));
+    expect(await next.exit).toBe(5);
+    expect(next.family.group).not.toBe(family.group);
+  },
+);
+
 test.each(["not.a.name", "OPTIND"])(
   "the variable %s, which a shell cannot give, is left to the ordinary way",
   (name) => {
@@ -145,14 +171,12 @@ test.each([
   ["killed, when it has no time to end", "exec sleep 60", 0, [137, 143]],
   ["killed, when it does not end", "trap '' TERM; sleep 60", 100, [137, 143]],
 ])("a command is stopped although its shell may not have begun with it: it is %s", async (_, script, grace, codes) => {
-  const command = await startCommand(
-    { ...sh(script), runId: randomUUID(), user: undefined, launchers, cgroups, onLaunch: () => {} },
-    systemClock,
-  );
-  await stopCommand(command, { clock: systemClock, graceMilliseconds: grace });
+  using taskDirectory = Directory.open(directory);
+  const command = await executor.start({ ...sh(script), taskDirectory, user: undefined, standsAlone: false }, () => {});
+  await command.stop(grace);
   expect(codes).toContain(await command.exit);
-  expect(membersOf(command.family, systemClock.now())).toEqual([]);
-  command.release();
+  expect(await command.kill()).toBe(true);
+  await command.release();
   expect(await launch(sh("exit 5")).exit).toBe(5);
 });
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { processRecord, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -63,6 +63,20 @@ test("a command with more text than the system starts one with fails to start, a
   });
 });
 
+test("a program that has just run is missed when it is removed or closed, and found when it is there again", async () => {
+  const tool = join(node.root, "shared", "tool");
+  const run = () => node.service.exit({ commandLine: tool });
+  const write = () => writeFile(tool, "#!/bin/sh\n", { mode: 0o755 });
+  await write();
+  expect(await run()).toEqual({ kind: "exited", exitCode: 0 });
+  await rm(tool);
+  expect(await run()).toMatchObject({ failure: { code: "CommandProgramNotFound" } });
+  await write();
+  expect(await run()).toEqual({ kind: "exited", exitCode: 0 });
+  await chmod(tool, 0o600);
+  expect(await run()).toMatchObject({ failure: { code: "CommandLaunchFailed" } });
+});
+
 test("a program that is not there, and one that cannot be executed, are told apart", async () => {
   expect(await node.service.exit({ commandLine: "no-such-program --x" })).toMatchObject({
     kind: "failed",
@@ -74,6 +88,37 @@ test("a program that is not there, and one that cannot be executed, are told apa
   expect(await node.service.exit({ commandLine: "   " })).toMatchObject({
     failure: { code: "CommandProgramNotFound" },
   });
+});
+
+test.each(["no-such-program", "./not-executable", ""])(
+  "the output of a task whose command is %j is there, and empty",
+  async (commandLine) => {
+    const { directory } = aRun();
+    await node.service.run({ directory, commandLine: shell("echo before; echo before >&2; touch not-executable") });
+    await node.service.run({ directory, keepsDirectory: true, commandLine });
+    for (const name of ["stdout.txt", "stderr.txt"])
+      expect(await readFile(join(node.root, directory, name), "utf8")).toBe("");
+  },
+);
+
+test.each([
+  [
+    "whose lines end as on Windows",
+    "#!/bin/sh\\r\\necho hello\\r\\n",
+    '"/bin/sh\\r", which does not exist: the lines of the script end',
+  ],
+  ["with an interpreter that is not there", "#! /opt/none/python -u\\n", '"/opt/none/python", which does not exist'],
+])("a script %s fails, and its interpreter is named", async (_, script, message) => {
+  const { directory } = aRun();
+  await node.service.run({ directory, commandLine: shell(`printf "${script}" > script; chmod 755 script`) });
+  for (const order of [{ commandLine: "./script" }, { coordinationCommandLine: "./script", commandLine: "true" }])
+    expect(await node.service.exit({ directory, keepsDirectory: true, ...order })).toMatchObject({
+      kind: "failed",
+      failure: {
+        code: "CommandLaunchFailed",
+        details: [{ name: "Message", value: expect.stringContaining(message) }],
+      },
+    });
 });
 
 test("a command that dies of a signal exits with 128 and its number", async () => {

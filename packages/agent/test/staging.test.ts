@@ -99,21 +99,24 @@ test("of resource files with the same path the last one stays, however long it t
 });
 
 test("a prefix is one of names, not a directory, and directories of a container may be empty", async () => {
-  const names = ["data-1", "data/", "data/x", "database"];
+  const names = ["data-1", "data/", "data/x", "data/empty", "database", "dataset/deep/none/"];
+  const marker =
+    "<Properties><Content-Length>0</Content-Length></Properties><Metadata><hdi_isfolder>true</hdi_isfolder></Metadata>";
   node.service.routes.set("/box", (request, response) => {
     expect(new URL(request.url ?? "", node.service.url).searchParams.get("prefix")).toBe("data");
-    response.end(
-      `<R><Blobs>${names.map((name) => `<Blob><Name>${name}</Name></Blob>`).join("")}</Blobs><NextMarker/></R>`,
-    );
+    const blobs = names.map((name) => `<Blob><Name>${name}</Name>${name.endsWith("empty") ? marker : ""}</Blob>`);
+    response.end(`<R><Blobs>${blobs.join("")}</Blobs><NextMarker/></R>`);
   });
   for (const name of names) serveText(`/box/${name}`, name);
   const { directory } = aRun();
   await node.service.run({
     directory,
-    commandLine: shell("find . -type f | sort; stat -c %a data-1"),
-    downloads: [{ kind: "container", url: `${node.service.url}/box`, blobPrefix: "data", fileMode: "0604" }],
+    commandLine: shell("find . -type f | sort; find . -type d -empty | sort; stat -c %a data-1 data/empty"),
+    downloads: [{ kind: "container", url: `${node.service.url}/box`, blobPrefix: "data", fileMode: "0o100604" }],
   });
-  expect(await read(`${directory}/stdout.txt`)).toBe("./data-1\n./data/x\n./database\n604\n");
+  expect(await read(`${directory}/stdout.txt`)).toBe(
+    "./data-1\n./data/x\n./database\n./data/empty\n./dataset/deep/none\n604\n770\n",
+  );
 });
 
 test("a container that holds a way out fails the run", async () => {

@@ -1,6 +1,8 @@
+import { openSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Directory } from "@kyanite/runtime";
 import { type ZipEntry, zip } from "@kyanite/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type UnpackLimits, unpack } from "../src/unpack.ts";
@@ -17,8 +19,9 @@ const target = () => join(place, "a/b/content");
 
 async function unpacked(archive: Buffer, limits?: UnpackLimits): Promise<void> {
   await writeFile(join(place, "package.zip"), archive);
-  await mkdir(join(place, "a/b"), { recursive: true });
-  await unpack(join(place, "package.zip"), target(), never, limits);
+  await mkdir(target(), { recursive: true });
+  using directory = Directory.open(target());
+  await unpack(() => openSync(join(place, "package.zip"), "r"), directory, never, limits);
 }
 
 /** Every file below the place of the test, but the archive. */

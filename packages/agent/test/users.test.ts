@@ -1,4 +1,4 @@
-import { readFile, rm, symlink } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { linuxName } from "../src/accounts.ts";
@@ -36,6 +36,31 @@ describe.skipIf(!isRoot)("as root", () => {
     const admin = { kind: "auto", scope: "pool", elevationLevel: "admin" } as const;
     await node.service.run({ directory, keepsDirectory: true, user: admin, commandLine: shell("id -un; ls") });
     expect(await read(`${directory}/stdout.txt`)).toBe("root\nmine\n");
+  });
+
+  test("a program is looked for with the rights of the task's user, whatever the kind of command", async () => {
+    const closed = join(node.root, "shared/closed");
+    await mkdir(join(closed, "bin"), { recursive: true, mode: 0o700 });
+    await writeFile(join(closed, "bin/date"), "#!/bin/sh\nexit 9\n", { mode: 0o755 });
+    const environment = { PATH: `${closed}/bin:/usr/bin` };
+    for (const kind of ["task", "startTask", "jobPreparation", "jobRelease"] as const)
+      expect(await node.service.exit({ kind, environment, commandLine: "date" })).toEqual({
+        kind: "exited",
+        exitCode: 0,
+      });
+    const coordinated = { coordinationCommandLine: "date", kind: "subtask", environment } as const;
+    const order = aRun(coordinated);
+    node.service.order({ type: "run", order });
+    await node.service.until(
+      () => node.service.reports.find((report) => report.type === "coordinated" && report.runId === order.runId),
+      "coordination",
+    );
+    node.service.order({ type: "cancel", runId: order.runId });
+    expect(await node.service.exit({ environment, commandLine: `${closed}/bin/date` })).toMatchObject({
+      failure: { code: "CommandLaunchFailed" },
+    });
+    const admin = { kind: "auto", scope: "pool", elevationLevel: "admin" } as const;
+    expect(await node.service.exit({ user: admin, environment, commandLine: "date" })).toMatchObject({ exitCode: 9 });
   });
 
   test("a named user is used, and a missing one fails the run", async () => {

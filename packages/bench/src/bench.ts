@@ -4,6 +4,8 @@ import type { Figure } from "./figures.ts";
 export interface Bench {
   /** Whether larger numbers are wanted, which take longer than minutes. */
   readonly isLong: boolean;
+  /** How many tasks a soak runs. */
+  readonly tasks: number;
   /** Aborts when the run is to end; a scenario rejects then, and leaves nothing behind. */
   readonly signal: AbortSignal;
 }

@@ -4,6 +4,7 @@ import { listenForShutdown } from "@kyanite/runtime";
 import type { Scenario } from "./bench.ts";
 import { type Figure, isMet } from "./figures.ts";
 import { describe, machine } from "./machine.ts";
+import { containers } from "./scenarios/containers.ts";
 import { files } from "./scenarios/files.ts";
 import { ingest } from "./scenarios/ingest.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -11,6 +12,7 @@ import { processes } from "./scenarios/processes.ts";
 import { reading } from "./scenarios/reading.ts";
 import { requests } from "./scenarios/requests.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
+import { soak } from "./scenarios/soak.ts";
 import { staging } from "./scenarios/staging.ts";
 import { starting } from "./scenarios/starting.ts";
 import { formatTable } from "./table.ts";
@@ -25,7 +27,12 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   starting,
   staging,
   files,
+  containers,
+  soak,
 };
+
+/** Takes hours: only when it is asked for by name. */
+const byName = ["soak"];
 
 interface JudgedFigure extends Figure {
   readonly scenario: string;
@@ -33,11 +40,17 @@ interface JudgedFigure extends Figure {
   readonly isMet: boolean | undefined;
 }
 
-const usage = `npm run bench -- [SCENARIO…] [--long] [--json FILE]
-Scenarios: ${Object.keys(scenarios).join(", ")}`;
+const usage = `npm run bench -- [SCENARIO…] [--long] [--tasks N] [--json FILE]
+Scenarios: ${Object.keys(scenarios).join(", ")}
+Only by name, with a million tasks or as many as --tasks says: ${byName.join(", ")}`;
 
 const { values, positionals } = parseArgs({
-  options: { long: { type: "boolean", default: false }, json: { type: "string" }, help: { type: "boolean" } },
+  options: {
+    long: { type: "boolean", default: false },
+    tasks: { type: "string", default: "1000000" },
+    json: { type: "string" },
+    help: { type: "boolean" },
+  },
   allowPositionals: true,
 });
 const unknown = positionals.filter((name) => !(name in scenarios));
@@ -46,15 +59,17 @@ if (values.help || unknown.length > 0) {
   process.exit(unknown.length > 0 ? 1 : 0);
 }
 
+const isWanted = (name: string) => (positionals.length > 0 ? positionals.includes(name) : !byName.includes(name));
+
 using shutdown = listenForShutdown();
 const { signal } = shutdown;
 process.stdout.write(`${describe(machine)}\n`);
 const figures: JudgedFigure[] = [];
 for (const [name, scenario] of Object.entries(scenarios)) {
-  if (signal.aborted || (positionals.length > 0 && !positionals.includes(name))) continue;
+  if (signal.aborted || !isWanted(name)) continue;
   process.stderr.write(`\n${name} …\n`);
   try {
-    const sections = await scenario({ isLong: values.long, signal });
+    const sections = await scenario({ isLong: values.long, tasks: Number(values.tasks), signal });
     process.stdout.write(formatTable(sections));
     for (const { title, figures: each } of sections)
       figures.push(...each.map((figure) => ({ scenario: name, title, ...figure, isMet: isMet(figure) })));

@@ -8,22 +8,26 @@ import type { TemporaryDirectory } from "./temporary-directory.ts";
 export interface RealServer extends AsyncDisposable {
   readonly account: Account;
   readonly pid: number;
+  readonly dataDirectory: string;
   readonly storageConnectionString: string;
   /** The database that comes along. */
   readonly database: DatabaseAddress;
-  /** The agents of its local nodes, and the directory of each. */
-  agents(): Promise<readonly { readonly pid: number; readonly directory: string }[]>;
+  /** Of each local node. */
+  nodeDirectories(): Promise<readonly string[]>;
+  /** Of the agent that serves them all. */
+  agentPid(): Promise<number>;
 }
 
 /** `kyanite start` as its users have it, on free ports; a directory that has been used before is gone on with. */
-export async function startRealServer({ path }: TemporaryDirectory): Promise<RealServer> {
+export async function startRealServer({ path }: TemporaryDirectory, more: readonly string[] = []): Promise<RealServer> {
   const dataDirectory = join(path, "data");
-  const flags = ["--data-dir", dataDirectory, "--http-port", "0", "--https-port", "0", "--log-level", "warn"];
+  const flags = ["--data-dir", dataDirectory, "--http-port", "0", "--https-port", "0", "--log-level", "warn", ...more];
   const server = await startServerProcess(flags, { detached: true });
   const { account, accountKey, batchUrl, pid, storageConnectionString } = server.endpoints;
   return {
     account: { url: batchUrl, name: account, key: accountKey },
     pid,
+    dataDirectory,
     storageConnectionString,
     database: {
       host: join(dataDirectory, "postgres"),
@@ -31,18 +35,17 @@ export async function startRealServer({ path }: TemporaryDirectory): Promise<Rea
       password: (await readFile(join(dataDirectory, "postgres-password"), "utf8")).trim(),
       database: "kyanite",
     },
-    agents: async () => {
+    nodeDirectories: async () => {
       const entries = await readdir(join(dataDirectory, "nodes"), { withFileTypes: true });
-      const nodes = entries.filter((entry) => entry.isDirectory());
-      return Promise.all(nodes.map(({ name }) => readAgent(join(dataDirectory, "nodes", name))));
+      const nodes = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+      return nodes.map(({ name }) => join(dataDirectory, "nodes", name));
+    },
+    agentPid: async () => {
+      const record = await readFile(join(dataDirectory, "nodes/.hosts/1/agent.json"), "utf8");
+      return Number(JSON.parse(record).pid);
     },
     [Symbol.asyncDispose]: async () => {
       await server.stop();
     },
   };
-}
-
-async function readAgent(directory: string) {
-  const { pid } = JSON.parse(await readFile(join(directory, "agent.json"), "utf8"));
-  return { pid: Number(pid), directory };
 }

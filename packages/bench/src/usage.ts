@@ -52,15 +52,32 @@ export const peakResidentMegabytes = (pid: number) =>
  * in common.
  */
 export function proportionalMegabytes(pid: number): number {
-  const kilobytes = [pid, ...childrenOf(pid).map((child) => child.pid)].map((each) => {
-    try {
-      return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${each}/smaps_rollup`, "utf8"))?.[1] ?? 0);
-    } catch {
-      return 0;
-    }
-  });
-  return kilobytes.reduce((sum, each) => sum + each, 0) / 1024;
+  return [pid, ...childrenOf(pid).map((child) => child.pid)].reduce((sum, each) => sum + ownMegabytes(each), 0);
 }
+
+/** Memory of an agent and of all processes of its nodes, wherever they hang, without what they share. */
+export function familyMegabytes(agentPid: number, dataDirectory: string): number {
+  const isOfNodes = (pid: string) => {
+    try {
+      const isShell = /kyanite-(waiting-shell|node)/.test(readFileSync(`/proc/${pid}/cmdline`, "utf8"));
+      return isShell || readFileSync(`/proc/${pid}/environ`, "utf8").includes(`=${dataDirectory}/nodes/`);
+    } catch {
+      return false;
+    }
+  };
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && name !== `${agentPid}`);
+  return [agentPid, ...pids.filter(isOfNodes).map(Number)].reduce((sum, pid) => sum + ownMegabytes(pid), 0);
+}
+
+function ownMegabytes(pid: number): number {
+  try {
+    return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0) / 1024;
+  } catch {
+    return 0;
+  }
+}
+
+export const parentOf = (pid: number) => readProcess(pid)?.parent ?? 0;
 
 function childrenOf(pid: number): Process[] {
   return readdirSync("/proc")

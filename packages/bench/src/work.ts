@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { RawClient } from "./client.ts";
+import type { BatchClient, Pages } from "@kyanite/client/node";
 
 const patienceSeconds = 300;
 
@@ -9,43 +9,39 @@ const image = {
 };
 
 /** A pool whose nodes are all idle. */
-export async function addPool(client: RawClient, id: string, nodes: number, slots: number): Promise<void> {
-  await client.call("POST", "/pools", {
+export async function addPool(client: BatchClient, id: string, nodes: number, slots: number): Promise<void> {
+  const body = {
     id,
     vmSize: "standard_d4s_v3",
     virtualMachineConfiguration: image,
     targetDedicatedNodes: nodes,
     taskSlotsPerNode: slots,
-  });
+  };
+  await client.call("Pool_Add", { body });
   await until(async () => (await nodeCounts(client, id)).idle === nodes);
 }
 
-interface PoolNodeCounts {
-  readonly poolId: string;
-  readonly dedicated: { readonly idle: number; readonly running: number; readonly total: number };
+export async function nodeCounts(client: BatchClient, poolId: string) {
+  const counts = client.list("Account_ListPoolNodeCounts", { $filter: `poolId eq '${poolId}'` });
+  for await (const { dedicated } of counts) if (dedicated) return dedicated;
+  return { idle: 0, running: 0, total: 0 };
 }
 
-export async function nodeCounts(client: RawClient, poolId: string): Promise<PoolNodeCounts["dedicated"]> {
-  const filter = encodeURIComponent(`poolId eq '${poolId}'`);
-  const { value } = await client.call<{ value: PoolNodeCounts[] }>("GET", `/nodecounts?$filter=${filter}`);
-  return value[0]?.dedicated ?? { idle: 0, running: 0, total: 0 };
-}
-
-export async function addJob(client: RawClient, id: string, poolId: string, more: object = {}): Promise<void> {
-  await client.call("POST", "/jobs", { id, poolInfo: { poolId }, ...more });
+export async function addJob(client: BatchClient, id: string, poolId: string, more: object = {}): Promise<void> {
+  await client.call("Job_Add", { body: { id, poolInfo: { poolId }, ...more } });
 }
 
 /** Adds `count` tasks, a hundred in a call, on as many connections as the client has. */
 export async function addTasks(
-  client: RawClient,
+  client: BatchClient,
   jobId: string,
   count: number,
-  { commandLine = "/bin/true", connections = 4 } = {},
+  { commandLine = "/bin/true", connections = 4, more = {} } = {},
 ): Promise<void> {
   await together(connections, Math.ceil(count / 100), async (call) => {
     const size = Math.min(100, count - call * 100);
-    const value = Array.from({ length: size }, (_, n) => ({ id: `t${call * 100 + n}`, commandLine }));
-    await client.call("POST", `/jobs/${jobId}/addtaskcollection`, { value });
+    const value = Array.from({ length: size }, (_, n) => ({ id: `t${call * 100 + n}`, commandLine, ...more }));
+    await client.call("Task_AddCollection", { jobId, body: { value } });
   });
 }
 
@@ -64,16 +60,19 @@ export async function together(
   return samples;
 }
 
-export interface TaskCounts {
-  readonly active: number;
-  readonly running: number;
-  readonly completed: number;
-  readonly succeeded: number;
-  readonly failed: number;
+async function taskCounts(client: BatchClient, jobId: string) {
+  return (await client.call("Job_GetTaskCounts", { jobId })).body.taskCounts;
 }
 
-async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts> {
-  return (await client.call<{ taskCounts: TaskCounts }>("GET", `/jobs/${jobId}/taskcounts`)).taskCounts;
+/** Deletes a job, and waits until it is gone. */
+export async function removeJob(client: BatchClient, jobId: string): Promise<void> {
+  await client.call("Job_Delete", { jobId });
+  await until(() =>
+    client.call("Job_Get", { jobId }).then(
+      () => false,
+      () => true,
+    ),
+  );
 }
 
 /**
@@ -81,7 +80,7 @@ async function taskCounts(client: RawClient, jobId: string): Promise<TaskCounts>
  * of the time that the rest will take by its looks, or sooner, since the first few say little: so it is late by
  * milliseconds, and costs what is measured next to nothing.
  */
-export async function whenCompleted(client: RawClient, jobId: string, count: number): Promise<number> {
+export async function whenCompleted(client: BatchClient, jobId: string, count: number): Promise<number> {
   const start = performance.now();
   for (;;) {
     const { completed, failed } = await taskCounts(client, jobId);
@@ -98,17 +97,17 @@ export async function whenCompleted(client: RawClient, jobId: string, count: num
  * Puts tasks into a job that is not being scheduled, then lets it go.
  * @returns seconds from the moment that it is let go until all have completed
  */
-export async function drain(client: RawClient, jobId: string, poolId: string, count: number, commandLine: string) {
+export async function drain(client: BatchClient, jobId: string, poolId: string, count: number, commandLine: string) {
   await addWaitingJob(client, jobId, poolId);
   await addTasks(client, jobId, count, { commandLine });
   return (await letGo(client, jobId, count)).time;
 }
 
 /** A job of which no task starts before it is let go. */
-export async function addWaitingJob(client: RawClient, id: string, poolId: string): Promise<void> {
+export async function addWaitingJob(client: BatchClient, id: string, poolId: string): Promise<void> {
   await addJob(client, id, poolId);
-  await client.call("POST", `/jobs/${id}/disable`, { disableTasks: "requeue" });
-  await until(async () => (await client.call<{ state: string }>("GET", `/jobs/${id}`)).state === "disabled");
+  await client.call("Job_Disable", { jobId: id, body: { disableTasks: "requeue" } });
+  await until(async () => (await client.call("Job_Get", { jobId: id })).body.state === "disabled");
 }
 
 /**
@@ -116,8 +115,13 @@ export async function addWaitingJob(client: RawClient, id: string, poolId: strin
  * `untimed`, time begins when that many have completed, which count no more.
  * @param onTime called when time begins
  */
-export async function letGo(client: RawClient, jobId: string, count: number, { untimed = 0, onTime = () => {} } = {}) {
-  const go = () => client.call("POST", `/jobs/${jobId}/enable`);
+export async function letGo(
+  client: BatchClient,
+  jobId: string,
+  count: number,
+  { untimed = 0, onTime = () => {} } = {},
+) {
+  const go = () => client.call("Job_Enable", { jobId });
   let first = 0;
   if (untimed > 0) {
     await go();
@@ -144,4 +148,10 @@ export async function until(isReached: () => Promise<boolean>, patience = patien
   const elapsed = () => performance.now() - start;
   for (; elapsed() < patience * 1000; await sleep(Math.max(5, elapsed() / 30))) if (await isReached()) return;
   throw new Error(`not reached within ${patience} s`);
+}
+
+/** Fetches one page, however many there are. */
+export async function firstPage<T>(list: Pages<T>): Promise<readonly T[]> {
+  for await (const page of list.pages()) return page;
+  return [];
 }

@@ -2,26 +2,29 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 
 /** Ends the process: what the user has to know is on standard error. */
-function fail(error: unknown): never {
-  process.stderr.write(`kyanite: ${error instanceof Error ? error.message : String(error)}\n`);
+async function fail(error: unknown): Promise<never> {
+  const { sentenceOf } = await import("@kyanite/service/host/system-errors");
+  process.stderr.write(`kyanite: ${sentenceOf(error)}\n`);
   process.exit(1);
 }
 
 /** Each command's code is loaded when it is called, so that the others answer at once. */
-function buildProgram(): Command {
+function buildProgram(afterDashes: readonly string[]): Command {
   const program = new Command("kyanite").description("A self-hosted service with the REST API of Azure Batch");
   program.version(readVersion(), "-v, --version");
   addServerCommand(program, "start", "run the server in the foreground").action(async (_options, command: Command) => {
     const { start } = await import("./commands/start.ts");
     await start(command.args);
   });
-  addServerCommand(program, "env", "print shell exports that point Azure's tools at the running server").action(
-    async (_options, command: Command) => {
+  addServerCommand(program, "env", "print what points Azure's tools at the running server, for a shell to evaluate")
+    .option("--shell <name>", "sh, fish, powershell or cmd", "sh")
+    .option("--json", "print the variables as a JSON object instead")
+    .action(async (options: { shell: string; json?: true }, command: Command) => {
       const { env } = await import("./commands/env.ts");
-      process.stdout.write(await env(command.args));
-    },
-  );
+      process.stdout.write(await env(options, command.args));
+    });
   addIdentityCommands(program);
+  addRedirectCommands(program, afterDashes);
   program
     .command("version")
     .description("print the version")
@@ -57,6 +60,52 @@ function addIdentityCommands(program: Command): void {
   });
 }
 
+/** Programs whose hosts are fixed. */
+function addRedirectCommands(program: Command, afterDashes: readonly string[]): void {
+  const redirect = program.command("redirect").description("send names of the cloud to this server");
+  const add = (usage: string, description: string, settings = {}) =>
+    redirect
+      .command(usage, settings)
+      .description(`${description}; the server's flags say which server`)
+      .option("--accounts <names>", "Batch accounts, separated by commas (default: the server's own)")
+      .allowUnknownOption()
+      .allowExcessArguments();
+  add("on", "for the whole machine, as root").action(async (options: { accounts?: string }, command: Command) => {
+    const { redirectOn } = await import("./commands/redirect.ts");
+    process.stdout.write(await redirectOn(options, command.args));
+  });
+  redirect
+    .command("off")
+    .description("take all of it back, also after a crash")
+    .action(async () => {
+      const { redirectOff } = await import("./commands/redirect.ts");
+      process.stdout.write(await redirectOff());
+    });
+  redirect
+    .command("status")
+    .description("say whether the machine is redirected")
+    .action(async () => {
+      const { redirectStatus } = await import("./commands/redirect.ts");
+      process.stdout.write(await redirectStatus());
+    });
+  add("answer", "the process behind `on`", { hidden: true }).action(
+    async (options: { accounts?: string }, command: Command) => {
+      const { answerRedirected } = await import("./commands/redirect.ts");
+      await answerRedirected(options, command.args);
+    },
+  );
+  add("exec", "for one command, in namespaces of its own: kyanite redirect exec -- COMMAND").action(
+    async (options: { accounts?: string }, command: Command) => {
+      const { execRedirected } = await import("./commands/redirect.ts");
+      process.exitCode = await execRedirected(afterDashes, options, command.args);
+    },
+  );
+  redirect.command("carry <directory>", { hidden: true }).action(async (directory: string) => {
+    const { carryOut } = await import("./redirect/namespace.ts");
+    await carryOut(directory);
+  });
+}
+
 /** A command that takes the server's flags: the configuration reads them, and describes them in the help. */
 function addServerCommand(program: Command, name: string, description: string): Command {
   return program
@@ -69,7 +118,9 @@ function addServerCommand(program: Command, name: string, description: string): 
     .hook("preAction", async (_program, command) => {
       if (!command.args.some((argument) => argument === "--help" || argument === "-h")) return;
       const { flagsHelp } = await import("./commands/flags-help.ts");
-      process.stdout.write(`Usage: kyanite ${name} [flags]\n\n${description}\n\n${await flagsHelp()}`);
+      const own = command.options.map(({ flags, description }) => `  ${flags}  ${description}\n`).join("");
+      const options = own && `Options:\n${own}\n`;
+      process.stdout.write(`Usage: kyanite ${name} [flags]\n\n${description}\n\n${options}${await flagsHelp()}`);
       process.exit(0);
     });
 }
@@ -80,4 +131,7 @@ function readVersion(): string {
   return String(version);
 }
 
-await buildProgram().parseAsync().catch(fail);
+/** What follows `--` is a command with options of its own. */
+const dashes = process.argv.indexOf("--");
+const [own, after] = dashes < 0 ? [process.argv, []] : [process.argv.slice(0, dashes), process.argv.slice(dashes + 1)];
+await buildProgram(after).parseAsync(own).catch(fail);

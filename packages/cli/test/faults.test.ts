@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
 import {
+  agentOfNode,
   aPool,
   batchClient,
   freePorts,
@@ -83,14 +84,18 @@ test("a server killed in the midst of its work loses nothing, and each task has 
   }
 }, 180_000);
 
-test("the tasks of an agent that is killed run again elsewhere, and no retry is spent", async () => {
+test("the tasks of an agent that is killed go on, and each has run once", async () => {
   const client = await start();
   await addWork(client);
   await someAreDone(client);
   const [task] = await client.task.list("job", { taskListOptions: { filter: "state eq 'running'" } });
-  const record = join(directory, "data/nodes", task?.nodeInfo?.nodeId ?? "", "agent.json");
-  process.kill(JSON.parse(await readFile(record, "utf8")).pid, "SIGKILL");
+  const agent = await agentOfNode(join(directory, "data/nodes"), task?.nodeInfo?.nodeId ?? "");
+  process.kill(agent?.pid ?? 0, "SIGKILL");
   await expectEachCompletedOnce(client);
+  for (let n = 0; n < count; n++) {
+    const { readableStreamBody } = await client.file.getFromTask("job", `${n}`, "stdout.txt");
+    expect(readableStreamBody && (await text(readableStreamBody))).toBe("began\n");
+  }
   const nodes = await until(
     () => client.computeNode.list("pool"),
     (all) => all.every(({ state }) => state === "idle"),
@@ -114,7 +119,8 @@ test("what finished while the server was away is recorded, also when its agent w
   await until(journal, (text) => text.includes('"running"'));
   await server?.kill();
   await until(journal, (text) => text.includes('"finished"'));
-  process.kill(JSON.parse(await readFile(join(node, "agent.json"), "utf8")).pid, "SIGKILL");
+  const agent = await agentOfNode(join(directory, "data/nodes"), running.nodeInfo?.nodeId ?? "");
+  process.kill(agent?.pid ?? 0, "SIGKILL");
   const again = await start();
   const task = await until(
     () => again.task.get("job", "only"),

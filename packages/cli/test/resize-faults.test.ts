@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
@@ -42,7 +42,7 @@ async function restart(): Promise<void> {
   await start();
 }
 
-/** Every agent that any life of this server has started and that lives. */
+/** Every agent that any life of this server has started and that lives: one serves all nodes. */
 const agents = async () => processesWithVariable("KYANITE_AGENT_SERVICE_URL", server.endpoints.batchUrl);
 const nodes = async () => [...(await client.computeNode.list("pool"))];
 const steady = () => steadyPool(client, "pool", 90);
@@ -55,7 +55,7 @@ test("a server killed while a pool grows goes on, and no node is there twice", a
   expect(pool).toMatchObject({ currentDedicatedNodes: 12 });
   expect(pool.resizeErrors).toBeUndefined();
   await until(nodes, (all) => all.length === 12 && all.every(({ state }) => state === "idle"), 90);
-  expect(await agents()).toHaveLength(12);
+  expect(await agents()).toHaveLength(1);
 }, 180_000);
 
 test("a server killed while a pool shrinks goes on, and leaves no process and no directory", async () => {
@@ -79,5 +79,13 @@ test("a pool deleted while it grows, by a server that is then killed, is gone wi
     (pools) => pools.length === 0,
     90,
   );
-  expect(await until(agents, (all) => all.length === 0, 60)).toEqual([]);
+  const left = async () => (await readdir(join(directory, "data/nodes"))).filter((name) => name.startsWith("tvmps"));
+  expect(await until(left, (names) => names.length === 0, 60)).toEqual([]);
+  const processes = () =>
+    readdir("/proc")
+      .then((names) => names.filter((name) => /^\d+$/.test(name)))
+      .then((pids) => Promise.all(pids.map((pid) => readFile(`/proc/${pid}/environ`, "utf8").catch(() => ""))));
+  const ofNodes = async () => (await processes()).filter((text) => text.includes(`KYANITE_NODE_ROOT=${directory}`));
+  expect(await until(ofNodes, (all) => all.length === 0, 60)).toEqual([]);
+  expect(await agents()).toHaveLength(1);
 }, 180_000);

@@ -1,17 +1,23 @@
 import Type, { type Static } from "typebox";
+import { ContainerHostDataPath } from "./containers.ts";
 
 /**
- * The messages between the service and the agent of one compute node.
+ * The messages between the service and the agent of a host, which serves any number of compute nodes.
  *
- * The agent opens a WebSocket to `/agent/link` with its node token as bearer token and says `hello`. From then on the
- * service sends orders and the agent sends reports, in lists of one or more; a report is repeated after each reconnect
- * until the service acknowledges it, and carries the run's id, so that a repeat is harmless. Files do not travel over the
+ * The agent opens a WebSocket to `/agent/link` with the name and token of one of its nodes (`x-kyanite-node`, bearer
+ * token) and its own secret (`x-kyanite-host`). Each node joins the link with a `hello` that has its own token, so that
+ * a host speaks for no others. From then on the service sends orders and the agent sends reports: a message is a list of
+ * nodes, each with its orders or reports. A report is repeated after each `hello` until the service acknowledges it, and
+ * carries the run's id, so that a repeat is harmless. The service refuses a report that it does not understand by
+ * itself: the others of its message count, and a run whose end it should tell is lost. Files do not travel over the
  * socket: the agent answers a `files` order with a POST to `/agent/files/{requestId}`, whose body is streamed on to the
  * client.
  */
 
 /** Seven-digit instants are not needed here: ISO 8601 in UTC, milliseconds. */
 const Instant = Type.String({ format: "date-time" });
+
+const RunId = Type.String({ format: "uuid" });
 
 /** Why a run could not do its work, in the words of the API (`failureInfo`). */
 export const Failure = Type.Object({
@@ -112,13 +118,41 @@ export const NodeMount = Type.Object({
 });
 export type NodeMount = Static<typeof NodeMount>;
 
+/** Where images are pulled from, and with which credential. */
+export const OrderedRegistry = Type.Object({
+  server: Type.Optional(Type.String({ description: "Docker Hub when absent." })),
+  username: Type.Optional(Type.String()),
+  password: Type.Optional(Type.String()),
+});
+export type OrderedRegistry = Static<typeof OrderedRegistry>;
+
+/** The container in which a run takes place. */
+export const OrderedContainer = Type.Object({
+  imageName: Type.String(),
+  runOptions: Type.String({ description: "As the client wrote them." }),
+  workingDirectory: Type.Union([Type.Literal("taskWorkingDirectory"), Type.Literal("containerImageDefault")]),
+  registries: Type.Array(OrderedRegistry),
+  /** What the container sees of the node; its whole root when absent. */
+  mounts: Type.Optional(Type.Array(Type.Object({ source: ContainerHostDataPath, isReadOnly: Type.Boolean() }))),
+  /** Whether it needs the node's own network, to talk to other nodes. */
+  isOnHostNetwork: Type.Optional(Type.Boolean()),
+});
+export type OrderedContainer = Static<typeof OrderedContainer>;
+
+/** What a node that runs containers has before it takes tasks. */
+export const NodeImages = Type.Object({
+  imageNames: Type.Array(Type.String()),
+  registries: Type.Array(OrderedRegistry),
+});
+export type NodeImages = Static<typeof NodeImages>;
+
 /** A run of kind `packages` installs its packages and has no command. */
 export const runKinds = ["startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages"] as const;
 export type RunKind = (typeof runKinds)[number];
 
 /** Everything an agent needs for one run, with no question left to ask. */
 export const RunOrder = Type.Object({
-  runId: Type.String({ format: "uuid" }),
+  runId: RunId,
   kind: Type.Enum(runKinds),
   jobId: Type.Optional(Type.String()),
   taskId: Type.Optional(Type.String()),
@@ -142,6 +176,8 @@ export const RunOrder = Type.Object({
   /** `AZ_BATCH_TASK_SHARED_DIR` of an instance of a multi-instance task, relative to the node's root. */
   sharedDirectory: Type.Optional(Type.String()),
   user: RunUser,
+  /** Absent for a run that is processes of the node itself. */
+  container: Type.Optional(OrderedContainer),
   packages: Type.Array(OrderedPackage),
   certificates: Type.Optional(Type.Array(OrderedCertificate)),
   downloads: Type.Array(OrderedDownload),
@@ -161,6 +197,8 @@ export const RunOrder = Type.Object({
 });
 export type RunOrder = Static<typeof RunOrder>;
 
+const ExitCode = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
+
 /**
  * How a run ended. `exited`: the command ran to its end by itself. `ended`: it was killed, because its wall clock ran
  * out or because the service asked. `failed`: the command never started. Times are the node's.
@@ -168,14 +206,16 @@ export type RunOrder = Static<typeof RunOrder>;
 export const RunExit = Type.Union([
   Type.Object({
     kind: Type.Literal("exited"),
-    exitCode: Type.Integer(),
+    exitCode: ExitCode,
+    /** Why the command ended so, when that is known. */
+    failure: Type.Optional(Failure),
     /** Set when an output file could not be uploaded; the exit code stays what it was. */
     uploadFailure: Type.Optional(Failure),
   }),
   Type.Object({
     kind: Type.Literal("ended"),
     reason: Type.Union([Type.Literal("wallClock"), Type.Literal("cancelled")]),
-    exitCode: Type.Optional(Type.Integer()),
+    exitCode: Type.Optional(ExitCode),
   }),
   Type.Object({ kind: Type.Literal("failed"), failure: Failure }),
 ]);
@@ -184,6 +224,24 @@ export type RunExit = Static<typeof RunExit>;
 /** A run that never began, because its slots did not become free soon: its task may run elsewhere. */
 export const RunReturn = Type.Object({ kind: Type.Literal("returned") });
 export type RunReturn = Static<typeof RunReturn>;
+
+/**
+ * A run of which nobody can say how it ended, through a fault of the node or of the service: its task runs again, as if
+ * the node were lost.
+ */
+export const RunLoss = Type.Object({ kind: Type.Literal("lost"), reason: Type.String() });
+export type RunLoss = Static<typeof RunLoss>;
+
+/** How a run was over, whether or not it came to an end of its own. */
+export type RunOutcome = RunExit | RunReturn | RunLoss;
+
+/** The container of a run, in the words of the API (`containerInfo`). */
+export const RunContainer = Type.Object({
+  containerId: Type.String(),
+  state: Type.Union([Type.Literal("created"), Type.Literal("running"), Type.Literal("exited")]),
+  error: Type.Optional(Type.String()),
+});
+export type RunContainer = Static<typeof RunContainer>;
 
 /** Utilisation of the node since the last sample; feeds autoscale and metrics. */
 export const NodeSample = Type.Object({
@@ -206,7 +264,11 @@ export type NodeSample = Static<typeof NodeSample>;
 export const AgentReport = Type.Union([
   Type.Object({
     type: Type.Literal("hello"),
-    nodeId: Type.String(),
+    /** Of the node. */
+    token: Type.String(),
+    /** The name of the provider that has started the host, and what its owner says of it. */
+    provider: Type.String(),
+    labels: Type.Record(Type.String(), Type.String()),
     agentVersion: Type.String(),
     bootTime: Instant,
     ipAddress: Type.String(),
@@ -220,15 +282,18 @@ export const AgentReport = Type.Union([
     managesUsers: Type.Optional(Type.Boolean()),
   }),
   Type.Object({ type: Type.Literal("heartbeat"), sample: Type.Optional(NodeSample) }),
-  Type.Object({ type: Type.Literal("started"), runId: Type.String(), startTime: Instant }),
+  Type.Object({ type: Type.Literal("started"), runId: RunId, startTime: Instant }),
+  /** The run is in a container; repeated after each reconnect while the run lasts. */
+  Type.Object({ type: Type.Literal("contained"), runId: RunId, container: RunContainer }),
   /** The coordination command of an instance has succeeded; repeated after each reconnect while the run lasts. */
-  Type.Object({ type: Type.Literal("coordinated"), runId: Type.String() }),
+  Type.Object({ type: Type.Literal("coordinated"), runId: RunId }),
   Type.Object({
     type: Type.Literal("finished"),
-    runId: Type.String(),
+    runId: RunId,
     startTime: Instant,
     endTime: Instant,
-    exit: Type.Union([RunExit, RunReturn]),
+    exit: Type.Union([RunExit, RunReturn, RunLoss]),
+    container: Type.Optional(RunContainer),
     /** Whether the node has other runs to begin: then nobody waits for this report to be recorded. */
     isBusy: Type.Optional(Type.Boolean()),
   }),
@@ -236,11 +301,56 @@ export const AgentReport = Type.Union([
   Type.Object({ type: Type.Literal("setUp"), setupId: Type.String(), failure: Type.Optional(Failure) }),
   /** Something is wrong with the node itself, for example `DiskFull`. */
   Type.Object({ type: Type.Literal("nodeError"), failure: Failure }),
+  /** What was wrong with the node itself is over: what a `nodeError` of this code has said. */
+  Type.Object({ type: Type.Literal("nodeRecovered"), code: Type.String() }),
+  /** The host does not serve the node any more. */
+  Type.Object({ type: Type.Literal("leave") }),
 ]);
 export type AgentReport = Static<typeof AgentReport>;
 
 /** One message from the agent. */
-export const AgentReports = Type.Array(AgentReport);
+export const AgentMessage = Type.Array(Type.Object({ nodeId: Type.String(), reports: Type.Array(AgentReport) }));
+
+/** What the runs of a node may take, as far as its machine can hold them to it; what is absent has no limit. */
+export const NodeLimits = Type.Object({
+  processesPerSlot: Type.Optional(Type.Integer({ description: "Processes and threads." })),
+  memoryBytes: Type.Optional(Type.Integer({ description: "Of all slots together." })),
+  cores: Type.Optional(Type.Number({ description: "Of all slots together." })),
+});
+export type NodeLimits = Static<typeof NodeLimits>;
+
+/** What is asked of a node and answered at once: its files, and a few things more. */
+export const NodeRequest = Type.Union([
+  Type.Object({
+    operation: Type.Literal("list"),
+    path: Type.String(),
+    recursive: Type.Boolean(),
+    prefix: Type.Optional(Type.String({ description: "What names below the path begin with." })),
+    after: Type.Optional(Type.String({ description: "`next` of the page before." })),
+    limit: Type.Optional(Type.Integer({ description: "1,000 when absent." })),
+  }),
+  Type.Object({ operation: Type.Literal("stat"), path: Type.String() }),
+  Type.Object({
+    operation: Type.Literal("read"),
+    path: Type.String(),
+    /** First byte, and last byte inclusive; the whole file when absent. */
+    start: Type.Optional(Type.Integer()),
+    end: Type.Optional(Type.Integer()),
+  }),
+  Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
+  /** Uploads, in the background, the logs that were written between two instants. */
+  Type.Object({
+    operation: Type.Literal("uploadLogs"),
+    containerUrl: Type.String({ description: "With a SAS that allows writing." }),
+    directory: Type.String({ description: "Begins the blobs' names." }),
+    startTime: Instant,
+    endTime: Type.Optional(Instant),
+  }),
+  /** Asks where a person can log in. */
+  Type.Object({ operation: Type.Literal("findLogin") }),
+]);
+export type NodeRequest = Static<typeof NodeRequest>;
+export type FilesRequest = Exclude<NodeRequest, { operation: "uploadLogs" | "findLogin" }>;
 
 /** What the service sends. */
 export const ServiceOrder = Type.Union([
@@ -248,6 +358,7 @@ export const ServiceOrder = Type.Union([
     type: Type.Literal("welcome"),
     /** How many the node has for runs to take. */
     slots: Type.Integer(),
+    limits: Type.Optional(NodeLimits),
     heartbeatSeconds: Type.Number(),
     sampleSeconds: Type.Number(),
   }),
@@ -263,35 +374,16 @@ export const ServiceOrder = Type.Union([
   Type.Object({
     type: Type.Literal("files"),
     requestId: Type.String({ format: "uuid" }),
-    request: Type.Union([
-      Type.Object({ operation: Type.Literal("list"), path: Type.String(), recursive: Type.Boolean() }),
-      Type.Object({ operation: Type.Literal("stat"), path: Type.String() }),
-      Type.Object({
-        operation: Type.Literal("read"),
-        path: Type.String(),
-        /** First byte, and last byte inclusive; the whole file when absent. */
-        start: Type.Optional(Type.Integer()),
-        end: Type.Optional(Type.Integer()),
-      }),
-      Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
-      /** Uploads, in the background, the logs that were written between two instants. */
-      Type.Object({
-        operation: Type.Literal("uploadLogs"),
-        containerUrl: Type.String({ description: "With a SAS that allows writing." }),
-        directory: Type.String({ description: "Begins the blobs' names." }),
-        startTime: Instant,
-        endTime: Type.Optional(Instant),
-      }),
-      /** Asks where a person can log in. */
-      Type.Object({ operation: Type.Literal("findLogin") }),
-    ]),
+    request: NodeRequest,
   }),
-  /** Gives the node these accounts and mounts and no others; it reports when that is done. A repeat is harmless. */
+  /** Gives the node these accounts and mounts and no others, and images; it reports when that is done. A repeat is harmless. */
   Type.Object({
     type: Type.Literal("setUp"),
     setupId: Type.String({ format: "uuid" }),
     accounts: Type.Array(NodeAccount),
     mounts: Type.Array(NodeMount),
+    /** Absent for a node that runs no containers. */
+    images: Type.Optional(NodeImages),
   }),
   /**
    * Kills every run without a report, since what becomes of the tasks is decided by who restarts the node, and says
@@ -299,15 +391,15 @@ export const ServiceOrder = Type.Union([
    * that was carried out before is not repeated.
    */
   Type.Object({ type: Type.Literal("restart"), restartId: Type.String({ format: "uuid" }), erase: Type.Boolean() }),
+  /** The node was given up: it has to say `hello` again before it gets anything to do. */
+  Type.Object({ type: Type.Literal("greet") }),
+  /** There is no such node, or not any more: the host ends it and takes away all that it has. */
+  Type.Object({ type: Type.Literal("dismiss") }),
 ]);
 export type ServiceOrder = Static<typeof ServiceOrder>;
 
 /** One message from the service. */
-export const ServiceOrders = Type.Array(ServiceOrder);
-
-/** What is asked of a node and answered at once: its files, and a few things more. */
-export type NodeRequest = Extract<ServiceOrder, { type: "files" }>["request"];
-export type FilesRequest = Exclude<NodeRequest, { operation: "uploadLogs" | "findLogin" }>;
+export const ServiceMessage = Type.Array(Type.Object({ nodeId: Type.String(), orders: Type.Array(ServiceOrder) }));
 
 /** One file or directory, as an agent describes it. `name` is relative to the node's root, with `/`. */
 export const NodeFile = Type.Object({
@@ -320,6 +412,14 @@ export const NodeFile = Type.Object({
   fileMode: Type.Optional(Type.String()),
 });
 export type NodeFile = Static<typeof NodeFile>;
+
+/** Answer to `list`: a page. */
+export const FileList = Type.Object({
+  files: Type.Array(NodeFile),
+  /** Where the next page begins, below the path of the list; a page may end before it is full. */
+  next: Type.Optional(Type.String()),
+});
+export type FileList = Static<typeof FileList>;
 
 /** Answer to `uploadLogs`: how many files will be uploaded. */
 export const LogsAnswer = Type.Object({ files: Type.Integer() });
@@ -340,7 +440,7 @@ export type LoginAnswer = Static<typeof LoginAnswer>;
 
 /**
  * The agent's answer to a `files` order, as JSON in the header `kyanite-files` (base64url) of its POST. For `read` the POST's body is
- * the bytes; for `list` the body is a JSON array of {@link NodeFile}, for `uploadLogs` a {@link LogsAnswer}, for `findLogin` a {@link LoginAnswer}.
+ * the bytes; for `list` the body is a {@link FileList}, for `uploadLogs` a {@link LogsAnswer}, for `findLogin` a {@link LoginAnswer}.
  */
 export const FilesAnswer = Type.Union([
   Type.Object({ outcome: Type.Literal("ok"), file: Type.Optional(NodeFile) }),
@@ -351,6 +451,8 @@ export const FilesAnswer = Type.Union([
       Type.Literal("InvalidRange"),
       Type.Literal("IOError"),
       Type.Literal("OperationInvalidForCurrentState"),
+      /** The node is out of reach, as one server tells another. */
+      Type.Literal("TaskFilesUnavailable"),
     ]),
     reason: Type.String(),
   }),

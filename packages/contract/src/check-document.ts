@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import type { Static, TSchema } from "typebox";
+import { isDateTime } from "./date-time.ts";
 import { parseDuration } from "./duration.ts";
 import { BatchError, type ErrorCode, errorCodes } from "./errors.ts";
 
@@ -126,21 +127,4 @@ const sentences: Readonly<Record<string, (rule: unknown) => string>> = {
 
 function reasonOf({ keyword, schema, message }: ErrorObject): string {
   return sentences[keyword]?.(schema) ?? `The value ${message ?? "is not valid"}`;
-}
-
-const dateTimeForm =
-  /^([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:[0-9]{2}))?$/i;
-
-function isDateTime(text: string): boolean {
-  const [, year, month, day, hour = 0, minute = 0, second = 0] = dateTimeForm.exec(text)?.map(Number) ?? [];
-  if (year === undefined || month === undefined || day === undefined) return false;
-  const isDay = month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
-  return isDay && !(hour > 23 || minute > 59 || second > 59) && isWithinReach(Date.parse(text));
-}
-
-/** In UTC, the year has four digits, and is not zero. */
-function isWithinReach(milliseconds: number): boolean {
-  return (
-    milliseconds >= Date.parse("0001-01-01T00:00:00Z") && milliseconds < Date.parse("9999-12-31T23:59:59.999Z") + 1
-  );
 }

@@ -1,5 +1,5 @@
 import Type, { type Static } from "typebox";
-import { Int32, model, optional, required, StringEnum, since, until } from "./schema.ts";
+import { addition, Int32, model, optional, required, StringEnum, since, until } from "./schema.ts";
 
 export const CachingType = StringEnum(["none", "readonly", "readwrite"]);
 export type CachingType = Static<typeof CachingType>;
@@ -14,17 +14,21 @@ export const SecurityEncryptionTypes = StringEnum(["NonPersistedTPM", "VMGuestSt
 });
 export type SecurityEncryptionTypes = Static<typeof SecurityEncryptionTypes>;
 
+export const DiskEncryptionSetParameters = model("DiskEncryptionSetParameters", "A set of keys for disks.", {
+  id: optional(Type.String(), "Management-plane id."),
+});
+
 export const VMDiskSecurityProfile = model(
   "VMDiskSecurityProfile",
   "What a confidential machine encrypts of its disk.",
   {
     securityEncryptionType: optional(SecurityEncryptionTypes),
+    diskEncryptionSet: optional(
+      addition(since("2025-06-01", DiskEncryptionSetParameters)),
+      "Clients of the management plane have it, those of the data plane not yet.",
+    ),
   },
 );
-
-export const DiskEncryptionSetParameters = model("DiskEncryptionSetParameters", "A set of keys for disks.", {
-  id: optional(Type.String(), "Management-plane id."),
-});
 
 export const ManagedDisk = model("ManagedDisk", "How a disk is stored.", {
   storageAccountType: optional(StorageAccountType),

@@ -8,12 +8,39 @@ import { JobAddParameter, JobUpdateParameter } from "./job-models.ts";
 import { JobScheduleUpdateParameter, Schedule } from "./job-schedules.ts";
 import { InboundNATPool } from "./network.ts";
 import { ComputeNodeUser, NodeRebootParameter } from "./node-models.ts";
+import type { Operation } from "./operation.ts";
+import { allOperations } from "./operations.ts";
 import { CloudPool, PoolAddParameter, PoolPatchParameter } from "./pool-models.ts";
 import { readDocument } from "./read-document.ts";
+import type { SchemaNode } from "./schema.ts";
 import { CloudTask, TaskAddCollectionParameter, TaskAddParameter, TaskUpdateParameter } from "./task-models.ts";
+import { isKnownIn } from "./versions.ts";
 import { writeDocument } from "./write-document.ts";
 
 const newest = "2026-10-01";
+
+/** A place in a document where a plain value stands: puts one there, and looks what is there. */
+interface Leaf {
+  readonly type: string;
+  readonly wrap: (value: unknown) => unknown;
+  readonly unwrap: (document: unknown) => unknown;
+}
+
+function* leavesOf(schema: SchemaNode): Generator<Leaf> {
+  if (schema.items)
+    for (const { type, wrap, unwrap } of leavesOf(schema.items))
+      yield { type, wrap: (value) => [wrap(value)], unwrap: (document) => unwrap(Object(document)[0]) };
+  for (const [name, member] of Object.entries(schema.properties ?? {}))
+    if (!member.readOnly && isKnownIn(newest, member))
+      for (const { type, wrap, unwrap } of leavesOf(member))
+        yield {
+          type,
+          wrap: (value) => ({ [name]: wrap(value) }),
+          unwrap: (document) => unwrap(Object(document)[name]),
+        };
+  if (typeof schema.type === "string" && !schema.properties && !schema.items && !schema.enum && !schema.format)
+    yield { type: schema.type, wrap: (value) => value, unwrap: (document) => document };
+}
 
 function errorOf(act: () => unknown): { code: string; values: unknown } {
   try {
@@ -50,6 +77,39 @@ describe("reading a request body", () => {
     });
     const wrong = { constraints: { maxWallClockTime: "1h", retentionTime: 5 } };
     expect(readDocument(TaskAddParameter, wrong, newest)).toEqual(wrong);
+  });
+
+  test("takes a string that is exactly the number or boolean that is wanted, for every property, and nothing else", () => {
+    const texts: Readonly<Record<string, readonly (readonly [string, unknown])[]>> = {
+      integer: [
+        ["3", 3],
+        ["-1", -1],
+        ["0", 0],
+        ["3.0", "3.0"],
+        ["true", "true"],
+        ["9".repeat(16), "9".repeat(16)],
+      ],
+      boolean: [
+        ["true", true],
+        ["false", false],
+        ["True", "True"],
+        ["1", "1"],
+      ],
+      string: [
+        ["3", "3"],
+        ["true", "true"],
+      ],
+    };
+    const seen = new Set<string>();
+    const all: readonly Operation[] = Object.values(allOperations);
+    for (const body of all.flatMap((operation) => [operation.body ?? [], operation.collection?.element ?? []].flat())) {
+      for (const { type, wrap, unwrap } of leavesOf(body))
+        for (const [text, value] of texts[type] ?? []) {
+          expect(unwrap(readDocument(body, wrap(text), newest))).toBe(value);
+          seen.add(type);
+        }
+    }
+    expect([...seen].sort()).toEqual(["boolean", "integer", "string"]);
   });
 
   test("leaves out null, members of other versions, read-only members and annotations", () => {
@@ -197,6 +257,13 @@ describe("checking a document", () => {
       aTask({ userIdentity: { autoUser: { scope: "all" } } }),
       "InvalidPropertyValue",
       "userIdentity.autoUser.scope",
+    ],
+    [
+      "a variable with an equals sign",
+      TaskAddParameter,
+      aTask({ environmentSettings: [{ name: "A=B", value: "c" }] }),
+      "InvalidPropertyValue",
+      "environmentSettings[0].name",
     ],
     ["101 tasks", TaskAddCollectionParameter, { value: Array(101).fill(aTask({})) }, "InvalidPropertyValue", "value"],
     ["no tasks", TaskAddCollectionParameter, { value: [] }, "InvalidPropertyValue", "value"],

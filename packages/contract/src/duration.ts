@@ -12,6 +12,9 @@ const longest = 2n ** 63n - 1n;
 const form =
   /^P(?=[0-9]|T[0-9])(?:([0-9]+)Y)?(?:([0-9]+)M)?(?:([0-9]+)W)?(?:([0-9]+)D)?(?:T(?=[0-9])(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+)(?:[.,]([0-9]+))?S)?)?$/;
 
+/** The form of a duration, for descriptions; the longest text and the largest value are not in it. */
+export const durationPattern = form.source;
+
 /** Seconds in a year, month, week, day, hour, minute and second: the groups of the pattern in their order. */
 const unitSeconds = [31_536_000n, 2_592_000n, 604_800n, 86_400n, 3600n, 60n, 1n];
 

@@ -43,7 +43,10 @@ export const errorCodes = {
   JobNotActive: [409, "The specified job is not in the active state."],
   JobNotFound: [404, "The specified job does not exist."],
   JobPreparationTaskNotRunOnNode: [404, "The job preparation task was not run on the specified compute node."],
-  JobPreparationTaskNotSpecified: [409, "The specified job has no job preparation task."],
+  JobPreparationTaskOrReleaseTaskNotSpecified: [
+    409,
+    "The specified job has neither a job preparation task nor a job release task.",
+  ],
   JobReleaseTaskNotRunOnNode: [404, "The job release task was not run on the specified compute node."],
   JobReleaseTaskNotSpecified: [409, "The specified job has no job release task."],
   JobScheduleBeingDeleted: [409, "The specified job schedule is being deleted."],
@@ -93,10 +96,6 @@ export const errorCodes = {
   ServerBusy: [503, "The server is busy. Please retry after some time."],
   StorageAccountNotFound: [404, "No storage account is linked to the account."],
   TaskCompleted: [409, "The specified task is already in a completed state."],
-  TaskDependenciesNotSpecifiedOnJob: [
-    400,
-    "The job does not use task dependencies; set usesTaskDependencies when it is added.",
-  ],
   TaskDependencyListTooLong: [400, "The task ids that the task depends on are together longer than 64000 characters."],
   TaskDependencyRangesTooLong: [400, "The task id ranges that the task depends on are too long."],
   TaskExists: [409, "The specified task already exists."],
@@ -125,7 +124,7 @@ export type ErrorValues = Readonly<Record<string, string>>;
 /**
  * What a client can cause. Thrown from anywhere; the HTTP server alone turns it into a status and a body.
  * The keys the service uses in `values` are `PropertyName`, `PropertyValue`, `QueryParameterName`,
- * `QueryParameterValue`, `HeaderName`, `HeaderValue` and `Reason`.
+ * `QueryParameterValue`, `HeaderName`, `HeaderValue`, `AuthenticationErrorDetail` and `Reason`.
  */
 export class BatchError extends Error {
   readonly code: ErrorCode;

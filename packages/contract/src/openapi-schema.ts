@@ -1,3 +1,4 @@
+import { durationPattern } from "./duration.ts";
 import type { SchemaNode } from "./schema.ts";
 import { type ApiVersion, isKnownIn, isOlder } from "./versions.ts";
 
@@ -33,15 +34,28 @@ export function describeSchema(schema: SchemaNode, version: ApiVersion, models: 
 
 function plainSchema(schema: SchemaNode, version: ApiVersion, models: Map<string, object>): object {
   const kept = Object.entries(schema).filter(([keyword]) => !ownKeywords.has(keyword));
+  const isDuration = schema.format === "duration";
   const { properties, required, items, lifespans, secret, addition } = schema;
   return {
-    ...Object.fromEntries(kept),
+    ...Object.fromEntries(isDuration ? kept.filter(([keyword]) => keyword !== "format") : kept),
+    ...(isDuration && describeDuration(schema)),
     ...(secret && { writeOnly: true }),
     ...(addition && { "x-kyanite-addition": true }),
     ...(lifespans && { enum: schema.enum?.filter((value) => isKnownIn(version, lifespans[String(value)] ?? {})) }),
     ...(items && { items: describeSchema(items, version, models) }),
     ...(properties && describeProperties(properties, required, version, models)),
   };
+}
+
+/** JSON Schema's durations have no fractions, and take weeks by themselves only, so the form is told as a pattern. */
+function describeDuration({ description, minimumDuration, maximumDuration }: SchemaNode): object {
+  const told = [
+    description,
+    "A duration in ISO 8601.",
+    minimumDuration && `At least ${minimumDuration}.`,
+    maximumDuration && `At most ${maximumDuration}.`,
+  ];
+  return { pattern: durationPattern, description: told.filter(Boolean).join(" ") };
 }
 
 function describeProperties(

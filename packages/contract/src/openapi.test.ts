@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { unlimitedDuration } from "./duration.ts";
 import { openApiDocument } from "./openapi.ts";
 import { allOperations } from "./operations.ts";
 import { isRecord } from "./per-version.ts";
@@ -7,6 +8,8 @@ import { apiVersions } from "./versions.ts";
 function at(value: unknown, ...path: string[]): unknown {
   return path.reduce((inner, step) => (isRecord(inner) ? inner[step] : undefined), value);
 }
+
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 test("the document of every version refers to nothing that it does not hold", () => {
   for (const version of apiVersions) {
@@ -36,6 +39,26 @@ test("a model shows what its version has, under the name it had", () => {
 test("no keyword of our own reaches the reader", () => {
   const text = JSON.stringify(openApiDocument("http://localhost", "2026-10-01"));
   expect(text).not.toMatch(/"(since|removed|secret|lifespans|ignores|errorCode|note)":/);
+});
+
+test("what the server enforces is described: whole seconds, ids, HTTP dates, durations with fractions", () => {
+  const document = openApiDocument("http://localhost", "2025-06-01");
+  const get = at(document, "paths", "/pools/{poolId}", "get");
+  const parameters = new Map(list(at(get, "parameters")).map((each) => [at(each, "name"), at(each, "schema")]));
+  expect(parameters.get("timeout")).toMatchObject({ type: "integer", minimum: 1 });
+  expect(parameters.get("poolId")).toMatchObject({ pattern: "^[A-Za-z0-9_-]{1,64}$" });
+  expect("Sat, 31 Jan 2026 12:00:00 GMT").toMatch(
+    new RegExp(String(at(parameters.get("If-Modified-Since"), "pattern"))),
+  );
+  expect("id,taskSlotsPerNode").toMatch(new RegExp(String(at(parameters.get("$select"), "pattern"))));
+  expect("id,maxTasksPerNode").not.toMatch(new RegExp(String(at(parameters.get("$select"), "pattern"))));
+  expect(at(get, "responses", "304")).toBeDefined();
+  expect(at(get, "responses", "412", "description")).toContain("ConditionNotMet");
+  expect(at(document, "paths", "/pools/{poolId}", "patch", "responses")).not.toHaveProperty("304");
+  const timeout = at(document, "components", "schemas", "PoolResizeParameter", "properties", "resizeTimeout");
+  expect(timeout).not.toHaveProperty("format");
+  expect(unlimitedDuration).toMatch(new RegExp(String(at(timeout, "pattern"))));
+  expect(at(timeout, "description")).toContain("At least PT5M.");
 });
 
 test("operations of one path and method never live in the same version twice", () => {

@@ -15,6 +15,7 @@ import {
   VmSize,
 } from "./pool-settings.ts";
 import {
+  addition,
   DateTime,
   Id,
   Int32,
@@ -141,6 +142,10 @@ export const CloudPool = model("CloudPool", "A pool of compute nodes.", {
   identity: optional(BatchPoolIdentity),
   currentNodeCommunicationMode: optional(readOnly(CommunicationMode)),
   vmSkuProfile: readOnly(vmSkuProfile),
+  propertiesWithoutEffect: optional(
+    addition(Type.Array(Type.String())),
+    "Names of the given properties that describe Azure's hardware and have no effect here.",
+  ),
 });
 export type CloudPool = Static<typeof CloudPool>;
 

@@ -102,7 +102,7 @@ export const PoolLifetimeOption = StringEnum(["jobschedule", "job"]);
 export type PoolLifetimeOption = Static<typeof PoolLifetimeOption>;
 
 export const AutoPoolSpecification = model("AutoPoolSpecification", "A pool that comes and goes with its job.", {
-  autoPoolIdPrefix: optional(Type.String({ maxLength: 20 }), "The pool's id starts so."),
+  autoPoolIdPrefix: optional(Type.String({ maxLength: 20, pattern: "^[A-Za-z0-9_-]*$" }), "The pool's id starts so."),
   poolLifetimeOption: required(PoolLifetimeOption, "One pool for each job, or one for all jobs of a schedule."),
   keepAlive: optional(Type.Boolean(), "Whether the pool outlives its job."),
   pool: optional(PoolSpecification),

@@ -5,7 +5,7 @@ import { since } from "./schema.ts";
 
 const Filter = Type.String({ description: "OData expression that the elements of the list must satisfy." });
 const Select = Type.String({ description: "Names of the properties to return, separated by commas." });
-const Expand = Type.String({ description: "Related data to include: `stats`." });
+const Expand = Type.String({ pattern: "^stats$", description: "Related data to include: `stats`." });
 const MaxResults = Type.Integer({
   minimum: 1,
   maximum: 1000,

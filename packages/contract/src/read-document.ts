@@ -1,4 +1,5 @@
 import type { TSchema } from "typebox";
+import { normalizeDateTime } from "./date-time.ts";
 import { normalizeDuration } from "./duration.ts";
 import { BatchError, invalidProperty } from "./errors.ts";
 import { isRecord, perVersion } from "./per-version.ts";
@@ -17,8 +18,8 @@ type Reader = (value: unknown, place: Place | undefined) => unknown;
 type Member = { readonly kind: "dropped" } | { readonly kind: "kept"; readonly name: string; readonly read: Reader };
 
 /**
- * Brings a request body of any version into the newest form: newest names, canonical spelling of enumerations and
- * durations, no null, nothing that this version does not have or that only the service sets. Values are not checked; see
+ * Brings a request body of any version into the newest form: newest names, canonical spelling of enumerations, times
+ * and durations, whole numbers and booleans also where they came as strings, no null, nothing that this version does not have or that only the service sets. Values are not checked; see
  * `checkDocument`.
  *
  * @throws BatchError `UnsupportedProperty` for a member that no version knows, `MissingRequiredProperty` for one that
@@ -28,12 +29,24 @@ export function readDocument(schema: TSchema, value: unknown, version: ApiVersio
   return readerOf(schema, version)(value, undefined);
 }
 
+/**
+ * The service converts a string that is exactly what a property wants, and clients rely on it: `az` sends the numbers of its
+ * options as it was given them.
+ */
+const literals: Readonly<Record<string, RegExp>> = {
+  integer: /^(0|-?[1-9]\d{0,14})$/,
+  boolean: /^(true|false)$/,
+};
+
 const readerOf = perVersion((schema, version): Reader => {
   if (schema.properties) return objectReader(schema, version);
   if (schema.items) return arrayReader(schema.items, version);
   if (schema.enum) return enumReader(schema, version);
   if (schema.format === "duration") return (value) => (typeof value === "string" ? normalizeDuration(value) : value);
+  if (schema.format === "date-time") return (value) => (typeof value === "string" ? normalizeDateTime(value) : value);
   if (schema.format === "int64") return (value) => (typeof value === "number" ? String(value) : value);
+  const literal = literals[String(schema.type)];
+  if (literal) return (value) => (typeof value === "string" && literal.test(value) ? JSON.parse(value) : value);
   return (value) => value;
 });
 

@@ -3,8 +3,8 @@ import type { ErrorCode } from "./errors.ts";
 import type { ApiVersion, Lifespan } from "./versions.ts";
 
 /**
- * The vocabulary of the contract: JSON Schema plus a few keywords of ours, all plain data, which `document.ts`
- * understands. A property's keywords stand on the schema of its value.
+ * The vocabulary of the contract: JSON Schema plus a few keywords of ours, all plain data. `check-document.ts`,
+ * `read-document.ts` and `write-document.ts` understand them. A property's keywords stand on the schema of its value.
  */
 export interface Keywords extends Lifespan {
   /** What the property is for, where its value is a model with a description of its own. */

@@ -134,7 +134,7 @@ export const BatchErrorBody = model("BatchError", "What went wrong with a reques
 });
 export type BatchErrorBody = Static<typeof BatchErrorBody>;
 
-export const TaskAddStatus = StringEnum(["Success", "ClientError", "ServerError"]);
+export const TaskAddStatus = StringEnum(["success", "clienterror", "servererror"]);
 export type TaskAddStatus = Static<typeof TaskAddStatus>;
 
 export const TaskAddResult = model("TaskAddResult", "What became of one of several tasks.", {

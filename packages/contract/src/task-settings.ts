@@ -5,7 +5,7 @@ import { ResourceFile } from "./staged-files.ts";
 import { UserIdentity } from "./users.ts";
 
 export const EnvironmentSetting = model("EnvironmentSetting", "An environment variable of a run.", {
-  name: Type.String({ minLength: 1 }),
+  name: required(Type.String({ minLength: 1, pattern: "^[^=]*$" }), "Without an equals sign."),
   value: optional(Type.String()),
 });
 export type EnvironmentSetting = Static<typeof EnvironmentSetting>;

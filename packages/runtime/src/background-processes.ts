@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 import { renameSync, writeFileSync } from "node:fs";
-import { mkdir, open, rename, stat } from "node:fs/promises";
+import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Clock } from "./clock.ts";
-import { hasErrorCode } from "./files.ts";
+import { boundLogFile } from "./log-file.ts";
 import { isGroupRunning, isRunning, type ProcessRecord, processRecord, signalGroup } from "./processes.ts";
 import { waitUntil } from "./wait.ts";
 
@@ -13,7 +13,7 @@ export interface BackgroundProcess {
   /** The whole environment: nothing is inherited, so that no secret of ours goes where it does not belong. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
-  /** Receives standard output and error. A log over 10 MB is put aside as `<logFile>.1` first. */
+  /** Receives standard output and error. A large log is put aside as `<logFile>.1` first. */
   readonly logFile: string;
   /** Where to write the process's record at once, for `readRunningProcess` after a restart of our own. */
   readonly recordFile?: string;
@@ -21,15 +21,13 @@ export interface BackgroundProcess {
   readonly user?: { readonly uid: number; readonly gid: number };
 }
 
-const largestLogBytes = 10_000_000;
-
 /**
  * Starts a process that outlives us, in a process group of its own: Ctrl-C in our terminal does not reach it, and it
  * goes on when we are killed. Throws when the command cannot be executed.
  */
 export async function startBackgroundProcess(options: BackgroundProcess): Promise<ProcessRecord> {
   await mkdir(dirname(options.logFile), { recursive: true });
-  await putAsideLargeLog(options.logFile);
+  boundLogFile(options.logFile);
   const log = await open(options.logFile, "a", 0o600);
   try {
     const child = spawn(options.command, options.args, {
@@ -57,14 +55,6 @@ function recordChild(pid: number | undefined, file: string | undefined): Process
   writeFileSync(`${file}.new`, JSON.stringify(record), { mode: 0o600 });
   renameSync(`${file}.new`, file);
   return record;
-}
-
-async function putAsideLargeLog(logFile: string): Promise<void> {
-  try {
-    if ((await stat(logFile)).size > largestLogBytes) await rename(logFile, `${logFile}.1`);
-  } catch (error) {
-    if (!hasErrorCode(error, "ENOENT")) throw error;
-  }
 }
 
 export interface StopOptions {

@@ -2,12 +2,15 @@
 export interface Clock {
   /** The present moment. */
   now(): Date;
+  /** Milliseconds since some moment. It goes on evenly when the clock is set, so durations are measured with it. */
+  elapsed(): number;
   /** Resolves after `milliseconds`, or at once when `signal` aborts; it never rejects. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
 export const systemClock: Clock = {
   now: () => new Date(),
+  elapsed: () => performance.now(),
   sleep: async (milliseconds, signal) => {
     for (let left = milliseconds; ; left -= longestTimer) {
       await timer(Math.min(left, longestTimer), signal);

@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { Logger } from "pino";
+import { openLogFile } from "./log-file.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -13,14 +14,14 @@ export interface Log {
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
-/** Writes JSON lines to a file descriptor (standard error unless told otherwise) or a file. */
+/** Writes JSON lines to a file descriptor (standard error unless told otherwise) or a file, which is put aside when it is large. */
 export function createLog(level: LogLevel, to: number | string = 2): Log {
   // Loaded only by who logs: it takes a third of the time in which the command line has to answer.
   const { destination, pino, stdTimeFunctions }: typeof import("pino") = require("pino");
   return fromPino(
     pino(
       { level, base: null, timestamp: stdTimeFunctions.isoTime, serializers: { cause: pino.stdSerializers.err } },
-      destination({ dest: to, mkdir: true, sync: true }),
+      typeof to === "string" ? openLogFile(to) : destination({ dest: to, sync: true }),
     ),
   );
 }

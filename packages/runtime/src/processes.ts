@@ -57,7 +57,7 @@ export async function readRunningProcess(file: string): Promise<ProcessRecord | 
 
 /** Sends a signal to a process; false when it is gone. */
 export function signalProcess(record: ProcessRecord, signal: NodeJS.Signals): boolean {
-  return isRunning(record) && send(record.pid, signal);
+  return isRunning(record) && sendSignal(record.pid, signal);
 }
 
 /**
@@ -90,10 +90,14 @@ export function isGroupRunning(group: number): boolean {
 
 /** Sends a signal to every member of a process group; false when there is none. Signal 0 only asks. */
 export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  return send(-group, signal);
+  return sendSignal(-group, signal);
 }
 
-function send(target: number, signal: NodeJS.Signals | 0): boolean {
+/**
+ * Sends a signal to whoever has this pid now, or to the process group whose number is given as a negative one; false when
+ * there is nobody.
+ */
+export function sendSignal(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(target, signal);
   } catch (error) {

@@ -105,3 +105,24 @@ export function choice<const Option extends string>(
   };
   return { help, placeholder: options.join("|"), initial, parse };
 }
+
+/** Numbers of users and groups, from the first to the last. */
+export interface IdRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+const largestId = 2 ** 32 - 2;
+
+/** The range that a text such as `200000-265535` names; undefined when it names none. */
+export function parseIdRange(text: string): IdRange | undefined {
+  const [, first = 0, last = 0] = /^(\d{1,10})-(\d{1,10})$/.exec(text)?.map(Number) ?? [];
+  return first > 0 && first <= last && last <= largestId ? { first, last } : undefined;
+}
+
+/** The text of a range of numbers. */
+export function idRange(initial: string, help: string): Setting<string> {
+  const parse = (value: string) =>
+    parseIdRange(value) ? { value } : { problem: 'must be a range such as "200000-265535"' };
+  return { help, placeholder: "FIRST-LAST", initial, parse };
+}

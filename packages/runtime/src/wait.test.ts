@@ -1,12 +1,14 @@
 import { expect, test } from "vitest";
 import type { Clock } from "./clock.ts";
-import { waitUntil } from "./wait.ts";
+import { aborted, orAborted, waitUntil } from "./wait.ts";
 
 /** Time passes only by sleeping. */
 function aClock(): Clock & { readonly slept: () => number } {
   const state = { time: 0 };
   return {
-    now: () => new Date(state.time),
+    // Set back all the time.
+    now: () => new Date(-state.time),
+    elapsed: () => state.time,
     sleep: async (milliseconds) => {
       state.time += milliseconds;
     },
@@ -31,4 +33,15 @@ test("gives up when the signal aborts, after one last question", async () => {
   const options = { clock: aClock(), timeoutMilliseconds: 1_000, signal: AbortSignal.abort() };
   expect(await waitUntil(() => false, options)).toBe(false);
   expect(await waitUntil(() => true, options)).toBe(true);
+});
+
+test("work is waited for until the signal aborts, and its own failure is told", async () => {
+  const leaving = new AbortController();
+  const never = orAborted(new Promise<string>(() => {}), leaving.signal);
+  expect(await orAborted(Promise.resolve("done"), leaving.signal)).toBe("done");
+  await expect(orAborted(Promise.reject(new Error("failed")), leaving.signal)).rejects.toThrow("failed");
+  leaving.abort(new Error("enough"));
+  await expect(never).rejects.toThrow("enough");
+  await expect(orAborted(Promise.reject(new Error("failed")), leaving.signal)).rejects.toThrow("enough");
+  await aborted(leaving.signal);
 });

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import {
   choice,
   hasErrorCode,
+  idRange,
   integer,
   path,
   readSettings,
@@ -13,9 +14,9 @@ import {
 } from "@kyanite/runtime";
 import { ConnectionStringError, parseConnectionString } from "@kyanite/storage/account";
 import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYaml } from "./config-sources.ts";
-import { roles } from "./domain/caller.ts";
-import { parseCapacities } from "./domain/capacity.ts";
-import { parseMountSources } from "./domain/mounts.ts";
+import { roles } from "./domain/account/caller.ts";
+import { parseCapacities } from "./domain/pool/capacity.ts";
+import { parseMountSources } from "./domain/pool/mounts.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
 
@@ -77,12 +78,34 @@ export const serverSettings = {
   }),
   httpPort: integer(10_080, "port for HTTP; 0 chooses a free one", port),
   httpsPort: integer(10_443, "port for HTTPS; 0 chooses a free one", port),
+  publicUrl: text(undefined, "where clients elsewhere reach this server, by a name of its own or through a proxy", {
+    placeholder: "URL",
+    pattern: /^https?:\/\/[A-Za-z0-9.-]+(:\d{1,5})?\/?$/,
+    rule: "a URL such as https://batch.example:10443, without a path",
+  }),
+  agentUrl: text(undefined, "where agents and tasks on other machines reach this server", {
+    placeholder: "URL",
+    pattern: /^https?:\/\/[^\s/]+$/,
+    rule: "a URL such as http://batch.internal:10080, without a path",
+  }),
+  peerHost: text(undefined, "address of this machine on which other servers of the same database reach this one", {
+    placeholder: "HOST",
+    pattern: /^[A-Za-z0-9.:-]+$/,
+    rule: "a host name or an IP address",
+  }),
+  peerPort: integer(0, "port for other servers of the same database; 0 chooses a free one", port),
   databaseUrl: text(undefined, "PostgreSQL to use instead of the bundled one", {
     placeholder: "URL",
     pattern: /^postgres(ql)?:\/\/\S+$/,
     rule: "a URL that begins with postgresql://",
   }),
   storageConnectionString,
+  storageAccount: text(
+    undefined,
+    "name of the bundled storage account, such as the one a program knows; it is given at the first start and stays (default: kyanite)",
+    { placeholder: "NAME", pattern: /^[a-z0-9]{3,24}$/, rule: "3 to 24 lower-case letters and digits" },
+  ),
+  storageHttpsPort: integer(0, "port of the bundled storage for HTTPS; 0 chooses a free one and keeps it", port),
   moreStorageAccounts,
   account: text("local", "name of the Batch account", {
     placeholder: "NAME",
@@ -127,6 +150,7 @@ export const tuningSettings = {
   databaseConnections: integer(12, "connections to the database", { least: 3, most: 200 }),
   databaseWaitSeconds: integer(30, "how long to wait for the database at the start", { least: 0, most: 3_600 }),
   agentStartsAtOnce: integer(8, "local nodes that start at the same time", { least: 1, most: 256 }),
+  nodesPerAgent: integer(1_000, "most local nodes that one agent serves", { least: 1, most: 10_000 }),
   poolQuota: integer(1_000, "most pools of the account", { least: 0, most: 1_000_000 }),
   activeJobAndJobScheduleQuota: integer(100_000, "most active jobs and job schedules of the account", {
     least: 0,
@@ -135,6 +159,68 @@ export const tuningSettings = {
   accountQuota: integer(1_000, "most accounts", { least: 1, most: 1_000_000 }),
   dedicatedCoreQuota: integer(100_000, "most cores of dedicated nodes", { least: 0, most: 10_000_000 }),
   lowPriorityCoreQuota: integer(100_000, "most cores of low-priority nodes", { least: 0, most: 10_000_000 }),
+  processesPerSlot: integer(4_096, "most processes and threads of a task, for each of its slots; 0 is no limit", {
+    least: 0,
+    most: 1_000_000,
+  }),
+  nodeLimits: choice("none", "whether tasks may take no more than their slots' share of the pool's VM size", [
+    "none",
+    "vm-size",
+  ]),
+  diskReserveMegabytes: integer(64, "space on the data directory's disk that tasks of local nodes cannot take", {
+    least: 0,
+    most: 1_000_000,
+  }),
+  abandonedNodeHours: integer(24, "hours without a server after which a local node ends and cleans up; 0 is never", {
+    least: 0,
+    most: 10_000,
+  }),
+  unsupportedProperties: choice("ignore", "what becomes of properties that only describe Azure's hardware", [
+    "ignore",
+    "refuse",
+  ]),
+  adminTasks: choice(
+    "isolated",
+    "who may add tasks with administrator's rights: who adds tasks, where nodes have walls; operators; or anyone",
+    ["isolated", "operator", "anyone"],
+  ),
+  containerRuntime: text(
+    "auto",
+    "what runs the containers of local nodes: auto, off, or the socket of Docker or Podman",
+    {
+      placeholder: "SOCKET",
+      pattern: /^(auto|off|(unix:\/\/)?\/\P{Cc}+)$/u,
+      rule: "auto, off, or the path of a socket",
+    },
+  ),
+  containerNetwork: text("", "network of containers that ask for none, such as host (default: the runtime decides)", {
+    placeholder: "NAME",
+    pattern: /^([A-Za-z0-9][\w.-]*)?$/,
+    rule: "the name of a network",
+  }),
+  containerImageGigabytes: integer(
+    50,
+    "what images of containers may take together that local nodes have pulled; 0 is no limit",
+    {
+      least: 0,
+      most: 1_000_000,
+    },
+  ),
+  containerHostAccess: choice(
+    "operator",
+    "who may add containers that reach the machine, with --privileged or mounts of its directories: operators, or anyone",
+    ["operator", "anyone"],
+  ),
+  nodeUsers: idRange("1800000-2062143", "ids of users and groups for the tasks of local nodes, 256 a node, as root"),
+  taskPath: text(
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "PATH of tasks on local nodes, unless their environment settings have one; the server's own does not reach them",
+    {
+      placeholder: "DIRECTORIES",
+      pattern: /^\/[^:\p{Cc}]*(:\/[^:\p{Cc}]*)*$/u,
+      rule: "absolute paths of directories, separated by colons",
+    },
+  ),
   sshPort: integer(22, "port of the SSH server of local nodes' machine, which remote login settings name", {
     least: 1,
     most: 65_535,

@@ -1,5 +1,15 @@
-import { createContainer, deleteBlob, hasBlob, type StorageAccount, signUrl } from "@kyanite/storage";
-import type { StorageAccounts } from "./domain/storage.ts";
+import { BatchError } from "@kyanite/contract";
+import {
+  atOwnAddress,
+  copyBlob,
+  createContainer,
+  deleteBlob,
+  hasBlob,
+  isStorageAway,
+  type StorageAccount,
+  signUrl,
+} from "@kyanite/storage";
+import type { StorageAccounts } from "./domain/account/storage.ts";
 
 /** What the service does with the storage accounts whose keys it has; the first belongs to the first account. */
 export function storageAccounts(accounts: readonly StorageAccount[]): StorageAccounts {
@@ -10,11 +20,23 @@ export function storageAccounts(accounts: readonly StorageAccount[]): StorageAcc
   };
   return {
     names: accounts.map(({ accountName }) => accountName),
+    ownUrl: (url) => atOwnAddress(url, accounts),
     signedUrl: ({ storageAccount, ...place }) => signUrl(find(storageAccount), place),
     ensureContainer: async ({ storageAccount, container }) => {
-      await createContainer(find(storageAccount), container);
+      await answered(createContainer(find(storageAccount), container));
     },
-    hasBlob: ({ storageAccount, ...place }) => hasBlob(find(storageAccount), place),
-    deleteBlob: ({ storageAccount, ...place }) => deleteBlob(find(storageAccount), place),
+    hasBlob: ({ storageAccount, ...place }) => answered(hasBlob(find(storageAccount), place)),
+    copyBlob: ({ storageAccount, ...place }) => answered(copyBlob(find(storageAccount), place)),
+    deleteBlob: ({ storageAccount, ...place }) => answered(deleteBlob(find(storageAccount), place)),
   };
+}
+
+/** Storage that does not answer will do so again; whoever waits is told to come back. */
+async function answered<Result>(work: Promise<Result>): Promise<Result> {
+  try {
+    return await work;
+  } catch (cause) {
+    if (!isStorageAway(cause)) throw cause;
+    throw new BatchError("ServerBusy", { Reason: "The storage account does not answer" }, { cause });
+  }
 }

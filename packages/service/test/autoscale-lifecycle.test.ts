@@ -1,13 +1,15 @@
 import { aPool, type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Account } from "../src/domain/account.ts";
+import type { Account } from "../src/domain/account/account.ts";
 import { after } from "../src/domain/time.ts";
 import { enableAutoScale, runAutoScaleNow, runAutoScaleWhenDue } from "../src/lifecycle/auto-scale.ts";
-import { addPool, beginDeletePool, lockExistingPool } from "../src/lifecycle/pool.ts";
+import { lockExistingPool } from "../src/lifecycle/existing.ts";
+import { addPool, beginDeletePool } from "../src/lifecycle/pool.ts";
 import { listAutoScaleRuns, readAutoScale, readDuePools } from "../src/store/auto-scale.ts";
 import { transaction } from "../src/store/database.ts";
 import { savePool } from "../src/store/pools.ts";
 import { addAccount } from "./builders.ts";
+import { someQuotas } from "./quotas.ts";
 
 const start = new Date("2026-01-01T00:00:00Z");
 const settings = { autoScaleMinimumSeconds: 300, poolSampleSeconds: 30 };
@@ -29,14 +31,14 @@ async function addScalingPool(id: string, autoScaleFormula: string): Promise<num
     autoScaleEvaluationInterval: "PT5M",
   });
   return transaction(temporary.database, async (sql) => {
-    await addPool(sql, account, body, { ...settings, poolQuota: 100, now: start });
-    const pool = await lockExistingPool(sql, account, id);
+    await addPool(sql, account, body, { ...someQuotas(settings), now: start });
+    const pool = await lockExistingPool(sql, account, { poolId: id });
     await savePool(sql, { ...pool, allocationState: "steady" }, "service");
     return pool.pk;
   });
 }
 
-const poolOf = (id: string) => lockExistingPool(temporary.database, account, id);
+const poolOf = (id: string) => lockExistingPool(temporary.database, account, { poolId: id });
 const runAt = (pk: number, seconds: number) =>
   runAutoScaleWhenDue(temporary.database, pk, { settings, now: after(start, seconds) });
 const runsOf = async (id: string) => listAutoScaleRuns(temporary.database, await poolOf(id), { limit: 200 });
@@ -65,12 +67,15 @@ describe("the timetable of a pool", () => {
     const pk = await addScalingPool("disturbed", "x = 1;");
     const dueTime = async () => (await readAutoScale(temporary.database, { pk }))?.dueTime;
     await transaction(temporary.database, async (sql) =>
-      runAutoScaleNow(sql, await lockExistingPool(sql, account, "disturbed"), { settings, now: after(start, 100) }),
+      runAutoScaleNow(sql, await lockExistingPool(sql, account, { poolId: "disturbed" }), {
+        settings,
+        now: after(start, 100),
+      }),
     );
     expect(await dueTime()).toEqual(after(start, 300));
     const enable = (change: object, seconds: number) =>
       transaction(temporary.database, async (sql) =>
-        enableAutoScale(sql, await lockExistingPool(sql, account, "disturbed"), change, {
+        enableAutoScale(sql, await lockExistingPool(sql, account, { poolId: "disturbed" }), change, {
           settings,
           now: after(start, seconds),
         }),
@@ -84,7 +89,7 @@ describe("the timetable of a pool", () => {
   test("ends when the pool is being deleted", async () => {
     const pk = await addScalingPool("deleted", "$TargetDedicatedNodes = 3;");
     await transaction(temporary.database, async (sql) =>
-      beginDeletePool(sql, await lockExistingPool(sql, account, "deleted"), after(start, 10)),
+      beginDeletePool(sql, await lockExistingPool(sql, account, { poolId: "deleted" }), after(start, 10)),
     );
     expect(await runAt(pk, 300)).toBeUndefined();
     expect(await poolOf("deleted")).toMatchObject({ state: "deleting", targetDedicatedNodes: 0 });

@@ -1,6 +1,6 @@
-import type { Account } from "../src/domain/account.ts";
-import type { Node } from "../src/domain/node.ts";
-import type { Pool } from "../src/domain/pool.ts";
+import type { Account } from "../src/domain/account/account.ts";
+import type { Node } from "../src/domain/node/node.ts";
+import type { Pool } from "../src/domain/pool/pool.ts";
 import { ensureAccount } from "../src/store/accounts.ts";
 import type { Sql } from "../src/store/database.ts";
 
@@ -38,6 +38,7 @@ export const aPool = (pool: Partial<Pool> = {}): Pool => ({
 /** An idle node of that pool. */
 export const aNode = (node: Partial<Node> = {}): Node => ({
   pk: 1,
+  hostId: null,
   poolPk: 1,
   id: "n",
   state: "idle",

@@ -186,6 +186,8 @@ describe("on the URL of the other account", () => {
   const places = [
     ["a prefix", { prefix: `/accounts/${other.name}`, headers: {} }],
     ["a host name", { prefix: "", headers: { host: `${other.name}.localhost` } }],
+    ["a host name with a region", { prefix: "", headers: { host: `${other.name}.eastus.localhost` } }],
+    ["its host name in the cloud", { prefix: "", headers: { host: `${other.name}.eastus.batch.azure.com` } }],
   ] as const;
 
   /** The same client, with headers of its own. */

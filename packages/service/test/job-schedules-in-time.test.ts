@@ -1,19 +1,18 @@
 import type { JobScheduleAddParameter } from "@kyanite/contract";
 import { createLog } from "@kyanite/runtime";
-import { defaultSettings } from "@kyanite/service";
 import { anAutoPool, type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { Account } from "../src/domain/account.ts";
-import { nextRunTime } from "../src/domain/job-schedule.ts";
-import { newJob } from "../src/domain/new-job.ts";
-import { patchedJobSchedule } from "../src/domain/new-job-schedule.ts";
+import type { Account } from "../src/domain/account/account.ts";
+import { newJob } from "../src/domain/job/new-job.ts";
+import { nextRunTime } from "../src/domain/job-schedule/job-schedule.ts";
+import { newJobSchedule, patchedJobSchedule } from "../src/domain/job-schedule/new-job-schedule.ts";
+import { lockExistingJobSchedule } from "../src/lifecycle/existing.ts";
 import { terminateJob } from "../src/lifecycle/job.ts";
 import {
   addJobSchedule,
   beginDeleteJobSchedule,
   disableJobSchedule,
   enableJobSchedule,
-  lockExistingJobSchedule,
   terminateJobSchedule,
   updateJobSchedule,
 } from "../src/lifecycle/job-schedule.ts";
@@ -22,16 +21,17 @@ import { beginDeletePool } from "../src/lifecycle/pool.ts";
 import { runJobSchedules } from "../src/loops/run-job-schedules.ts";
 import { settleJobs } from "../src/loops/settle-jobs.ts";
 import { type Sql, transaction } from "../src/store/database.ts";
-import { readJobSchedule } from "../src/store/job-schedules.ts";
+import { insertJobSchedule, readJobSchedule } from "../src/store/job-schedules.ts";
 import { listJobs, lockJob } from "../src/store/jobs.ts";
 import { listPools, lockPool } from "../src/store/pools.ts";
 import { addAccount } from "./builders.ts";
+import { someQuotas } from "./quotas.ts";
 
 /** Schedules on a real database, looked at when a test says, and the time is what it says. */
 
 const start = new Date("2026-01-01T00:00:00Z");
 const minutes = (count: number) => new Date(start.getTime() + count * 60_000);
-const settings = defaultSettings();
+const settings = someQuotas();
 const log = createLog("error");
 
 let temporary: TemporaryDatabase;
@@ -45,9 +45,10 @@ afterEach(() => temporary[Symbol.asyncDispose]());
 
 const inTransaction = <T>(work: (sql: Sql) => Promise<T>) => transaction(temporary.database, work);
 
+/** A schedule at which nobody has looked yet, not even the request that added it. */
 async function add(schedule: JobScheduleAddParameter["schedule"], more: Partial<JobScheduleAddParameter> = {}) {
   const body = { id: "s", schedule, jobSpecification: { poolInfo: { poolId: "nowhere" } }, ...more };
-  await inTransaction((sql) => addJobSchedule(sql, account, body, { quotas: settings, now: start }));
+  await inTransaction((sql) => insertJobSchedule(sql, newJobSchedule(body, account, start)));
 }
 
 /** What a server does at this moment: one round of the loop, with its own view of nothing but the database. */
@@ -64,7 +65,7 @@ async function endJob(number: number, now: Date): Promise<void> {
 }
 
 const change = (work: (sql: Sql, schedule: Awaited<ReturnType<typeof lockExistingJobSchedule>>) => Promise<unknown>) =>
-  inTransaction(async (sql) => work(sql, await lockExistingJobSchedule(sql, account, "s")));
+  inTransaction(async (sql) => work(sql, await lockExistingJobSchedule(sql, account, { jobScheduleId: "s" })));
 
 /** Minutes after the start at which each job was made, in the order of their numbers. */
 async function jobTimes(): Promise<number[]> {
@@ -233,6 +234,20 @@ describe("pools that come and go", () => {
     await look(minutes(10));
     expect((await poolsInState("active")).map(({ id }) => id)).toEqual([await poolOfJob(2)]);
     expect(await poolOfJob(2)).not.toBe(first);
+  });
+
+  test("what of a pool has no effect is told once, with the pool's id", async () => {
+    const told: unknown[] = [];
+    const quotas = someQuotas({ tellWithoutEffect: (poolId, properties) => told.push([poolId, properties]) });
+    const networkConfiguration = { subnetId: "/subscriptions/s/subnets/n" };
+    const pool = anAutoPool({ targetDedicatedNodes: 0, networkConfiguration });
+    await add(everyTenMinutes, specification("jobschedule", { pool }));
+    await look(start, quotas);
+    const poolId = await poolOfJob(1);
+    await endJob(1, minutes(1));
+    await look(minutes(10), quotas);
+    expect(await poolOfJob(2)).toBe(poolId);
+    expect(told).toEqual([[poolId, ["networkConfiguration.subnetId"]]]);
   });
 
   test("all jobs of a schedule share the schedule's pool, which goes when the schedule completes", async () => {

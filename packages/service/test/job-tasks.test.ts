@@ -9,15 +9,17 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
 let client: BatchServiceClient;
-/** Where tasks of all nodes leave traces. */
+/** Where tasks of all nodes leave traces: a share, as nodes do not see the rest of the machine's directories. */
 let traces: string;
+const share = "$AZ_BATCH_NODE_MOUNTS_DIR/traces";
+const mountConfiguration = [{ nfsMountConfiguration: { source: "files:/traces", relativeMountPath: "traces" } }];
 
 beforeAll(async () => {
-  service = await runningService();
-  client = batchClient(service);
   traces = await mkdtemp(join(tmpdir(), "kyanite-traces-"));
   await chmod(traces, 0o777);
-  await client.pool.add(aPool("pool", { targetDedicatedNodes: 2, taskSlotsPerNode: 2 }));
+  service = await runningService({ settings: { mountSources: `files:/traces=${traces}` } });
+  client = batchClient(service);
+  await client.pool.add(aPool("pool", { mountConfiguration, targetDedicatedNodes: 2, taskSlotsPerNode: 2 }));
   await until(
     () => client.computeNode.list("pool"),
     (nodes) => nodes.length === 2 && nodes.every(({ state }) => state === "idle"),
@@ -33,7 +35,7 @@ const sh = (script: string) => `/bin/sh -c 'umask 0; ${script}'`;
 const poolInfo = { poolId: "pool" };
 
 /** A command that leaves a line in the trace of this name. */
-const leaves = (name: string, line: string) => sh(`echo ${line} >> ${join(traces, name)}`);
+const leaves = (name: string, line: string) => sh(`echo ${line} >> ${share}/${name}`);
 const trace = async (name: string) =>
   (await readFile(join(traces, name), "utf8").catch(() => "")).split("\n").filter(Boolean);
 
@@ -58,10 +60,10 @@ describe("a job preparation task", () => {
       id: "prepared",
       poolInfo,
       commonEnvironmentSettings: [{ name: "COMMON", value: "common" }],
-      jobPreparationTask: { commandLine: sh(`echo data > data; echo $COMMON $AZ_BATCH_TASK_ID >> ${traces}/prep`) },
+      jobPreparationTask: { commandLine: sh(`echo data > data; echo $COMMON $AZ_BATCH_TASK_ID >> ${share}/prep`) },
       jobReleaseTask: {
         id: "cleanup",
-        commandLine: sh(`echo $AZ_BATCH_TASK_ID $(cat $AZ_BATCH_JOB_PREP_WORKING_DIR/data) >> ${traces}/release`),
+        commandLine: sh(`echo $AZ_BATCH_TASK_ID $(cat $AZ_BATCH_JOB_PREP_WORKING_DIR/data) >> ${share}/release`),
       },
     });
     expect(await client.job.listPreparationAndReleaseTaskStatus("prepared")).toHaveLength(0);
@@ -144,7 +146,7 @@ describe("a job preparation task", () => {
     await client.job.add({
       id: "half",
       poolInfo,
-      jobPreparationTask: { commandLine: sh(`! mkdir ${traces}/first`) },
+      jobPreparationTask: { commandLine: sh(`! mkdir ${share}/first`) },
     });
     const ids = ["a", "b", "c", "d", "e", "f"];
     await client.task.addCollection(
@@ -213,7 +215,7 @@ describe("a job preparation task", () => {
     const slow = {
       poolInfo,
       jobPreparationTask: { commandLine: "true" },
-      jobReleaseTask: { commandLine: sh(`sleep 1.5; echo done >> ${traces}/$AZ_BATCH_JOB_ID`) },
+      jobReleaseTask: { commandLine: sh(`sleep 1.5; echo done >> ${share}/$AZ_BATCH_JOB_ID`) },
     };
     for (const id of ["slow", "gone"]) {
       await client.job.add({ id, ...slow });
@@ -271,7 +273,7 @@ describe("a job preparation task", () => {
   });
 
   test("runs again after a reboot, unless the job has had enough of it; a release interrupted by one begins again", async () => {
-    await client.pool.add(aPool("one", { targetDedicatedNodes: 1, taskSlotsPerNode: 2 }));
+    await client.pool.add(aPool("one", { mountConfiguration, targetDedicatedNodes: 1, taskSlotsPerNode: 2 }));
     const idle = () =>
       until(
         () => client.computeNode.list("one"),
@@ -284,7 +286,7 @@ describe("a job preparation task", () => {
         id,
         poolInfo: { poolId: "one" },
         jobPreparationTask: { commandLine: leaves(id, "prepared"), rerunOnNodeRebootAfterSuccess },
-        jobReleaseTask: { commandLine: sh(`echo released >> ${traces}/${id}; mkdir ${traces}/${id}-once && sleep 60`) },
+        jobReleaseTask: { commandLine: sh(`echo released >> ${share}/${id}; mkdir ${share}/${id}-once && sleep 60`) },
       });
       await client.task.add(id, { id: "before", commandLine: "true" });
       await completed(id, "before");
@@ -318,7 +320,7 @@ describe("a job preparation task", () => {
       "TaskIdSameAsJobPreparationTask",
     );
     expect(await client.job.listPreparationAndReleaseTaskStatus("other").catch(({ code }) => code)).toBe(
-      "JobPreparationTaskNotSpecified",
+      "JobPreparationTaskOrReleaseTaskNotSpecified",
     );
   });
 });
@@ -354,7 +356,7 @@ describe("a job manager task", () => {
       constraints: { maxTaskRetryCount: 3 },
       jobManagerTask: {
         id: "Manager",
-        commandLine: `${process.execPath} ${join(traces, "caller.mjs")}`,
+        commandLine: sh(`exec ${process.execPath} ${share}/caller.mjs`),
         authenticationTokenSettings: { access: ["job"] },
       },
     });
@@ -391,7 +393,7 @@ describe("a job manager task", () => {
       await client.job.add({
         id,
         poolInfo,
-        jobManagerTask: { id: "m", commandLine: sh(`until [ -e ${traces}/${id} ]; do sleep 0.05; done`), runExclusive },
+        jobManagerTask: { id: "m", commandLine: sh(`until [ -e ${share}/${id} ]; do sleep 0.05; done`), runExclusive },
       });
       const manager = await until(
         () => client.task.get(id, "m"),
@@ -415,7 +417,7 @@ describe("a job manager task", () => {
   });
 
   test("keeps its node when the pool shrinks, although others run more tasks", async () => {
-    await client.pool.add(aPool("shrinking", { targetDedicatedNodes: 2, taskSlotsPerNode: 2 }));
+    await client.pool.add(aPool("shrinking", { mountConfiguration, targetDedicatedNodes: 2, taskSlotsPerNode: 2 }));
     const jobManagerTask = { id: "m", commandLine: "sleep 60" };
     await client.job.add({ id: "shrinking", poolInfo: { poolId: "shrinking" }, jobManagerTask });
     await client.task.addCollection(
@@ -441,7 +443,7 @@ describe("a job manager task", () => {
   });
 
   test("that has to start again takes the slots of a task of its priority, which is requeued", async () => {
-    await client.pool.add(aPool("crowded", { targetDedicatedNodes: 2 }));
+    await client.pool.add(aPool("crowded", { mountConfiguration, targetDedicatedNodes: 2 }));
     const job = { poolInfo: { poolId: "crowded" } };
     const sleeping = { commandLine: "sleep 60" };
     const running = (jobId: string, taskId: string) =>
@@ -485,7 +487,7 @@ describe("a job manager task", () => {
   });
 
   test("that must not run on a low-priority node waits for a dedicated one", async () => {
-    await client.pool.add(aPool("low", { targetDedicatedNodes: 0, targetLowPriorityNodes: 1 }));
+    await client.pool.add(aPool("low", { mountConfiguration, targetDedicatedNodes: 0, targetLowPriorityNodes: 1 }));
     await client.job.add({
       id: "choosy",
       poolInfo: { poolId: "low" },

@@ -1,5 +1,5 @@
 import type { BatchServiceClient } from "@azure/batch";
-import { batchClient, type RunningService, runningService, until } from "@kyanite/testkit";
+import { batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -55,6 +55,15 @@ describe("changing a job", () => {
       displayName: "kept",
     });
     expect(after.eTag).not.toBe(before.eTag);
+  });
+
+  test("PATCH keeps a network that nodes do not join, and the job shows it", async () => {
+    const id = await aJob();
+    const networkConfiguration = { subnetId: "/subscriptions/s/subnets/n", skipWithdrawFromVNet: true };
+    const version = "2024-07-01.20.0";
+    expect((await send(client, "PATCH", `/jobs/${id}`, { version, body: { networkConfiguration } })).status).toBe(200);
+    await client.job.patch(id, { priority: 1 });
+    expect((await send(client, "GET", `/jobs/${id}`, { version })).body).toMatchObject({ networkConfiguration });
   });
 
   test("PUT takes what is left out back to its default, and keeps what cannot change", async () => {

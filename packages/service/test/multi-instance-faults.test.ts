@@ -1,7 +1,9 @@
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
-import { processesWithVariable, readRunningProcess, signalProcess } from "@kyanite/runtime";
-import { aPool, batchClient, type RunningService, runningService, until } from "@kyanite/testkit";
+import { processesWithVariable, signalProcess } from "@kyanite/runtime";
+import { agentOfNode, aPool, batchClient, type RunningService, runningService, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -11,7 +13,7 @@ let client: BatchServiceClient;
 const patience = 60;
 
 beforeAll(async () => {
-  service = await runningService({ settings: { heartbeatSeconds: 1, nodeSilentSeconds: 3 } });
+  service = await runningService({ nodesPerHost: 1, settings: { heartbeatSeconds: 1, nodeSilentSeconds: 3 } });
   client = batchClient(service);
   await client.pool.add(aPool("pool", { targetDedicatedNodes: 3, enableInterNodeCommunication: true }));
   await until(
@@ -58,9 +60,15 @@ describe("what ends a multi-instance task from outside", () => {
       (processes) => processes.length > 0,
       patience,
     );
-    const agent = await readRunningProcess(join(service.nodesDirectory, nodeId, "agent.json"));
+    const agent = await agentOfNode(service.nodesDirectory, nodeId);
     if (!agent) throw new Error("no agent");
-    signalProcess(agent, "SIGKILL");
+    signalProcess(agent, "SIGSTOP");
+    await until(
+      () => client.computeNode.get("pool", nodeId),
+      ({ state }) => state === "unknown",
+      patience,
+    );
+    signalProcess(agent, "SIGCONT");
     const after = await until(
       () => client.task.get("lost", "t"),
       ({ state, stateTransitionTime }) =>
@@ -70,6 +78,29 @@ describe("what ends a multi-instance task from outside", () => {
     expect(after.executionInfo).toMatchObject({ retryCount: 0, requeueCount: 0 });
     expect((await client.task.listSubtasks("lost", "t")).value).toHaveLength(2);
     await client.job.deleteMethod("lost");
+    await nodesAreIdle();
+  });
+
+  test("the death of an agent of any instance is nothing to it", async () => {
+    await client.job.add({ id: "adopted", poolInfo });
+    const commandLine = sh("until [ -e $AZ_BATCH_TASK_WORKING_DIR/go ]; do sleep 0.05; done");
+    await client.task.add("adopted", aGang("t", { commandLine }));
+    const { nodeInfo } = await taskIs("adopted", "t", "running");
+    const root = join(service.nodesDirectory, nodeInfo?.nodeId ?? "", "root");
+    const working = join(root, "workitems/adopted/job-1/t/wd");
+    await until(
+      async () => existsSync(working) && processesOf(nodeInfo?.nodeId ?? "").length > 0,
+      (isThere) => isThere,
+      patience,
+    );
+    for (const { id = "" } of await client.computeNode.list("pool")) {
+      const agent = await agentOfNode(service.nodesDirectory, id);
+      if (agent) signalProcess(agent, "SIGKILL");
+    }
+    await writeFile(join(working, "go"), "");
+    const done = await taskIs("adopted", "t", "completed");
+    expect(done.executionInfo).toMatchObject({ result: "success", retryCount: 0, requeueCount: 0 });
+    await client.job.deleteMethod("adopted");
     await nodesAreIdle();
   });
 

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
-import { readRunningProcess, signalProcess } from "@kyanite/runtime";
-import { aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
+import { signalProcess } from "@kyanite/runtime";
+import { agentOfNode, aPool, batchClient, type RunningService, runningService, send, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 
 vi.setConfig({ testTimeout: 120_000 });
@@ -111,13 +111,14 @@ describe.skipIf(!isRoot)("accounts of a pool", () => {
     { name: "plain", password: "kept$ecret" },
     { name: "chief", password: "x", elevationLevel: "admin" as const },
     { name: "fixed", password: "x", linuxUserConfiguration: { uid: 70_001, gid: 70_002 } },
+    { name: "low", password: "x", linuxUserConfiguration: { uid: 1, gid: 27 } },
   ];
 
   test("are made on each node, run tasks, are never shown, and go with the pool", async () => {
     const nodes = await poolWithNodes("accounts", { targetDedicatedNodes: 2, userAccounts });
     const users = machineUsers(...nodes);
-    expect(users.length).toBe(6);
-    expect(new Set(users.map(({ name }) => name)).size).toBe(6);
+    expect(users.length).toBe(8);
+    expect(new Set(users.map(({ name }) => name)).size).toBe(8);
     const [plain] = users.filter(({ name }) => name.startsWith("plain-"));
     expect(isPasswordOf("kept$ecret", plain?.password ?? "")).toBe(true);
     expect(JSON.stringify(await client.pool.get("accounts"))).not.toContain("ecret");
@@ -131,6 +132,8 @@ describe.skipIf(!isRoot)("accounts of a pool", () => {
       });
     expect(await asUser("plain")).toMatch(/^plain-[0-9a-f]{6}\n/);
     expect(await asUser("fixed")).toMatch(/-[0-9a-f]{6}\n70001\n70002\n$/);
+    // Ids of the machine's own users and groups give an account none of their rights.
+    expect(await asUser("low")).toMatch(/^low-[0-9a-f]{6}\n\d{4,}\n\d{4,}\n$/);
     expect(await asUser("chief")).toMatch(/^chief-/);
     expect(await asUser("root")).toBe("CommandLaunchFailed");
     expect(await asUser("nobody")).toBe("CommandLaunchFailed");
@@ -161,10 +164,10 @@ describe.skipIf(!isRoot)("accounts of a pool", () => {
     await usersBecome([node], ({ length }) => length === 0);
   });
 
-  test("go with their node even when its agent was killed", async () => {
+  test("go with their node even when its agent does not answer", async () => {
     const [node = ""] = await poolWithNodes("accounts-killed", { userAccounts });
-    expect(machineUsers(node).length).toBe(3);
-    const agent = await readRunningProcess(join(service.nodesDirectory, node, "agent.json"));
+    expect(machineUsers(node).length).toBe(userAccounts.length);
+    const agent = await agentOfNode(service.nodesDirectory, node);
     if (!agent) throw new Error("no agent");
     signalProcess(agent, "SIGSTOP");
     await client.pool.deleteMethod("accounts-killed");
@@ -208,6 +211,9 @@ describe.skipIf(!isRoot)("accounts of a pool", () => {
     expect(await add({ name: "../a", password: "x" })).toBe("InvalidPropertyValue");
     expect(await add({ name: "a", password: "x", linuxUserConfiguration: { uid: 5000 } })).toBe("InvalidPropertyValue");
     expect(await add({ name: "a", password: "x", linuxUserConfiguration: { uid: 0, gid: 0 } })).toBe(
+      "InvalidPropertyValue",
+    );
+    expect(await add({ name: "a", password: "x", linuxUserConfiguration: { uid: 1000, gid: 0 } })).toBe(
       "InvalidPropertyValue",
     );
   });

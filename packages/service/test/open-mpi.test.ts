@@ -21,19 +21,26 @@ const patience = 150_000;
 describe.skipIf(!isPresent)("Open MPI across three local nodes", { timeout: patience }, () => {
   let service: RunningService;
   let client: BatchServiceClient;
-  /** Where Open MPI keeps what it would leave behind. */
-  let sessions: string;
+  /** What the nodes have in common. */
+  let doors: string;
   beforeAll(async () => {
-    sessions = await mkdtemp(join(tmpdir(), "kyanite-mpi-"));
-    await chmod(sessions, 0o777);
-    service = await runningService();
+    doors = await mkdtemp(join(tmpdir(), "kyanite-mpi-"));
+    await chmod(doors, 0o777);
+    service = await runningService({ settings: { mountSources: `mpi:/doors=${doors}` } });
     client = batchClient(service);
-    await client.pool.add(aPool("mpi", { targetDedicatedNodes: 3, enableInterNodeCommunication: true }));
+    const nfsMountConfiguration = { source: "mpi:/doors", relativeMountPath: "doors" };
+    await client.pool.add(
+      aPool("mpi", {
+        targetDedicatedNodes: 3,
+        enableInterNodeCommunication: true,
+        mountConfiguration: [{ nfsMountConfiguration }],
+      }),
+    );
     await client.job.add({ id: "mpi", poolInfo: { poolId: "mpi" } });
   });
   afterAll(async () => {
     await service[Symbol.asyncDispose]();
-    await rm(sessions, { recursive: true, force: true });
+    await rm(doors, { recursive: true, force: true });
   });
 
   const outputOf = async (task: { id: string; commandLine: string; coordinationCommandLine: string }) => {
@@ -42,7 +49,6 @@ describe.skipIf(!isPresent)("Open MPI across three local nodes", { timeout: pati
     await client.task.add("mpi", {
       id: task.id,
       commandLine: task.commandLine,
-      environmentSettings: [{ name: "TMPDIR", value: sessions }],
       multiInstanceSettings: {
         numberOfInstances: 3,
         coordinationCommandLine: task.coordinationCommandLine,
@@ -77,7 +83,7 @@ describe.skipIf(!isPresent)("Open MPI across three local nodes", { timeout: pati
     const lines = await outputOf({
       id: "nodes",
       coordinationCommandLine: "/bin/sh -c '$AZ_BATCH_TASK_SHARED_DIR/coordinate.sh'",
-      commandLine: `/bin/sh -c '$AZ_BATCH_TASK_SHARED_DIR/run.sh ${python} $AZ_BATCH_TASK_SHARED_DIR/hello.py'`,
+      commandLine: `/bin/sh -c '$AZ_BATCH_TASK_SHARED_DIR/run.sh ${python} hello.py'`,
     });
     expect(lines.map((line) => line.replace(/ on .*:/, ""))).toEqual(
       [0, 1, 2].map((rank) => `rank ${rank} of 3 sum 3`),

@@ -1,10 +1,10 @@
 import type { JobAddParameter } from "@kyanite/contract";
 import { aPool, type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import type { Job } from "../src/domain/job.ts";
-import { newJob } from "../src/domain/new-job.ts";
-import { newPool } from "../src/domain/new-pool.ts";
-import { newTask } from "../src/domain/new-task.ts";
+import type { Job } from "../src/domain/job/job.ts";
+import { newJob } from "../src/domain/job/new-job.ts";
+import { newPool } from "../src/domain/pool/new-pool.ts";
+import { newTask } from "../src/domain/task/new-task.ts";
 import { placeTasks } from "../src/lifecycle/placement.ts";
 import { plan } from "../src/scheduler/plan.ts";
 import { readAccount } from "../src/store/accounts.ts";

@@ -1,9 +1,8 @@
 import { EventEmitter, once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
 import type { Provider } from "@kyanite/providers";
 import {
+  agentOfNode,
   aPool,
   batchClient,
   type MovableClock,
@@ -180,8 +179,11 @@ describe("a provider that refuses", () => {
   });
 });
 
-test("a leaving node whose agent dies does not wait for its task, which runs again elsewhere", async () => {
-  await using service = await runningService({ settings: { heartbeatSeconds: 1, nodeSilentSeconds: 3 } });
+test("a leaving node whose agent does not answer does not wait for its task, which runs again elsewhere", async () => {
+  await using service = await runningService({
+    nodesPerHost: 1,
+    settings: { heartbeatSeconds: 1, nodeSilentSeconds: 3 },
+  });
   const client = batchClient(service);
   await client.pool.add(aPool("pool", { targetDedicatedNodes: 2 }));
   await client.job.add({ id: "job", poolInfo: { poolId: "pool" } });
@@ -193,8 +195,8 @@ test("a leaving node whose agent dies does not wait for its task, which runs aga
   );
   const nodeId = nodeInfo?.nodeId ?? "";
   await client.pool.removeNodes("pool", { nodeList: [nodeId], nodeDeallocationOption: "taskcompletion" });
-  const record = await readFile(join(service.nodesDirectory, nodeId, "agent.json"), "utf8");
-  process.kill(JSON.parse(record).pid, "SIGKILL");
+  const agent = await agentOfNode(service.nodesDirectory, nodeId);
+  process.kill(agent?.pid ?? 0, "SIGSTOP");
   await until(
     () => client.task.get("job", "task"),
     (task) => task.state === "running" && task.nodeInfo?.nodeId !== nodeId,

@@ -1,7 +1,8 @@
-import { createLog } from "@kyanite/runtime";
+import { createLog, systemClock } from "@kyanite/runtime";
 import { temporaryDatabase, until } from "@kyanite/testkit";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type ReportedRun, RunRecorder } from "../src/http/run-recorder.ts";
+import { type ReportedRun, RunRecorder } from "../src/http/agents/run-recorder.ts";
+import { Served } from "../src/scheduler/served.ts";
 
 const at = new Date("2026-01-01T00:00:00Z");
 let temporary: Awaited<ReturnType<typeof temporaryDatabase>>;
@@ -21,9 +22,10 @@ beforeEach(async () => {
   recorder = new RunRecorder(
     {
       database: temporary.database,
-      clock: { now: () => at, sleep },
+      clock: { ...systemClock, now: () => at, sleep },
       log: createLog("error"),
       bounds: { tasksPerPool: 10, jobsPerPool: 10 },
+      served: new Served(),
     },
     (runs) => recorded.push(runs.map(({ runId }) => runId)),
   );

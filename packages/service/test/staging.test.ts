@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import type { BatchServiceClient } from "@azure/batch";
 import {
+  agentOfNode,
   aPool,
   batchClient,
   type RunningService,
@@ -12,7 +12,7 @@ import {
   until,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { orderMaker } from "../src/http/run-orders.ts";
+import { orderMaker } from "../src/http/agents/run-orders.ts";
 import { storageAccounts } from "../src/storage-accounts.ts";
 
 let service: RunningService;
@@ -78,7 +78,7 @@ describe("resource files", () => {
       resourceFiles: [
         { httpUrl: container.urlOf("in/a.txt"), filePath: "url/one", fileMode: "0640" },
         { storageContainerUrl },
-        { storageContainerUrl, blobPrefix: "in", filePath: "prefix", fileMode: "444" },
+        { storageContainerUrl, blobPrefix: "in", filePath: "prefix", fileMode: "0o444" },
         { autoStorageContainerName, blobPrefix: "in/deep/", filePath: "auto" },
       ],
     });
@@ -169,6 +169,8 @@ describe("resource files", () => {
         isDedicated: true,
         certificateReferences: null,
         nodePackages: [],
+        containerConfiguration: null,
+        enableInterNodeCommunication: false,
         packages: null,
         startTask: { commandLine: "true", resourceFiles: [{ autoStorageContainerName }] },
       });
@@ -250,8 +252,8 @@ describe("output files", () => {
       resourceFiles: [{ httpUrl: container.urlOf("huge"), filePath: "huge" }],
     });
     expect(executionInfo).toMatchObject({ exitCode: 0, result: "success" });
-    const record = await readFile(join(service.nodesDirectory, nodeInfo?.nodeId ?? "", "agent.json"), "utf8");
-    const status = await readFile(`/proc/${JSON.parse(record).pid}/status`, "utf8");
+    const agent = await agentOfNode(service.nodesDirectory, nodeInfo?.nodeId ?? "");
+    const status = await readFile(`/proc/${agent?.pid}/status`, "utf8");
     const peakKilobytes = Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1]);
     expect(peakKilobytes).toBeGreaterThan(0);
     expect(peakKilobytes).toBeLessThan(150 * 1024);
@@ -290,4 +292,25 @@ test("files of the linked storage account fail a task once the account has none"
   const { executionInfo } = await run("unlinked", { resourceFiles: [{ autoStorageContainerName }] });
   expect(executionInfo?.failureInfo).toMatchObject({ category: "UserError", code: "ResourceContainerNotFound" });
   expect(JSON.stringify(executionInfo?.failureInfo)).toContain("no linked storage account");
+});
+
+test("a URL at the name that the storage account has in Azure means the account here", async () => {
+  const { pathname, search } = new URL(container.url);
+  const inCloud = `https://kyanite.blob.core.windows.net${pathname.replace("/kyanite", "")}${search}`;
+  const { executionInfo } = await run("cloud", {
+    commandLine: sh("cp cloud/in/a.txt cloud.txt"),
+    resourceFiles: [
+      { storageContainerUrl: inCloud, blobPrefix: "in/a", filePath: "cloud" },
+      { httpUrl: inCloud.replace("?", "/in/a.txt?"), filePath: "one" },
+    ],
+    outputFiles: [
+      {
+        filePattern: "cloud.txt",
+        destination: { container: { containerUrl: inCloud, path: "from-cloud" } },
+        uploadOptions: { uploadCondition: "tasksuccess" },
+      },
+    ],
+  });
+  expect(executionInfo).toMatchObject({ result: "success" });
+  expect(await container.text("from-cloud")).toBe("of in/a.txt");
 });

@@ -120,7 +120,14 @@ describe("dependencies", () => {
   test("need a job that uses them, and are neither reversed nor too long", async () => {
     const [plain, using] = [await aJob(), await aJob({ usesTaskDependencies: true })];
     const task = (dependsOn: TaskAddParameter["dependsOn"]) => ({ id: "t", commandLine: "true", dependsOn });
-    expect(await codeOf(client.task.add(plain, task({ taskIds: ["a"] })))).toBe("TaskDependenciesNotSpecifiedOnJob");
+    const refused = await client.task.add(plain, task({ taskIds: ["a"] })).catch(({ body }) => body);
+    expect(refused).toMatchObject({
+      code: "UnsupportedProperty",
+      values: [
+        { key: "PropertyName", value: "dependsOn" },
+        { key: "Reason", value: expect.stringContaining("usesTaskDependencies") },
+      ],
+    });
     expect(await codeOf(client.task.add(using, task({ taskIdRanges: [{ start: 2, end: 1 }] })))).toBe(
       "InvalidPropertyValue",
     );
@@ -210,6 +217,18 @@ describe("exit conditions", () => {
     );
     expect(ended.executionInfo?.terminateReason).toBe("TaskFailed");
     expect((await client.task.get(job, "long")).executionInfo?.failureInfo?.code).toBe("TaskEnded");
+  });
+
+  test("a task that is terminated on request leaves its job as it is, and may be reactivated", async () => {
+    const job = await aJob(performing);
+    await add(job, { id: "t", commandLine: "sleep 60", exitConditions: { default: { jobAction: "terminate" } } });
+    await client.task.terminate(job, "t");
+    expect((await client.task.get(job, "t")).executionInfo?.failureInfo?.code).toBe("TaskEnded");
+    expect((await client.job.get(job)).state).toBe("active");
+    await client.task.reactivate(job, "t");
+    await add(job, { id: "more", commandLine: "true" });
+    await completed(job, "more");
+    await client.job.terminate(job);
   });
 
   test("an action for the exit code comes before that for a failed upload", async () => {
@@ -316,6 +335,17 @@ describe("disabling a job with running tasks", () => {
 });
 
 describe("one task", () => {
+  test("that asks for a container on a pool without them is accepted, and fails when it runs", async () => {
+    const job = await aJob();
+    await add(job, { id: "t", commandLine: "", containerSettings: { imageName: "ubuntu" } });
+    const { executionInfo } = await completed(job, "t");
+    expect(executionInfo).toMatchObject({
+      result: "failure",
+      failureInfo: { category: "UserError", code: "ContainerPoolNotSupported" },
+    });
+    expect(executionInfo?.exitCode).toBeUndefined();
+  });
+
   test("that is deleted while it runs is gone at once, with its files and its processes", async () => {
     const job = await aJob();
     await add(job, { id: "t", commandLine: sh("echo $$; exec sleep 60") });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatConnectionString, parseConnectionString, withAccountInHost } from "./account.ts";
+import { atOwnAddress, formatConnectionString, parseConnectionString, withAccountInHost } from "./account.ts";
 
 test("the endpoint of a cloud account follows from its name", () => {
   expect(
@@ -50,4 +50,23 @@ test("the account moves from the path into the host for clients that look for it
   expect(moved.blobEndpoint).toBe("http://kyanite.blob.localhost:7");
   expect(parseConnectionString(moved.connectionString)).toEqual(moved);
   expect(withAccountInHost(moved)).toEqual(moved);
+});
+
+test("the name of an own account in Azure means the account here, and other URLs stay as they are", () => {
+  const accounts = [
+    { accountName: "kyanite", blobEndpoint: "http://127.0.0.1:7/kyanite" },
+    { accountName: "cloud", blobEndpoint: "https://cloud.blob.core.windows.net" },
+  ];
+  const here = (url: string) => atOwnAddress(url, accounts);
+  expect(here("https://kyanite.blob.core.windows.net/c/a%20b?sig=x")).toBe("http://127.0.0.1:7/kyanite/c/a%20b?sig=x");
+  expect(here("https://KYANITE.blob.core.windows.net:443/c")).toBe("http://127.0.0.1:7/kyanite/c");
+  for (const url of [
+    "https://cloud.blob.core.windows.net/c",
+    "https://other.blob.core.windows.net/c",
+    "https://kyanite.blob.core.windows.net.example/c",
+    "https://kyanite.blob.core.windows.net@example/c",
+    "https://example/?u=https://kyanite.blob.core.windows.net/c",
+    "http://127.0.0.1:7/kyanite/c",
+  ])
+    expect(here(url)).toBe(url);
 });

@@ -7,6 +7,8 @@ export interface StorageAccount {
   readonly sas?: string;
   /** Without a slash at its end, such as `http://127.0.0.1:10000/name` or `https://name.blob.core.windows.net`. */
   readonly blobEndpoint: string;
+  /** The same over HTTPS, where there is such; written in the same way. */
+  readonly blobHttpsEndpoint?: string;
   readonly connectionString: string;
 }
 
@@ -27,6 +29,19 @@ const developmentAccount = {
   BlobEndpoint: "http://127.0.0.1:10000/devstoreaccount1",
 } as const;
 
+/**
+ * A URL whose host is the name that one of these accounts has in Azure, as the place where the account is: nodes of
+ * this service do not look for it in the cloud. Signatures are for the account, whatever its host. Others stay.
+ */
+export function atOwnAddress(
+  url: string,
+  accounts: readonly Pick<StorageAccount, "accountName" | "blobEndpoint">[],
+): string {
+  const match = /^https?:\/\/([a-z0-9]{3,24})\.blob\.core\.windows\.net(?::\d+)?(?=[/?]|$)/i.exec(url);
+  const account = match && accounts.find(({ accountName }) => accountName === match[1]?.toLowerCase());
+  return account ? account.blobEndpoint + url.slice(match[0].length) : url;
+}
+
 /** Reads what Azure calls a connection string. Throws {@link ConnectionStringError}, which never repeats a secret. */
 export function parseConnectionString(connectionString: string): StorageAccount {
   const values = readPairs(connectionString);
@@ -42,6 +57,7 @@ export function parseConnectionString(connectionString: string): StorageAccount 
   return {
     accountName,
     blobEndpoint,
+    ...(blobEndpoint.startsWith("https:") && { blobHttpsEndpoint: blobEndpoint }),
     connectionString,
     ...(accountKey !== undefined && { accountKey }),
     ...(sas !== undefined && { sas }),

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { blobUrl, withoutSecrets } from "./blob-url.ts";
-import { blobNames } from "./list.ts";
 
 test("a blob's address keeps the container's query and escapes the name", () => {
   expect(blobUrl("http://h/acc/c/?sig=a%2Bb", "d/é #1?.txt")).toBe("http://h/acc/c/d/%C3%A9%20%231%3F.txt?sig=a%2Bb");
@@ -9,11 +8,4 @@ test("a blob's address keeps the container's query and escapes the name", () => 
 test("an address is shown without its query, user and password", () => {
   expect(withoutSecrets("https://u:p@h/c/b?sig=secret#x")).toBe("https://h/c/b");
   expect(withoutSecrets("sig=secret")).toBe("(no web address)");
-});
-
-test("blob names are read from a listing, but not those of directory markers", () => {
-  const page =
-    "<Blobs><Blob><Name>a&amp;b/c&#x20;d.txt</Name><Properties/></Blob><Blob><Name>dir/</Name></Blob>" +
-    '<Blob><Name Encoded="true">x%FF%FE</Name></Blob></Blobs><NextMarker />'.replace("%FF%FE", "%EF%BF%BE");
-  expect(blobNames(page)).toEqual(["a&b/c d.txt", "x\uFFFE"]);
 });

@@ -67,6 +67,19 @@ export async function hasBlob(account: StorageAccount, { container, blob }: Blob
   return (await blobService(account)).getContainerClient(container).getBlobClient(blob).exists();
 }
 
+/**
+ * Copies a blob to another name in its container, and waits until the copy is whole.
+ * @param expiresOn until when the storage may read the blob
+ */
+export async function copyBlob(
+  account: StorageAccount,
+  { container, blob, to, expiresOn }: BlobPlace & { readonly to: string; readonly expiresOn: Date },
+): Promise<void> {
+  const source = await signUrl(account, { container, blob, permissions: "r", expiresOn });
+  const client = (await blobService(account)).getContainerClient(container).getBlobClient(to);
+  await (await client.beginCopyFromURL(source, { intervalInMs: 500 })).pollUntilDone();
+}
+
 /** Removes a blob; nothing happens when there is none. */
 export async function deleteBlob(account: StorageAccount, { container, blob }: BlobPlace): Promise<void> {
   const client = (await blobService(account)).getContainerClient(container).getBlobClient(blob);
@@ -74,6 +87,12 @@ export async function deleteBlob(account: StorageAccount, { container, blob }: B
   await client.delete().catch((cause: { statusCode?: number }) => {
     if (cause.statusCode !== 404) throw cause;
   });
+}
+
+/** Whether an account could not be reached, so that trying again later makes sense. */
+export function isStorageAway(cause: unknown): boolean {
+  // Without a status there was no answer.
+  return cause instanceof Error && cause.name === "RestError" && !("statusCode" in cause && cause.statusCode);
 }
 
 /** The library is big, so it is loaded when it is needed. */

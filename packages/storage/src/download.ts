@@ -1,5 +1,5 @@
 import { createHash, type Hash } from "node:crypto";
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import type { IncomingMessage } from "node:http";
 import { finished } from "node:stream/promises";
 import { withoutSecrets } from "./blob-url.ts";
@@ -14,20 +14,15 @@ interface Progress {
 }
 
 /**
- * Fetches an address into a new file. A broken transfer is resumed; length and MD5 are checked when the server says
- * them. Rejects with {@link TransferError}, or with the system error when the disk is at fault.
+ * Fetches an address into a file that is open for writing. A broken transfer is resumed; length and MD5 are checked
+ * when the server says them. Rejects with {@link TransferError}, or with the system error when the disk is at fault.
  */
-export async function downloadFile(url: string, file: string, options: TransferOptions): Promise<void> {
-  const handle = await open(file, "w", 0o600);
-  try {
-    const progress = nothingYet();
-    const attempt = () => continueDownload(url, handle, progress, options);
-    await withRetries(options, attempt, () => progress.received);
-    // An earlier try may have got further with a longer blob.
-    await handle.truncate(progress.received);
-  } finally {
-    await handle.close();
-  }
+export async function downloadFile(url: string, file: FileHandle, options: TransferOptions): Promise<void> {
+  const progress = nothingYet();
+  const attempt = () => continueDownload(url, file, progress, options);
+  await withRetries(options, attempt, () => progress.received);
+  // An earlier try may have got further with a longer blob.
+  await file.truncate(progress.received);
 }
 
 const nothingYet = (): Progress => ({ received: 0, hash: createHash("md5"), etag: undefined, md5: undefined });

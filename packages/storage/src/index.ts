@@ -1,4 +1,5 @@
 export {
+  atOwnAddress,
   ConnectionStringError,
   formatConnectionString,
   parseConnectionString,
@@ -6,9 +7,18 @@ export {
   withAccountInHost,
 } from "./account.ts";
 export { blobUrl, withoutSecrets } from "./blob-url.ts";
-export { createContainer, deleteBlob, deleteContainer, hasBlob, type SignedUrlOptions, signUrl } from "./containers.ts";
+export {
+  copyBlob,
+  createContainer,
+  deleteBlob,
+  deleteContainer,
+  hasBlob,
+  isStorageAway,
+  type SignedUrlOptions,
+  signUrl,
+} from "./containers.ts";
 export { downloadFile } from "./download.ts";
 export { type EmbeddedStorage, type EmbeddedStorageOptions, startEmbeddedStorage } from "./embedded.ts";
-export { listBlobNames } from "./list.ts";
+export { type ListedBlob, listBlobs } from "./list.ts";
 export { TransferError, type TransferOptions, type TransferProblem } from "./transfer.ts";
 export { type Upload, uploadFile } from "./upload.ts";

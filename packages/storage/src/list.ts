@@ -1,19 +1,25 @@
 import type { IncomingMessage } from "node:http";
 import { connectionError, parseAddress, send, type TransferOptions, withRetries } from "./transfer.ts";
 
+export interface ListedBlob {
+  readonly name: string;
+  /** Whether it only marks a directory and holds nothing, so that directories without files are there. */
+  readonly isDirectory: boolean;
+}
+
 /**
- * The names of a container's blobs, in the service's order, page by page. Rejects with `TransferError`.
+ * A container's blobs, in the service's order, page by page. Rejects with `TransferError`.
  * The container's address carries a SAS that allows listing.
  */
-export async function* listBlobNames(
+export async function* listBlobs(
   containerUrl: string,
   prefix: string,
   options: TransferOptions,
-): AsyncGenerator<string> {
+): AsyncGenerator<ListedBlob> {
   let marker = "";
   do {
     const page = await withRetries(options, () => readPage(containerUrl, { prefix, marker }, options));
-    yield* blobNames(page);
+    yield* blobsOf(page);
     marker = textOf(page, "NextMarker");
   } while (marker !== "");
 }
@@ -22,6 +28,7 @@ async function readPage(containerUrl: string, query: { prefix: string; marker: s
   const url = parseAddress(containerUrl);
   url.searchParams.set("restype", "container");
   url.searchParams.set("comp", "list");
+  url.searchParams.set("include", "metadata");
   for (const [name, value] of Object.entries(query)) if (value !== "") url.searchParams.set(name, value);
   const response = await send({ method: "GET", url: url.href, headers: { "x-ms-version": storageVersion } }, options);
   return readText(response).catch((cause: unknown) => {
@@ -39,11 +46,20 @@ async function readText(response: IncomingMessage): Promise<string> {
   return text;
 }
 
-/** Blobs that only mark a directory, whose names end in a slash, hold nothing to download. */
-export function blobNames(page: string): readonly string[] {
+/** The blobs of one page of a listing. */
+export function blobsOf(page: string): readonly ListedBlob[] {
   return [...page.matchAll(/<Blob>(.*?)<\/Blob>/gs)]
-    .map(([, blob = ""]) => textOf(blob, "Name"))
-    .filter((name) => name !== "" && !name.endsWith("/"));
+    .map(([, blob = ""]) => ({ name: textOf(blob, "Name"), isDirectory: isDirectory(blob) }))
+    .filter(({ name }) => name !== "");
+}
+
+/**
+ * Storage with a hierarchical namespace lists its directories. Whoever imitates directories elsewhere writes empty
+ * blobs: with this metadata, as the file system drivers of Hadoop and Blobfuse do, or with a slash at the end.
+ */
+function isDirectory(blob: string): boolean {
+  if (textOf(blob, "Name").endsWith("/") || textOf(blob, "ResourceType") === "directory") return true;
+  return /<hdi_isfolder>true<\/hdi_isfolder>/i.test(blob) && textOf(blob, "Content-Length") === "0";
 }
 
 function textOf(xml: string, element: string): string {

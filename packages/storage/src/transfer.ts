@@ -4,7 +4,7 @@ import { request as requestHttps } from "node:https";
 import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Clock } from "@kyanite/runtime";
+import { type Clock, hasErrorCode } from "@kyanite/runtime";
 import { withoutSecrets } from "./blob-url.ts";
 
 export type TransferProblem = "notFound" | "accessDenied" | "timedOut" | "failed";
@@ -15,16 +15,19 @@ export class TransferError extends Error {
   readonly problem: TransferProblem;
   /** Whether the same request may succeed in a moment. */
   readonly isTransient: boolean;
+  /** Whether nobody listens at the address: a server that is being started, most likely. */
+  readonly isRefused: boolean;
   /** Of the answer, when there was one. */
   readonly status: number | undefined;
 
   constructor(
     message: string,
-    facts: { problem: TransferProblem; isTransient: boolean; status?: number; cause?: unknown },
+    facts: { problem: TransferProblem; isTransient: boolean; isRefused?: boolean; status?: number; cause?: unknown },
   ) {
     super(message, { cause: facts.cause });
     this.problem = facts.problem;
     this.isTransient = facts.isTransient;
+    this.isRefused = facts.isRefused ?? false;
     this.status = facts.status;
   }
 }
@@ -35,12 +38,16 @@ export interface TransferOptions {
   readonly signal: AbortSignal;
   /** How often the same is tried, with pauses from 250 ms to 4 s in between; 5 unless told otherwise. */
   readonly tries?: number;
+  /** How long an address at which nobody listens is tried, whatever the tries; a minute unless told otherwise. */
+  readonly patienceMilliseconds?: number;
   /** How long the other side may be silent; 30 s unless told otherwise. */
   readonly idleMilliseconds?: number;
 }
 
 const firstPause = 250;
 const longestPause = 4_000;
+/** While nobody listens, pauses do not get longer than after so many tries: a second. */
+const mostPatientCount = 3;
 
 /**
  * Tries until it works, until a failure is final, or until the tries are used up, which begin anew whenever `progress`
@@ -51,7 +58,8 @@ export async function withRetries<Result>(
   attempt: () => Promise<Result>,
   progress = () => 0,
 ): Promise<Result> {
-  const { clock, signal, tries = 5 } = options;
+  const { clock, signal, tries = 5, patienceMilliseconds = 60_000 } = options;
+  const patientUntil = clock.elapsed() + patienceMilliseconds;
   let furthest = progress();
   for (let count = 1; ; count += 1) {
     try {
@@ -60,7 +68,9 @@ export async function withRetries<Result>(
       signal.throwIfAborted();
       if (progress() > furthest) count = 1;
       furthest = Math.max(furthest, progress());
-      if (count >= tries || !(error instanceof TransferError && error.isTransient)) throw error;
+      if (!(error instanceof TransferError && error.isTransient)) throw error;
+      if (error.isRefused && clock.elapsed() < patientUntil) count = Math.min(count, mostPatientCount);
+      else if (count >= tries) throw error;
     }
     await clock.sleep(Math.min(firstPause * 2 ** (count - 1), longestPause), signal);
     signal.throwIfAborted();
@@ -91,7 +101,13 @@ export async function send(request: TransferRequest, options: TransferOptions): 
 export function connectionError(url: string, cause: unknown): TransferError {
   if (cause instanceof TransferError) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new TransferError(`${withoutSecrets(url)}: ${reason}`, { problem: "failed", isTransient: true, cause });
+  const isRefused = hasErrorCode(cause, "ECONNREFUSED");
+  return new TransferError(`${withoutSecrets(url)}: ${reason}`, {
+    problem: "failed",
+    isTransient: true,
+    isRefused,
+    cause,
+  });
 }
 
 /** A web address; what is none is an error whose message holds nothing of it, since it may hold a signature. */

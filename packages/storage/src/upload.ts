@@ -1,5 +1,6 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { fstatSync } from "node:fs";
+import { Readable } from "node:stream";
+import { readPart } from "@kyanite/runtime";
 import { blobUrl } from "./blob-url.ts";
 import { storageVersion } from "./list.ts";
 import {
@@ -12,7 +13,8 @@ import {
 } from "./transfer.ts";
 
 export interface Upload {
-  readonly file: string;
+  /** A file that is open for reading, and stays so until the upload is over. */
+  readonly fd: number;
   /** With a SAS that allows writing. */
   readonly containerUrl: string;
   readonly blobName: string;
@@ -29,37 +31,28 @@ const mostBlocks = 50_000;
  * sent. Rejects with `TransferError`.
  */
 export async function uploadFile(upload: Upload, options: TransferOptions): Promise<void> {
-  const { size } = await stat(upload.file);
+  const { size } = fstatSync(upload.fd);
   const url = blobUrl(parseAddress(upload.containerUrl).href, upload.blobName);
   if (size <= blockBytes) {
-    const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob" };
-    return put(
-      async () => ({ url, headers: { ...headers, "content-length": size }, body: await part(upload.file, 0, size) }),
-      options,
-    );
+    const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob", "content-length": size };
+    return put(() => ({ url, headers, body: part(upload, 0, size) }), options);
   }
-  const ids = await putBlocks(upload.file, { url, size }, options);
+  const ids = await putBlocks(upload, { url, size }, options);
   const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join("")}</BlockList>`;
-  await put(
-    async () => ({
-      url: withQuery(url, { comp: "blocklist" }),
-      headers: { ...upload.headers, "content-length": list.length },
-      body: list,
-    }),
-    options,
-  );
+  const headers = { ...upload.headers, "content-length": list.length };
+  await put(() => ({ url: withQuery(url, { comp: "blocklist" }), headers, body: list }), options);
 }
 
-async function putBlocks(file: string, { url, size }: { url: string; size: number }, options: TransferOptions) {
+async function putBlocks(upload: Upload, { url, size }: { url: string; size: number }, options: TransferOptions) {
   const length = Math.max(blockBytes, Math.ceil(size / mostBlocks));
   const ids: string[] = [];
   for (let start = 0; start < size; start += length) {
     const id = Buffer.from(String(ids.length).padStart(8, "0")).toString("base64");
     const end = Math.min(start + length, size);
-    const request = async () => ({
+    const request = () => ({
       url: withQuery(url, { comp: "block", blockid: id }),
       headers: { "content-length": end - start },
-      body: await part(file, start, end),
+      body: part(upload, start, end),
     });
     await put(request, options);
     ids.push(id);
@@ -67,27 +60,34 @@ async function putBlocks(file: string, { url, size }: { url: string; size: numbe
   return ids;
 }
 
-async function part(file: string, start: number, end: number) {
+function part({ fd, blobName }: Upload, start: number, end: number) {
   if (end === start) return "";
   // The other side would wait for what is missing.
-  if ((await stat(file)).size < end)
-    throw new TransferError(`${file} has become shorter while it was uploaded`, {
+  if (fstatSync(fd).size < end)
+    throw new TransferError(`${blobName} has become shorter while it was uploaded`, {
       problem: "failed",
       isTransient: false,
     });
-  return createReadStream(file, { start, end: end - 1 });
+  return readPart(fd, start, end);
 }
 
 /** A request is made anew for each try: a stream can be read only once. */
-async function put(request: () => Promise<Omit<TransferRequest, "method">>, options: TransferOptions): Promise<void> {
+async function put(request: () => Omit<TransferRequest, "method">, options: TransferOptions): Promise<void> {
   await withRetries(options, async () => {
-    const { headers, ...rest } = await request();
-    const response = await send(
-      { method: "PUT", ...rest, headers: { ...headers, "x-ms-version": storageVersion } },
-      options,
-    );
-    response.resume();
+    const { headers, ...rest } = request();
+    try {
+      const sent = { method: "PUT", ...rest, headers: { ...headers, "x-ms-version": storageVersion } } as const;
+      (await send(sent, options)).resume();
+    } finally {
+      if (rest.body instanceof Readable) await closed(rest.body);
+    }
   });
+}
+
+/** Until then the file is being read, whether or not anybody wants it. */
+function closed(stream: Readable): Promise<void> {
+  stream.destroy();
+  return stream.closed ? Promise.resolve() : new Promise((resolve) => stream.once("close", resolve));
 }
 
 function withQuery(address: string, query: Readonly<Record<string, string>>): string {

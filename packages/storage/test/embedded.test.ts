@@ -20,8 +20,8 @@ async function temporaryDirectory(): Promise<string> {
   return directory;
 }
 
-async function start(directory: string): Promise<EmbeddedStorage> {
-  const options = { directory, environment: {}, clock: systemClock, log: createLog("silent") };
+async function start(directory: string, accountName?: string): Promise<EmbeddedStorage> {
+  const options = { directory, accountName, environment: {}, clock: systemClock, log: createLog("silent") };
   const storage = await startEmbeddedStorage(options);
   clean.push(() => storage.stop());
   return storage;
@@ -32,6 +32,20 @@ const put = (url: string, body: string) =>
 const inAnHour = () => new Date(systemClock.now().getTime() + 3_600_000);
 
 describe("the embedded storage account", () => {
+  test("has the name that it was given at its first start, and no other afterwards", async () => {
+    const directory = await temporaryDirectory();
+    const first = await start(directory, "mystore");
+    expect(first.account.blobEndpoint).toMatch(/\/mystore$/);
+    expect(await createContainer(first.account, "files")).toBe(true);
+    await first.stop();
+    await expect(start(directory, "other")).rejects.toThrow("is called mystore: leave --storage-account out");
+    const again = await start(directory);
+    expect(again.account.accountName).toBe("mystore");
+    expect(await createContainer(again.account, "files")).toBe(false);
+    const unnamed = await start(await temporaryDirectory());
+    expect(unnamed.account.accountName).toBe("kyanite");
+  });
+
   test("keeps blobs, key and port over a stop, and honours what a signed URL allows", async () => {
     const directory = await temporaryDirectory();
     const first = await start(directory);
@@ -43,7 +57,7 @@ describe("the embedded storage account", () => {
     expect((await put(writeUrl, "hello")).status).toBe(201);
     expect((await put(readUrl, "no")).status).toBe(403);
     await first.stop();
-    expect(processRecord(first.pid)).toBeUndefined();
+    expect(processRecord(first.process.pid)).toBeUndefined();
 
     const second = await start(directory);
     expect(second).toMatchObject({ account: first.account, isAdopted: false });
@@ -58,7 +72,7 @@ describe("the embedded storage account", () => {
     const directory = await temporaryDirectory();
     const first = await start(directory);
     const second = await start(directory);
-    expect(second).toMatchObject({ pid: first.pid, account: first.account, isAdopted: true });
+    expect(second).toMatchObject({ process: first.process, account: first.account, isAdopted: true });
   });
 
   test("takes another port when a stranger has the one it had", async () => {
@@ -98,7 +112,7 @@ describe("the embedded storage account", () => {
     const storage = await start(directory);
     expect((await stat(join(directory, "account-key"))).mode & 0o777).toBe(0o600);
     if (process.platform !== "linux") return;
-    const commandLine = await readFile(`/proc/${storage.pid}/cmdline`, "utf8");
+    const commandLine = await readFile(`/proc/${storage.process.pid}/cmdline`, "utf8");
     expect(commandLine).not.toContain(storage.account.accountKey);
   });
 });

@@ -1,18 +1,21 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Clock, createLog, systemClock } from "@kyanite/runtime";
+import { freePorts } from "@kyanite/testkit";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   blobUrl,
   createContainer,
   downloadFile,
   type EmbeddedStorage,
-  listBlobNames,
+  listBlobs,
   signUrl,
   startEmbeddedStorage,
+  type TransferOptions,
+  type Upload,
   uploadFile,
 } from "../src/index.ts";
 
@@ -28,8 +31,18 @@ afterEach(async () => {
 });
 
 /** Pauses take no time. */
-const clock: Clock = { now: systemClock.now, sleep: () => Promise.resolve() };
-const options = { clock, signal: new AbortController().signal };
+const clock: Clock = { ...systemClock, sleep: () => Promise.resolve() };
+const options = { clock, signal: new AbortController().signal, patienceMilliseconds: 0 };
+
+async function download(url: string, path: string, how: TransferOptions): Promise<void> {
+  await using file = await open(path, "w");
+  await downloadFile(url, file, how);
+}
+
+async function upload({ file, ...where }: { file: string } & Omit<Upload, "fd">): Promise<void> {
+  await using opened = await open(file);
+  await uploadFile({ fd: opened.fd, ...where }, options);
+}
 
 async function serve(listener: RequestListener, host = "127.0.0.1"): Promise<string> {
   const server = createServer(listener);
@@ -56,7 +69,7 @@ describe("a download", () => {
       if (ranges.length === 3) return response.end(content.subarray(start));
       return response.write(content.subarray(start, start + 100_000), () => setImmediate(() => response.destroy()));
     });
-    await downloadFile(`${url}/a`, join(directory, "resumed"), options);
+    await download(`${url}/a`, join(directory, "resumed"), options);
     expect(await readFile(join(directory, "resumed"))).toEqual(content);
     expect(ranges.length).toBe(3);
     expect(ranges[0]).toBeUndefined();
@@ -73,7 +86,7 @@ describe("a download", () => {
       if (end >= content.length) return response.end(content.subarray(start));
       return response.write(content.subarray(start, end), () => setImmediate(() => response.destroy()));
     });
-    await downloadFile(`${url}/a`, join(directory, "often"), options);
+    await download(`${url}/a`, join(directory, "often"), options);
     expect(await readFile(join(directory, "often"))).toEqual(content);
     expect(count).toBeGreaterThanOrEqual(10);
   });
@@ -85,7 +98,7 @@ describe("a download", () => {
       response.writeHead(200, { "content-length": content.length });
       return response.write(content.subarray(0, 30_000), () => setImmediate(() => response.destroy()));
     });
-    await expect(downloadFile(`${url}/a`, join(directory, "given-up"), options)).rejects.toThrow("aborted");
+    await expect(download(`${url}/a`, join(directory, "given-up"), options)).rejects.toThrow("aborted");
     expect(count).toBeLessThan(10);
   });
 
@@ -98,7 +111,7 @@ describe("a download", () => {
       response.writeHead(200, { etag: '"old"', "content-length": 1000 });
       return response.write("old", () => setImmediate(() => response.destroy()));
     });
-    await downloadFile(`${url}/a`, join(directory, "changed"), options);
+    await download(`${url}/a`, join(directory, "changed"), options);
     expect(await readFile(join(directory, "changed"), "utf8")).toBe("new");
   });
 
@@ -109,9 +122,9 @@ describe("a download", () => {
       count += 1;
       response.writeHead(200, { "content-md5": md5, etag: '"x"' }).end(count === 2 ? "right" : "wrong");
     });
-    await downloadFile(`${url}/a`, join(directory, "md5"), options);
+    await download(`${url}/a`, join(directory, "md5"), options);
     expect(await readFile(join(directory, "md5"), "utf8")).toBe("right");
-    const failing = downloadFile(`${url}/a?sig=secret`, join(directory, "md5"), { ...options, tries: 2 });
+    const failing = download(`${url}/a?sig=secret`, join(directory, "md5"), { ...options, tries: 2 });
     await expect(failing).rejects.toMatchObject({ problem: "failed", message: `${url}/a does not have its MD5` });
   });
 
@@ -128,7 +141,7 @@ describe("a download", () => {
       count += 1;
       response.writeHead(status).end("no");
     });
-    const failing = downloadFile(`${url}/a?sig=secret`, join(directory, "failed"), options);
+    const failing = download(`${url}/a?sig=secret`, join(directory, "failed"), options);
     const error = await failing.catch((cause: unknown) => cause);
     expect(error).toMatchObject({ problem });
     expect(String(error)).not.toContain("secret");
@@ -137,18 +150,32 @@ describe("a download", () => {
 
   test("from a silent server times out", async () => {
     const url = await serve(() => undefined);
-    const failing = downloadFile(`${url}/a`, join(directory, "silent"), { ...options, tries: 2, idleMilliseconds: 50 });
+    const failing = download(`${url}/a`, join(directory, "silent"), { ...options, tries: 2, idleMilliseconds: 50 });
     await expect(failing).rejects.toMatchObject({ problem: "timedOut" });
   });
 
   test("from a server that is not there fails after its tries", async () => {
-    const failing = downloadFile("http://127.0.0.1:1/a", join(directory, "nobody"), options);
+    const failing = download("http://127.0.0.1:1/a", join(directory, "nobody"), options);
     await expect(failing).rejects.toMatchObject({ problem: "failed", isTransient: true });
+  });
+
+  test("from a server that is being started waits for it, however many tries that takes", async () => {
+    const [port = 0] = await freePorts(1);
+    const server = createServer((_, response) => response.end("here"));
+    clean.push(async () => server.close());
+    let pauses = 0;
+    const sleep = async () => {
+      pauses += 1;
+      if (pauses === 20) await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    };
+    const patient = { ...options, clock: { ...clock, sleep }, patienceMilliseconds: 60_000 };
+    await download(`http://127.0.0.1:${port}/a`, join(directory, "patient"), patient);
+    expect(await readFile(join(directory, "patient"), "utf8")).toBe("here");
   });
 
   test("from what is no web address fails at once, and does not repeat it", async () => {
     for (const url of ["sig=secret", "ftp://h/a?sig=secret"]) {
-      const error = await downloadFile(url, join(directory, "odd"), options).catch((cause: unknown) => cause);
+      const error = await download(url, join(directory, "odd"), options).catch((cause: unknown) => cause);
       expect(error).toMatchObject({ problem: "failed", isTransient: false, message: "The URL is not a web address" });
     }
   });
@@ -158,14 +185,14 @@ describe("a download", () => {
       if (request.url === "/a") response.writeHead(302, { location: "/b" }).end();
       else response.end(request.headers.host);
     }, "account.blob.localhost");
-    await downloadFile(`${url}/a`, join(directory, "redirected"), options);
+    await download(`${url}/a`, join(directory, "redirected"), options);
     expect(await readFile(join(directory, "redirected"), "utf8")).toMatch(/^account\.blob\.localhost:/);
   });
 
   test("ends when its signal aborts", async () => {
     const controller = new AbortController();
     const url = await serve(() => controller.abort(new Error("enough")));
-    const failing = downloadFile(`${url}/a`, join(directory, "aborted"), { clock, signal: controller.signal });
+    const failing = download(`${url}/a`, join(directory, "aborted"), { clock, signal: controller.signal });
     await expect(failing).rejects.toThrow("enough");
   });
 });
@@ -194,13 +221,33 @@ describe("on a real Blob service", () => {
       const file = join(directory, "up");
       await writeFile(file, randomBytes(sizes[index] ?? 0));
       const headers = { "x-ms-blob-content-type": "text/x-test" };
-      await uploadFile({ file, containerUrl, blobName, headers }, options);
-      await downloadFile(blobUrl(containerUrl, blobName), join(directory, "down"), options);
+      await upload({ file, containerUrl, blobName, headers });
+      await download(blobUrl(containerUrl, blobName), join(directory, "down"), options);
       expect((await readFile(join(directory, "down"))).equals(await readFile(file))).toBe(true);
       const head = await fetch(blobUrl(containerUrl, blobName), { method: "HEAD" });
       expect(head.headers.get("content-type")).toBe("text/x-test");
     }
-    expect(await collect(listBlobNames(containerUrl, "d/", options))).toEqual(["d/large.bin", "d/small ü&.txt"]);
+    expect(await collect(listBlobs(containerUrl, "d/", options))).toEqual([
+      { name: "d/large.bin", isDirectory: false },
+      { name: "d/small ü&.txt", isDirectory: false },
+    ]);
+  });
+
+  test("empty blobs that mark a directory are told from others", async () => {
+    const file = join(directory, "empty");
+    await writeFile(file, "");
+    const folder = { "x-ms-meta-hdi_isfolder": "true" };
+    await upload({ file, containerUrl, blobName: "m/marked", headers: folder });
+    await upload({ file, containerUrl, blobName: "m/plain", headers: {} });
+    await upload({ file, containerUrl, blobName: "m/slash/", headers: {} });
+    await writeFile(file, "not empty");
+    await upload({ file, containerUrl, blobName: "m/full", headers: folder });
+    expect(await collect(listBlobs(containerUrl, "m/", options))).toEqual([
+      { name: "m/full", isDirectory: false },
+      { name: "m/marked", isDirectory: true },
+      { name: "m/plain", isDirectory: false },
+      { name: "m/slash/", isDirectory: true },
+    ]);
   });
 
   test("a file that gets shorter meanwhile is an error at once", async () => {
@@ -213,8 +260,8 @@ describe("on a real Blob service", () => {
       await truncate(file, 1000);
       response.writeHead(201).end();
     });
-    const upload = { file, containerUrl: `${url}/container`, blobName: "shrinking" };
-    await expect(uploadFile(upload, options)).rejects.toThrow(/shrinking has become shorter/);
+    const uploading = upload({ file, containerUrl: `${url}/container`, blobName: "shrinking" });
+    await expect(uploading).rejects.toThrow(/shrinking has become shorter/);
     expect(count).toBe(1);
   });
 
@@ -223,11 +270,11 @@ describe("on a real Blob service", () => {
     await writeFile(file, "x");
     const expiresOn = new Date(systemClock.now().getTime() + 3_600_000);
     const other = await signUrl(storage.account, { container: "none", permissions: "racwl", expiresOn });
-    await expect(uploadFile({ file, containerUrl: other, blobName: "b" }, options)).rejects.toMatchObject({
+    await expect(upload({ file, containerUrl: other, blobName: "b" })).rejects.toMatchObject({
       problem: "notFound",
     });
     const wrong = containerUrl.replace(/sig=[^&]*/, "sig=AAAA");
-    await expect(uploadFile({ file, containerUrl: wrong, blobName: "b" }, options)).rejects.toMatchObject({
+    await expect(upload({ file, containerUrl: wrong, blobName: "b" })).rejects.toMatchObject({
       problem: "accessDenied",
     });
   });

@@ -54,18 +54,34 @@ export async function managementClient(
   });
 }
 
+/** A bearer token of the data plane for a new service principal that owns every account. */
+export async function batchToken(service: Pick<RunningService, "database" | "url">): Promise<string> {
+  const getToken = await tokensFor("https://batch.core.windows.net/", service, { role: "owner" });
+  return (await getToken()).token;
+}
+
 /** Gets bearer tokens of the management plane for a new service principal. */
-export async function managementToken(
+export function managementToken(
+  service: Pick<RunningService, "database" | "url">,
+  principal: { readonly role: Role; readonly accountName?: string },
+): Promise<TokenGetter> {
+  return tokensFor("https://management.azure.com/", service, principal);
+}
+
+type TokenGetter = () => Promise<{ token: string; expiresOnTimestamp: number }>;
+
+async function tokensFor(
+  resource: string,
   { database, url }: Pick<RunningService, "database" | "url">,
   { role, accountName }: { readonly role: Role; readonly accountName?: string },
-): Promise<() => Promise<{ token: string; expiresOnTimestamp: number }>> {
+): Promise<TokenGetter> {
   const principal = { name: randomUUID(), role, accountName: accountName ?? null };
   const added = await addServicePrincipal(database, principal, new Date());
   const body = new URLSearchParams({
     grant_type: "client_credentials",
     client_id: added?.clientId ?? "",
     client_secret: added?.secret ?? "",
-    resource: "https://management.azure.com/",
+    resource,
   });
   return async () => {
     const response = await fetch(`${url}/adfs/oauth2/token`, { method: "POST", body });

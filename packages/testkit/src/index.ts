@@ -1,6 +1,8 @@
+export { agentOfNode } from "./agents.ts";
 export { anAutoPool, aPool } from "./bodies.ts";
 export {
   batchClient,
+  batchToken,
   firstGroup,
   managementClient,
   managementToken,
@@ -8,10 +10,12 @@ export {
   storageContainer,
   type TestContainer,
 } from "./clients.ts";
+export { type ManagementRequests, managementRequests } from "./management-requests.ts";
 export { type MovableClock, movableClock } from "./movable-clock.ts";
+export { type Queue, queueingProvider } from "./queueing-provider.ts";
 export { type RawAnswer, type RawClient, type RawRequest, rawClient } from "./raw-client.ts";
 export { type Answer, send } from "./requests.ts";
-export { type RunningService, type RunningServiceOptions, runningService } from "./running-service.ts";
+export { metricsToken, type RunningService, type RunningServiceOptions, runningService } from "./running-service.ts";
 export { freePorts, refusedStart, type ServerProcess, startServerProcess } from "./server-process.ts";
 export { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";
 export { until } from "./until.ts";

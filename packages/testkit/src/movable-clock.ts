@@ -11,6 +11,7 @@ export function movableClock(): MovableClock {
   return {
     ...systemClock,
     now: () => new Date(systemClock.now().getTime() + ahead.milliseconds),
+    elapsed: () => systemClock.elapsed() + ahead.milliseconds,
     advance: (seconds) => {
       ahead.milliseconds += seconds * 1000;
     },

@@ -1,7 +1,7 @@
-import { createHmac } from "node:crypto";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { Readable } from "node:stream";
 import { json, text as readText } from "node:stream/consumers";
+import { sharedKey } from "@kyanite/client/node";
 
 export interface RawRequest {
   /** `2024-07-01.20.0` unless given; null leaves it out. */
@@ -20,6 +20,8 @@ export interface RawAnswer {
   readonly status: number;
   readonly reason: string;
   readonly headers: IncomingHttpHeaders;
+  /** As they were spelled. */
+  readonly headerNames: readonly string[];
   readonly text: string;
   /** The body when it is JSON. */
   readonly json: unknown;
@@ -47,8 +49,13 @@ export function rawClient(service: Target): RawClient {
       ...(body === undefined || isChunked ? {} : { "content-length": String(Buffer.byteLength(body)) }),
       ...request.headers,
     };
-    const signed = request.authorization === undefined ? sign(method, target, headers, service.account) : undefined;
-    const authorization = signed ?? request.authorization ?? undefined;
+    const authorization =
+      request.authorization === undefined
+        ? await sharedKey(
+            service.account.name,
+            service.account.key,
+          )({ method, target, headers: inSmallLetters(headers) })
+        : (request.authorization ?? undefined);
     return send(new URL(service.url), { method, target, headers, authorization, body });
   };
 }
@@ -57,29 +64,8 @@ function bodyOf(body: unknown): string | undefined {
   return body === undefined || typeof body === "string" ? body : JSON.stringify(body);
 }
 
-function sign(
-  method: string,
-  target: string,
-  headers: Readonly<Record<string, string>>,
-  account: Target["account"],
-): string {
-  const lower = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-  const [path = "", search = ""] = target.split("?");
-  const names = ["content-encoding", "content-language", "content-length", "content-md5", "content-type", "date"];
-  const more = ["if-modified-since", "if-match", "if-none-match", "if-unmodified-since", "range"];
-  const canonical = Object.keys(lower)
-    .filter((name) => name.startsWith("ocp-"))
-    .sort()
-    .map((name) => `${name}:${lower[name]}\n`);
-  const parameters = [...new URLSearchParams(search)]
-    .map(([name, value]) => `\n${name}:${value}`)
-    .sort()
-    .join("");
-  const lines = [method, ...[...names, ...more].map((name) => lower[name] ?? ""), canonical.join("")].join("\n");
-  const signature = createHmac("sha256", Buffer.from(account.key, "base64"))
-    .update(`${lines}/${account.name}${path}${parameters}`)
-    .digest("base64");
-  return `SharedKey ${account.name}:${signature}`;
+function inSmallLetters(headers: Readonly<Record<string, string>>) {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 interface Message {
@@ -106,6 +92,7 @@ function send(url: URL, { method, target, headers, authorization, body }: Messag
           status: response.statusCode ?? 0,
           reason: response.statusMessage ?? "",
           headers: response.headers,
+          headerNames: response.rawHeaders.filter((_, index) => index % 2 === 0),
           text,
           json: await json(Readable.from([text])).catch(() => undefined),
         });

@@ -1,9 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { systemClock, waitUntil } from "@kyanite/runtime";
 import { type Endpoints, readRunningEndpoints } from "@kyanite/service/host/endpoints";
+import { loggedErrors, refuseUnexpected } from "./expected-errors.ts";
 
 const program = fileURLToPath(new URL("../../cli/bin/kyanite.mjs", import.meta.url));
 
@@ -16,12 +18,21 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-/**
- * @param detached whether Ctrl-C in our terminal shall not reach it, because we are the one to stop it
- * @throws when it ends instead of becoming ready, with what it printed
- */
-export async function startServerProcess(flags: readonly string[], { detached = false } = {}): Promise<ServerProcess> {
-  const { child, output } = spawnServer(flags, detached);
+export interface ServerProcessOptions {
+  /** Whether Ctrl-C in our terminal shall not reach it, because we are the one to stop it. */
+  readonly detached?: boolean;
+  /** Errors that the server may log. Any other makes its end throw. */
+  readonly expectsErrors?: readonly RegExp[];
+  /** More variables of its environment. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+/** @throws when it ends instead of becoming ready, with what it printed */
+export async function startServerProcess(
+  flags: readonly string[],
+  options: ServerProcessOptions = {},
+): Promise<ServerProcess> {
+  const { child, output } = spawnServer(flags, options);
   const dataDirectory = flags[flags.indexOf("--data-dir") + 1] ?? "";
   const found: { endpoints?: Endpoints } = {};
   await waitUntil(
@@ -32,12 +43,13 @@ export async function startServerProcess(flags: readonly string[], { detached = 
     },
     { clock: systemClock, timeoutMilliseconds: 60_000 },
   );
-  if (!found.endpoints) throw new Error(`the server did not become ready: ${output()}`);
+  if (!found.endpoints) throw new Error(`the server did not become ready: ${output().slice(-4_000)}`);
   const end = async (signal: NodeJS.Signals) => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, "exit");
     child.kill(signal);
     await ended;
+    refuseUnexpected(loggedErrors(output()), options.expectsErrors ?? []);
   };
   return {
     endpoints: found.endpoints,
@@ -53,34 +65,39 @@ export async function startServerProcess(flags: readonly string[], { detached = 
 export async function refusedStart(flags: readonly string[]): Promise<{ code: number | null; output: string }> {
   const { child, output } = spawnServer(flags);
   await once(child, "exit");
-  return { code: child.exitCode, output: output() };
+  return { code: child.exitCode, output: output().slice(-4_000) };
 }
 
-function spawnServer(flags: readonly string[], detached = false): { child: ChildProcess; output: () => string } {
-  const env = { PATH: process.env.PATH, HOME: "/nowhere" };
+function spawnServer(
+  flags: readonly string[],
+  { detached = false, environment = {} }: ServerProcessOptions = {},
+): { child: ChildProcess; output: () => string } {
+  const env = { PATH: process.env.PATH, HOME: "/nowhere", ...environment };
   const stdio = ["ignore", "pipe", "pipe"] as const;
   const child = spawn(process.execPath, [program, "start", ...flags], { env, detached, stdio: [...stdio] });
   const chunks: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream.on("data", (chunk: Buffer) => chunks.push(chunk.toString()));
-  return { child, output: () => chunks.join("").slice(-4_000) };
+  return { child, output: () => chunks.join("") };
 }
 
-/** Ports that nobody listened on a moment ago, for servers that must come back on the same ones. */
+/**
+ * Ports that nobody listened on a moment ago, for servers that must come back on the same ones. The system gives none of
+ * this range to others that take any.
+ */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  return Promise.all(
-    servers.map(async (server) => {
-      const address = server.address();
-      server.close();
-      await once(server, "close");
-      return typeof address === "object" && address ? address.port : 0;
-    }),
-  );
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(20_000, 32_000);
+    if (await isFree(port)) ports.add(port);
+  }
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  });
 }

@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { renameSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import type { OrderedPackage } from "@kyanite/contract";
-import { hasErrorCode } from "@kyanite/runtime";
-import { isDiskFullError, userFailure } from "../failure.ts";
-import { below } from "../paths.ts";
-import { removeTree } from "../remove-tree.ts";
+import { Directory, removeTree } from "@kyanite/runtime";
+import { isDiskFullError, messageOf, userFailure } from "../failure.ts";
+import { namesBelow } from "../paths.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
+import { ensureDirectory } from "../task-files/directories.ts";
+import { openFile } from "../task-files/plain-file.ts";
 import type { PackageStore, RunContext } from "./step.ts";
 
 export interface InstalledPackage {
@@ -36,47 +38,61 @@ interface Kept {
   isUnwanted: boolean;
 }
 
-/** `directory` is the node's `applications`; half-unpacked packages of an agent that was killed are removed. */
-export async function openPackageStore(directory: string, downloads: SharedDownloads): Promise<PackageStore> {
-  for (const name of await readdir(directory)) {
-    if (name.startsWith(draftPrefix)) await rm(join(directory, name), { recursive: true, force: true });
-  }
+/** Packages lie in the `applications` of the node; half-unpacked ones of an agent that was killed are removed. */
+export async function openPackageStore(root: string, downloads: SharedDownloads): Promise<PackageStore> {
+  await removeDrafts(root);
   const kept = new Map<string, Kept>();
-  const keep = (target: string) => {
-    const existing = kept.get(target) ?? { users: new Set<string>(), last: Promise.resolve(), isUnwanted: false };
-    kept.set(target, existing);
+  const keep = (name: string) => {
+    const existing = kept.get(name) ?? { users: new Set<string>(), last: Promise.resolve(), isUnwanted: false };
+    kept.set(name, existing);
     return existing;
   };
-  const inTurn = <Result>(entry: Kept, act: () => Promise<Result>): Promise<Result> => {
-    const turn = entry.last.then(act);
+  const inTurn = <Result>(entry: Kept, act: (place: Directory) => Promise<Result>): Promise<Result> => {
+    const turn = entry.last.then(async () => {
+      using place = openPlace(root);
+      return await act(place);
+    });
     entry.last = turn.catch(() => undefined);
     return turn;
   };
-  const removeUnused = async (target: string, entry: Kept) => {
+  const removeUnused = async (name: string, entry: Kept) => {
     if (!entry.isUnwanted || entry.users.size > 0) return;
     entry.isUnwanted = false;
-    await inTurn(entry, () => removeTree(target));
+    await inTurn(entry, (place) => removeTree(place, name));
   };
   return {
     async install(reference, { runId, signal }) {
-      const target = join(directory, directoryName(reference));
-      const entry = keep(target);
+      const name = directoryName(reference);
+      const entry = keep(name);
       entry.users.add(runId);
-      await inTurn(entry, () => installOnce(target, reference, signal, downloads));
-      return target;
+      await inTurn(entry, (place) => installOnce({ place, name }, reference, signal, downloads));
+      return join(root, placeName, name);
     },
     release(runId) {
-      for (const [target, entry] of kept)
-        if (entry.users.delete(runId)) void removeUnused(target, entry).catch(() => undefined);
+      for (const [name, entry] of kept)
+        if (entry.users.delete(runId)) void removeUnused(name, entry).catch(() => undefined);
     },
-    async remove(name) {
-      const target = below(directory, relative("applications", name));
-      if (target === undefined || dirname(target) !== directory) throw new Error(`not to be removed: ${name}`);
-      const entry = keep(target);
+    async remove(directory) {
+      const [place, name, ...more] = namesBelow(directory) ?? [];
+      if (place !== placeName || name === undefined || more.length > 0)
+        throw new Error(`not to be removed: ${directory}`);
+      const entry = keep(name);
       entry.isUnwanted = true;
-      await removeUnused(target, entry);
+      await removeUnused(name, entry);
     },
   };
+}
+
+const placeName = "applications";
+
+function openPlace(path: string): Directory {
+  using root = Directory.open(path);
+  return root.enter(placeName);
+}
+
+async function removeDrafts(root: string): Promise<void> {
+  using place = openPlace(root);
+  for (const name of await readdir(place.path)) if (name.startsWith(draftPrefix)) await removeTree(place, name);
 }
 
 const draftPrefix = ".unpacking-";
@@ -88,33 +104,33 @@ function directoryName({ applicationId, version, contentId }: OrderedPackage): s
   throw packageFailure({ applicationId, version }, "its id or version is not valid");
 }
 
-async function installOnce(target: string, reference: OrderedPackage, signal: AbortSignal, downloads: SharedDownloads) {
+interface Target {
+  readonly place: Directory;
+  readonly name: string;
+}
+
+async function installOnce(
+  { place, name }: Target,
+  reference: OrderedPackage,
+  signal: AbortSignal,
+  downloads: SharedDownloads,
+) {
   signal.throwIfAborted();
-  if (await isThere(target)) return;
-  const draft = join(target, "..", `${draftPrefix}${randomUUID()}`);
-  await mkdir(draft, { mode: 0o755 });
+  if (place.lstat(name)?.isDirectory()) return;
+  const draftName = `${draftPrefix}${randomUUID()}`;
   try {
-    const archive = join(draft, "package.zip");
-    const content = join(draft, "content");
-    await downloads.fetch(reference.url, archive, signal);
+    using draft = ensureDirectory(place, draftName, { mode: 0o755 });
+    await downloads.fetch(reference.url, { directory: draft, name: "package.zip" }, signal);
+    using content = ensureDirectory(draft, "content", { mode: 0o755 });
     const { unpack } = await import("../unpack.ts");
-    await unpack(archive, content, signal);
-    await rename(content, target);
+    await unpack(() => openFile(draft, "package.zip").fd, content, signal);
+    renameSync(draft.at("content"), place.at(name));
   } catch (cause) {
     signal.throwIfAborted();
     if (isDiskFullError(cause)) throw cause;
-    throw packageFailure(reference, cause instanceof Error ? cause.message : String(cause), cause);
+    throw packageFailure(reference, messageOf(cause), cause);
   } finally {
-    await rm(draft, { recursive: true, force: true });
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT")) return false;
-    throw error;
+    await removeTree(place, draftName);
   }
 }
 

@@ -1,33 +1,42 @@
-import { statSync } from "node:fs";
 import { userInfo } from "node:os";
-import { delimiter, join, resolve } from "node:path";
-import { hasErrorCode } from "@kyanite/runtime";
-import { splitCommandLine } from "../command-line.ts";
+import { join } from "node:path";
+import { splitCommandLine } from "@kyanite/contract/command-line";
+
 import { runEnvironment } from "../environment.ts";
-import { isDiskFullError, userFailure } from "../failure.ts";
-import { killFamily, type StartedCommand, startCommand, stopCommand } from "../process.ts";
-import { isExecutable } from "../tool.ts";
+import type { Execution, ExecutionRecord } from "../executors/executor.ts";
+import { isDiskFullError, StepFailure } from "../failure.ts";
+import type { MemoryKill } from "../limits.ts";
+import { openEmptied } from "../task-files/plain-file.ts";
 import type { InstalledPackage } from "./application-packages.ts";
-import type { RunContext } from "./step.ts";
+import { containedCommand, containedRun } from "./container.ts";
+import { findProgram, launchFailed, programNotFound } from "./program.ts";
+import type { PreparedRun, RunContext } from "./step.ts";
 
 export interface CommandEnd {
   readonly exitCode: number;
   /** Whether it was killed because the run was to end. */
   readonly wasStopped: boolean;
+  readonly memoryKill: MemoryKill | undefined;
   readonly environment: Readonly<Record<string, string>>;
 }
 
 /** Runs the command to its end; afterwards nothing that it started is left. */
-export async function runCommand(run: RunContext, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
+export async function runCommand(run: PreparedRun, packages: readonly InstalledPackage[]): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
-  const command = await launch(run, { commandLine: run.order.commandLine, output: "", environment });
+  const { end } = run.progress;
+  if (end) return { ...end, environment };
+  const command = await launch(run, { commandLine: run.order.commandLine, output: "", environment, as: "command" });
   try {
     const wasStopped = await endOf(command, run);
     const exitCode = await command.exit;
-    if (!(await killFamily(command.family, run.clock))) run.log.warn("processes left", { runId: run.order.runId });
-    return { exitCode, wasStopped, environment };
+    if (!(await command.kill())) run.log.warn("processes left", { runId: run.order.runId });
+    const memoryKill = command.memoryKill();
+    // Another agent asks a shell how the command has ended; of any other that is forgotten now.
+    if (run.order.uploads.length > 0 || command.isForgetful)
+      run.keepProgress({ end: { exitCode, wasStopped, memoryKill } });
+    return { exitCode, wasStopped, memoryKill, environment };
   } finally {
-    command.release();
+    await command.release();
   }
 }
 
@@ -36,8 +45,8 @@ export interface Launch {
   /** What the names of its output files begin with. */
   readonly output: string;
   readonly environment: Readonly<Record<string, string>>;
-  /** Whether what it starts may go on after it, so that no shell can lend its process group to another then. */
-  readonly leavesOthers?: true;
+  /** What a coordination command starts may go on after it, so that no shell can lend its process group to another. */
+  readonly as: "command" | "coordination";
 }
 
 export function environmentOf({ order, paths, settings, user }: RunContext, packages: readonly InstalledPackage[]) {
@@ -45,83 +54,71 @@ export function environmentOf({ order, paths, settings, user }: RunContext, pack
   return runEnvironment(order, { ...settings, paths, packages, userName });
 }
 
-/** Starts a command of the run in its working directory. */
-export async function launch(
-  run: RunContext,
-  { commandLine, output, environment, leavesOthers }: Launch,
-): Promise<StartedCommand> {
-  const { order, paths, user, clock } = run;
-  const [name, ...args] = splitCommandLine(commandLine);
-  if (!name) throw programNotFound("The command line is empty");
-  const program = findProgram(name, paths.working, environment.PATH ?? "");
+/** Starts a command of the run in its working directory, or takes it over when a former agent has started it. */
+export async function launch(run: PreparedRun, { commandLine, output, environment, as }: Launch): Promise<Execution> {
+  const { order, paths, user, executor, containers } = run;
+  const started = run.progress[as];
+  const executors = order.coordinationCommandLine === undefined ? containers.executor : containers.instances;
+  if (started?.kind === "container") return executors.adopt(containedRun(run, output), started);
+  if (started) return executor.adopt(order.runId, started);
+  const onLaunch = (record: ExecutionRecord) => run.keepProgress({ [as]: record });
+  if (order.container) {
+    const command = await containedCommand(run, order.container, { commandLine, output, environment });
+    run.signal.throwIfAborted();
+    return executors.start(command, onLaunch);
+  }
+  const [name = "", ...args] = splitCommandLine(commandLine);
   run.signal.throwIfAborted();
   try {
-    return await startCommand(
+    const program = programOf(name, run, { output, environment });
+    return await executor.start(
       {
         runId: order.runId,
         program,
         args,
         environment,
         directory: paths.working,
+        taskDirectory: run.taskDirectory,
         stdout: join(paths.task, `${output}stdout.txt`),
         stderr: join(paths.task, `${output}stderr.txt`),
         user,
-        // A program that was just downloaded may be held open by another run of ours that is being forked, which a
-        // shell could not tell from a program that ended with 126.
-        launchers: leavesOthers || program.startsWith(`${paths.root}/`) ? undefined : run.launchers,
-        cgroups: run.cgroups,
-        onLaunch: run.onLaunch,
+        slots: order.slots,
+        standsAlone: as === "coordination" || program.startsWith(`${paths.root}/`),
       },
-      clock,
+      onLaunch,
     );
   } catch (cause) {
-    if (isDiskFullError(cause)) throw cause;
+    if (isDiskFullError(cause) || cause instanceof StepFailure) throw cause;
     throw launchFailed(cause instanceof Error ? cause.message : String(cause), cause);
   }
 }
 
+/** Where no program is started its output is there all the same, and empty. */
+function programOf(name: string, run: PreparedRun, { output, environment }: Pick<Launch, "output" | "environment">) {
+  const { paths, user, walls, taskDirectory } = run;
+  try {
+    if (name === "") throw programNotFound("The command line is empty");
+    return findProgram(name, { workingDirectory: paths.working, path: environment.PATH ?? "", user, walls });
+  } catch (cause) {
+    for (const stream of ["stdout.txt", "stderr.txt"])
+      openEmptied(taskDirectory, `${output}${stream}`, { user })[Symbol.dispose]();
+    throw cause;
+  }
+}
+
 /** Waits for the command, or stops it; says which. */
-export async function endOf(command: StartedCommand, { signal, clock, settings }: RunContext): Promise<boolean> {
+export async function endOf(command: Execution, { signal, settings }: RunContext): Promise<boolean> {
   const hasExited = await new Promise<boolean>((settle) => {
     const stop = () => settle(false);
     if (signal.aborted) stop();
     signal.addEventListener("abort", stop, { once: true });
-    void command.exit.then(() => {
+    const leave = () => {
       signal.removeEventListener("abort", stop);
       settle(true);
-    });
+    };
+    command.exit.then(leave, leave);
   });
   if (hasExited) return false;
-  await stopCommand(command, { clock, graceMilliseconds: 1_000 * settings.killGraceSeconds });
+  await command.stop(1_000 * settings.killGraceSeconds);
   return true;
 }
-
-/** A name without a slash is looked for in the working directory, then in PATH. */
-function findProgram(name: string, workingDirectory: string, path: string): string {
-  const places = name.includes("/") ? [workingDirectory] : [workingDirectory, ...path.split(delimiter).filter(Boolean)];
-  let closed: string | undefined;
-  for (const place of places) {
-    const file = resolve(workingDirectory, place, name);
-    if (!isFile(file)) continue;
-    if (isExecutable(file)) return file;
-    closed ??= file;
-  }
-  if (closed !== undefined) throw launchFailed(`${closed} is not executable`);
-  throw programNotFound(`No such file: ${name}`);
-}
-
-function isFile(path: string): boolean {
-  try {
-    return statSync(path).isFile();
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"))
-      return false;
-    throw error;
-  }
-}
-
-const programNotFound = (reason: string) =>
-  userFailure("CommandProgramNotFound", "The specified command program is not found", { Message: reason });
-
-const launchFailed = (reason: string, cause?: unknown) =>
-  userFailure("CommandLaunchFailed", "The specified command program could not be started", { Message: reason }, cause);

@@ -1,26 +1,28 @@
-import { processesWithVariable, signalProcess, waitUntil } from "@kyanite/runtime";
+import { aborted, processesWithVariable, signalProcess, waitUntil } from "@kyanite/runtime";
 import { runMarker } from "../environment.ts";
 import type { InstalledPackage } from "./application-packages.ts";
 import { type CommandEnd, endOf, environmentOf, launch } from "./command.ts";
-import type { RunContext } from "./step.ts";
+import { endOfContainer } from "./container.ts";
+import type { PreparedRun, RunContext } from "./step.ts";
 
 /**
  * Runs the coordination command of an instance to its end. What it has put into the background goes on. A subtask has
  * no other command, so the output has the usual names there; the primary's own command needs those for itself.
  */
 export async function runCoordinationCommand(
-  run: RunContext,
+  run: PreparedRun,
   packages: readonly InstalledPackage[],
 ): Promise<CommandEnd> {
   const environment = environmentOf(run, packages);
   const output = run.order.kind === "subtask" ? "" : "coordination-";
   const commandLine = run.order.coordinationCommandLine ?? "";
-  const command = await launch(run, { commandLine, output, environment, leavesOthers: true });
+  const command = await launch(run, { commandLine, output, environment, as: "coordination" });
   try {
     const wasStopped = await endOf(command, run);
-    return { exitCode: await command.exit, wasStopped, environment };
+    const exitCode = await command.exit;
+    return { exitCode, wasStopped, memoryKill: command.memoryKill(), environment };
   } finally {
-    command.release();
+    await command.release();
   }
 }
 
@@ -37,10 +39,10 @@ export function backgroundOf(run: RunContext) {
   return {
     /** Resolves as well when the run is to end. */
     async untilAllAreCoordinated(): Promise<void> {
-      const either = AbortSignal.any([signal, proceed]);
-      if (!either.aborted) await new Promise((done) => either.addEventListener("abort", done, { once: true }));
+      await aborted(AbortSignal.any([signal, proceed]));
     },
     async [Symbol.asyncDispose](): Promise<void> {
+      if (run.order.container) return run.containers.instances.end(endOfContainer(run));
       if (signalAll("SIGTERM") === 0) return;
       if (await waitUntil(isGone, { clock, timeoutMilliseconds: 1_000 * settings.killGraceSeconds })) return;
       await waitUntil(() => signalAll("SIGKILL") === 0, { clock, timeoutMilliseconds: 5_000 });

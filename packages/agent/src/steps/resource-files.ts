@@ -1,117 +1,128 @@
-import { chmod, chown, lstat, mkdir, rm } from "node:fs/promises";
-import { dirname, join, relative, sep } from "node:path";
+import { basename, join, sep } from "node:path";
 import type { OrderedDownload } from "@kyanite/contract";
-import { hasErrorCode } from "@kyanite/runtime";
-import { blobUrl, listBlobNames, TransferError, type TransferProblem, withoutSecrets } from "@kyanite/storage";
-import { isDiskFullError, StepFailure, serverFailure, userFailure } from "../failure.ts";
-import { below, leadsOut } from "../paths.ts";
+import { Directory } from "@kyanite/runtime";
+import {
+  blobUrl,
+  type ListedBlob,
+  listBlobs,
+  TransferError,
+  type TransferProblem,
+  withoutSecrets,
+} from "@kyanite/storage";
+import { isDiskFullError, messageOf, StepFailure, serverFailure, userFailure } from "../failure.ts";
+import { namesBelow, namesBetween } from "../paths.ts";
+import { makeDirectories } from "../task-files/directories.ts";
 import { forEachAtOnce } from "./at-once.ts";
-import type { RunContext } from "./step.ts";
+import type { PreparedRun, RunContext } from "./step.ts";
 
-/** One file to fetch: absolute path, and mode as a number. */
-interface ResourceFile {
-  readonly url: string;
-  readonly file: string;
-  readonly mode: number;
-}
+/** Something to make: its path below the directory, and for a file where it is fetched from. */
+type Resource =
+  | { readonly kind: "file"; readonly url: string; readonly path: string; readonly mode: number }
+  | { readonly kind: "directory"; readonly path: string };
+
+/** Opens the directory that files are downloaded into. */
+type OpenPlace = () => Directory;
 
 const filesAtOnce = 4;
 
 /** Downloads the run's resource files into its working directory, and common ones into the shared directory. */
-export async function downloadResourceFiles(run: RunContext): Promise<void> {
-  const { order, paths } = run;
-  if (paths.shared !== undefined) await downloadInto(paths.shared, order.commonDownloads ?? [], run);
-  await downloadInto(paths.working, order.downloads, run);
+export async function downloadResourceFiles(run: PreparedRun): Promise<void> {
+  const { order, paths, taskDirectory } = run;
+  const { shared } = paths;
+  if (shared !== undefined) {
+    const openShared = () => {
+      using root = Directory.open(paths.root);
+      return root.enterAll(namesBetween(paths.root, shared));
+    };
+    await downloadInto(openShared, order.commonDownloads ?? [], run);
+  }
+  await downloadInto(() => taskDirectory.enter("wd"), order.downloads, run);
 }
 
 /** Of files with the same path the last one stays. */
-async function downloadInto(directory: string, downloads: readonly OrderedDownload[], run: RunContext) {
+async function downloadInto(open: OpenPlace, downloads: readonly OrderedDownload[], run: RunContext) {
   const underway = new Map<string, Promise<void>>();
-  const fetch = (resource: ResourceFile) => {
-    const { file } = resource;
-    const earlier = underway.get(file) ?? Promise.resolve();
-    const fetched = earlier.then(() => fetchFile(directory, resource, run));
-    const done = fetched.finally(() => {
-      if (underway.get(file) === done) underway.delete(file);
+  const make = (resource: Resource) => {
+    const { path } = resource;
+    const earlier = underway.get(path) ?? Promise.resolve();
+    const made = earlier.then(() =>
+      resource.kind === "file" ? fetchFile(open, resource, run) : makeEmpty(open, path, run),
+    );
+    const done = made.finally(() => {
+      if (underway.get(path) === done) underway.delete(path);
     });
-    underway.set(file, done);
+    underway.set(path, done);
     return done;
   };
-  await forEachAtOnce(resourceFiles(directory, downloads, run), filesAtOnce, fetch);
+  await forEachAtOnce(resources(downloads, run), filesAtOnce, make);
 }
 
-async function* resourceFiles(directory: string, downloads: readonly OrderedDownload[], run: RunContext) {
+async function* resources(downloads: readonly OrderedDownload[], run: RunContext): AsyncGenerator<Resource> {
   for (const download of downloads) {
     const mode = parseMode(download.fileMode);
     if (download.kind === "url") {
-      yield { url: download.url, file: placeIn(directory, download.filePath), mode };
+      yield { kind: "file", url: download.url, path: placeOf(download.filePath), mode };
       continue;
     }
-    for await (const name of blobNames(download, run)) {
-      const file = placeIn(directory, join(download.directory ?? ".", name));
-      yield { url: blobUrl(download.url, name), file, mode };
+    for await (const { name, isDirectory } of blobsOf(download, run)) {
+      const path = placeOf(join(download.directory ?? ".", name));
+      yield isDirectory ? { kind: "directory", path } : { kind: "file", url: blobUrl(download.url, name), path, mode };
     }
   }
 }
 
-function placeIn(directory: string, path: string): string {
-  const file = below(directory, path);
-  if (file !== undefined && file !== directory) return file;
+function placeOf(path: string): string {
+  const names = namesBelow(path);
+  if (names !== undefined && names.length > 0) return names.join(sep);
   throw userFailure("BlobDownloadMiscError", "A resource file's path leaves the working directory", { FilePath: path });
 }
 
 const defaultMode = 0o770;
+/**
+ * What the API shows of a file, such as 0o100644, says as well what kind of file it is. And a program that runs with its
+ * owner's rights would have those of an administrator on the machine too.
+ */
+const rightsInMode = 0o777;
 
 function parseMode(mode: string | undefined): number {
   if (mode === undefined) return defaultMode;
-  if (/^(0o)?[0-7]{1,4}$/.test(mode)) return Number.parseInt(mode.replace("0o", ""), 8);
+  if (/^(0o)?[0-7]{1,6}$/.test(mode)) return Number.parseInt(mode.replace("0o", ""), 8) & rightsInMode;
   throw userFailure("BlobDownloadMiscError", "A resource file's mode is not an octal number", { FileMode: mode });
 }
 
-async function fetchFile(directory: string, { url, file, mode }: ResourceFile, run: RunContext): Promise<void> {
-  await makeParents(directory, file, run);
-  await rm(file, { force: true }).catch(() => undefined);
-  await run.downloads.fetch(url, file, run.signal).catch((cause: unknown) => {
+async function fetchFile(
+  open: OpenPlace,
+  { url, path, mode }: Extract<Resource, { kind: "file" }>,
+  run: RunContext,
+): Promise<void> {
+  using directory = makeDirectory(open, path, { names: path.split(sep).slice(0, -1), run });
+  const delivery = { directory, name: basename(path), mode, user: run.user };
+  await run.downloads.fetch(url, delivery, run.signal).catch((cause: unknown) => {
     run.signal.throwIfAborted();
-    throw downloadFailure(cause, { HttpUrl: withoutSecrets(url), FilePath: relative(directory, file) });
+    throw downloadFailure(cause, { HttpUrl: withoutSecrets(url), FilePath: path });
   });
-  if (run.user) await chown(file, run.user.uid, run.user.gid);
-  await chmod(file, mode);
 }
 
-async function makeParents(directory: string, file: string, { user, paths }: RunContext): Promise<void> {
+const makeEmpty = (open: OpenPlace, path: string, run: RunContext) =>
+  makeDirectory(open, path, { names: path.split(sep), run }).close();
+
+/** Opens a directory for what has that path. A command may have put a link on the way: what would go through it is refused. */
+function makeDirectory(
+  open: OpenPlace,
+  path: string,
+  { names, run: { user } }: { readonly names: readonly string[]; readonly run: RunContext },
+): Directory {
   try {
-    if (leadsOut(paths.root, dirname(file))) throw new Error("its path leads out of the compute node's root");
-    const names = relative(directory, dirname(file)).split(sep).filter(Boolean);
-    let parent = directory;
-    for (const name of names) {
-      parent = join(parent, name);
-      if (await exists(parent)) continue;
-      await mkdir(parent, { recursive: true, mode: 0o770 });
-      if (user) await chown(parent, user.uid, user.gid);
-    }
+    using place = open();
+    return makeDirectories(place, names, { mode: defaultMode, user });
   } catch (cause) {
     if (isDiskFullError(cause)) throw cause;
-    const details = {
-      FilePath: relative(directory, file),
-      Message: cause instanceof Error ? cause.message : String(cause),
-    };
     throw serverFailure(
       "ResourceDirectoryCreateFailed",
       "A resource file's directory could not be created",
-      details,
+      { FilePath: path, Message: messageOf(cause) },
       cause,
     );
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT")) return false;
-    throw error;
   }
 }
 
@@ -128,11 +139,10 @@ function downloadFailure(cause: unknown, details: Record<string, string>): unkno
     const [code, message] = blobProblems[cause.problem];
     return userFailure(code, message, { ...details, Message: cause.message }, cause);
   }
-  const message = cause instanceof Error ? cause.message : String(cause);
   return serverFailure(
     "ResourceFileWriteFailed",
     "A resource file could not be written",
-    { ...details, Message: message },
+    { ...details, Message: messageOf(cause) },
     cause,
   );
 }
@@ -146,9 +156,9 @@ const containerProblems = {
 
 type ContainerDownload = Extract<OrderedDownload, { kind: "container" }>;
 
-async function* blobNames(download: ContainerDownload, { clock, signal }: RunContext): AsyncGenerator<string> {
+async function* blobsOf(download: ContainerDownload, { clock, signal }: RunContext): AsyncGenerator<ListedBlob> {
   try {
-    yield* listBlobNames(download.url, download.blobPrefix ?? "", { clock, signal });
+    yield* listBlobs(download.url, download.blobPrefix ?? "", { clock, signal });
   } catch (cause) {
     signal.throwIfAborted();
     if (!(cause instanceof TransferError)) throw cause;

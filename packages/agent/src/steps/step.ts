@@ -1,10 +1,14 @@
-import type { RunOrder } from "@kyanite/contract";
-import type { Clock, Log, ProcessRecord } from "@kyanite/runtime";
-import type { Cgroups } from "../cgroups.ts";
-import type { Launchers } from "../launcher.ts";
+import type { RunContainer, RunOrder } from "@kyanite/contract";
+import type { Clock, Directory, Log } from "@kyanite/runtime";
+import type { NodeContainers } from "../containers/node-containers.ts";
+import type { Executor } from "../executors/executor.ts";
+import type { Progress } from "../journal.ts";
+import type { Amounts } from "../limits.ts";
 import type { RunPaths } from "../paths.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
+import type { RecentDirectory } from "../task-files/recent-directory.ts";
 import type { TaskUser } from "../user.ts";
+import type { Walls } from "../walls/walls.ts";
 
 /** What every step of a run is given. A step throws `StepFailure`, or rejects with the signal's reason. */
 export interface RunContext {
@@ -17,15 +21,29 @@ export interface RunContext {
   readonly log: Log;
   readonly downloads: SharedDownloads;
   readonly packages: PackageStore;
-  readonly launchers: Launchers;
-  readonly cgroups: Cgroups;
+  readonly executor: Executor;
+  readonly containers: NodeContainers;
+  /** What a run of so many slots may take. */
+  limitsOf(slots: number | undefined): Amounts;
+  readonly directories: RecentDirectory;
+  readonly walls: Walls;
   readonly settings: RunSettings;
   /** Aborts when all instances of a multi-instance task are coordinated, so that its command may start. */
   readonly proceed: AbortSignal;
   /** Called when the coordination command of an instance has succeeded. */
   onCoordinated(): void;
-  /** Called when the command's process exists, unless its control group is enough to find it again. */
-  onLaunch(leader: ProcessRecord): void;
+  /** Called with what is known of the run's container, whenever that has changed. */
+  onContainer(container: RunContainer): void;
+  /** How far the run had come when a former agent was killed. */
+  readonly progress: Progress;
+  /** Notes how far the run has come, so that another agent can go on with it. */
+  keepProgress(progress: Progress): void;
+}
+
+/** A run whose directories are made. */
+export interface PreparedRun extends RunContext {
+  /** The task's, in which the run's user may do what it likes: what is in it is reached through this handle only. */
+  readonly taskDirectory: Directory;
 }
 
 export interface RunSettings {

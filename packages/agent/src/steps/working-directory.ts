@@ -1,66 +1,66 @@
-import { chmodSync, chownSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { rm } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import type { OrderedCertificate } from "@kyanite/contract";
-import { hasErrorCode } from "@kyanite/runtime";
-import { isDiskFullError, serverFailure } from "../failure.ts";
-import { hasLink } from "../paths.ts";
-import { removeTree } from "../remove-tree.ts";
+import { Directory, removeTree } from "@kyanite/runtime";
+import { isDiskFullError, messageOf, serverFailure } from "../failure.ts";
+import { namesBetween } from "../paths.ts";
+import { ensureDirectory, makeDirectories } from "../task-files/directories.ts";
+import { writeSecret } from "../task-files/plain-file.ts";
 import type { TaskUser } from "../user.ts";
 import type { RunContext } from "./step.ts";
 
 /**
- * Makes the directories of a run. On a retry they are kept as the last run left them. Small calls are not waited for:
- * every run makes a dozen, and they cost less than their way through Node's thread pool.
+ * Makes the directories of a run and opens the task's. On a retry they are kept as the last run left them. Small calls
+ * are not waited for: every run makes a dozen, and they cost less than their way through Node's thread pool.
  */
-export async function prepareDirectories({ order, paths, user }: RunContext): Promise<void> {
+export async function prepareDirectories(run: RunContext): Promise<Directory> {
   try {
-    mkdirSync(dirname(paths.task), { recursive: true });
-    if (hasLink(paths.root, dirname(paths.task))) throw new Error("a directory above it is a link");
-    if (!order.keepsDirectory && lstatSync(paths.task, { throwIfNoEntry: false })) await removeTree(paths.task);
-    for (const directory of [paths.task, paths.working, paths.certificates]) await ensureDirectory(directory, user);
-    for (const certificate of order.certificates ?? []) writeCertificate(paths.certificates, certificate, user);
-    if (paths.shared !== undefined) await ensureDirectory(paths.shared, user);
+    return await makeTaskDirectory(run);
   } catch (cause) {
     if (isDiskFullError(cause)) throw cause;
-    const details = { Message: cause instanceof Error ? cause.message : String(cause) };
+    const details = { Message: messageOf(cause) };
     throw serverFailure("ResourceDirectoryCreateFailed", "The task directory could not be created", details, cause);
   }
 }
 
-/** A command may have replaced the directory by a link, or closed it: then it is made anew, or opened again. */
-async function ensureDirectory(directory: string, user: TaskUser | undefined): Promise<void> {
-  if (!isMade(directory) && !lstatSync(directory).isDirectory()) {
-    await rm(directory, { force: true });
-    mkdirSync(directory);
-  }
-  chmodSync(directory, 0o770);
-  if (user) chownSync(directory, user.uid, user.gid);
+/** Opens the directory of a task that has it already. */
+export async function enterDirectory({ paths, directories }: RunContext): Promise<Directory> {
+  return directories.enter(namesBetween(paths.root, paths.task));
 }
 
-/** Makes a directory, unless something is there. */
-function isMade(directory: string): boolean {
+const mode = 0o770;
+
+/** A command may have replaced a directory by a link, or closed it: then it is made anew, or opened again. */
+async function makeTaskDirectory({ order, paths, user, directories }: RunContext): Promise<Directory> {
+  const names = namesBetween(paths.root, paths.task);
+  const name = names.at(-1) ?? "";
+  using parent = directories.enter(names.slice(0, -1));
+  if (!order.keepsDirectory && parent.lstat(name)) await removeTree(parent, name);
+  const task = ensureDirectory(parent, name, { mode, user });
   try {
-    mkdirSync(directory);
-    return true;
+    ensureDirectory(task, "wd", { mode, user }).close();
+    using certificates = ensureDirectory(task, "certs", { mode, user });
+    for (const certificate of order.certificates ?? []) writeCertificate(certificates, certificate, user);
+    // It may lie in the task's.
+    if (paths.shared !== undefined) makeSharedDirectory(paths.root, paths.shared, user);
+    return task;
   } catch (error) {
-    if (hasErrorCode(error, "EEXIST")) return false;
+    task.close();
     throw error;
   }
 }
 
+function makeSharedDirectory(rootPath: string, shared: string, user: TaskUser | undefined): void {
+  const names = namesBetween(rootPath, shared);
+  using root = Directory.open(rootPath);
+  using parent = makeDirectories(root, names.slice(0, -1));
+  ensureDirectory(parent, names.at(-1) ?? "", { mode, user }).close();
+}
+
 /** Only the run's own user may read it. */
 function writeCertificate(
-  directory: string,
+  directory: Directory,
   { fileName, data, password }: OrderedCertificate,
   user: TaskUser | undefined,
 ): void {
-  const write = (name: string, content: string | Buffer) => {
-    const path = join(directory, name);
-    rmSync(path, { force: true });
-    writeFileSync(path, content, { mode: 0o400, flag: "wx" });
-    if (user) chownSync(path, user.uid, user.gid);
-  };
-  write(fileName, Buffer.from(data, "base64"));
-  if (password !== undefined) write(`${fileName}.pw`, password);
+  writeSecret(directory, fileName, Buffer.from(data, "base64"), user);
+  if (password !== undefined) writeSecret(directory, `${fileName}.pw`, password, user);
 }

@@ -1,4 +1,5 @@
 import { isInstalled } from "../programs.ts";
+import { startHyperQueue } from "./hyperqueue.ts";
 import type { Peer } from "./peer.ts";
 import { bareXargs, gnuParallel, xargs } from "./shell.ts";
 import { slurmPeers } from "./slurm.ts";
@@ -13,11 +14,23 @@ interface Peers extends AsyncDisposable {
 export async function startPeers(): Promise<Peers> {
   const hasParallel = await isInstalled("parallel");
   if (!hasParallel) process.stderr.write("GNU parallel is left out: it is not installed\n");
+  const hyperQueue = await startHyperQueue();
+  if (!hyperQueue) process.stderr.write("HyperQueue is left out: python3 has no package hyperqueue (pip install)\n");
   const whyNot = await whyNoSlurm();
   if (whyNot !== undefined) process.stderr.write(`Slurm is left out: ${whyNot}\n`);
   const slurm: SlurmCluster | undefined = whyNot === undefined ? await startSlurm() : undefined;
   return {
-    peers: [bareXargs, xargs, ...(hasParallel ? [gnuParallel] : []), spawnLoop, ...(slurm ? slurmPeers(slurm) : [])],
-    [Symbol.asyncDispose]: async () => slurm?.[Symbol.asyncDispose](),
+    peers: [
+      bareXargs,
+      xargs,
+      ...(hyperQueue ? [hyperQueue.peer] : []),
+      ...(hasParallel ? [gnuParallel] : []),
+      spawnLoop,
+      ...(slurm ? slurmPeers(slurm) : []),
+    ],
+    [Symbol.asyncDispose]: async () => {
+      await hyperQueue?.[Symbol.asyncDispose]();
+      await slurm?.[Symbol.asyncDispose]();
+    },
   };
 }

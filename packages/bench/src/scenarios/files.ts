@@ -1,6 +1,7 @@
 import type { BatchServiceClient } from "@azure/batch";
+import type { BatchClient } from "@kyanite/client/node";
 import type { Bench, Section } from "../bench.ts";
-import { officialClient, type RawClient, rawClient } from "../client.ts";
+import { leanClient, officialClient } from "../client.ts";
 import { type Figure, spread } from "../figures.ts";
 import { type RealServer, startRealServer } from "../real-server.ts";
 import { temporaryDirectory } from "../temporary-directory.ts";
@@ -11,7 +12,7 @@ import { addJob, addPool, seconds, together, until, whenCompleted } from "../wor
 export async function files({ isLong, signal }: Bench): Promise<Section[]> {
   await using home = await temporaryDirectory();
   await using server = await startRealServer(home);
-  using client = rawClient(server.account, { connections: 4, signal });
+  using client = leanClient(server.account, { connections: 4, signal });
   const official = officialClient(server.account);
   await addPool(client, "pool", 1, 2);
   await addJob(client, "job", "pool");
@@ -21,9 +22,13 @@ export async function files({ isLong, signal }: Bench): Promise<Section[]> {
 }
 
 /** Reads on from where it was, as one who follows a task's output does. */
-async function rangesOfOutput(client: RawClient, official: BatchServiceClient, signal: AbortSignal): Promise<Figure[]> {
+async function rangesOfOutput(
+  client: BatchClient,
+  official: BatchServiceClient,
+  signal: AbortSignal,
+): Promise<Figure[]> {
   const commandLine = "/bin/sh -c 'while :; do seq 2000; sleep 0.01; done'";
-  await client.call("POST", "/jobs/job/tasks", { id: "talker", commandLine });
+  await client.call("Task_Add", { jobId: "job", body: { id: "talker", commandLine } });
   const sizeBytes = 4096;
   const isThere = () =>
     official.file.getPropertiesFromTask("job", "talker", "stdout.txt").then(
@@ -40,22 +45,22 @@ async function rangesOfOutput(client: RawClient, official: BatchServiceClient, s
     const options = { fileGetFromTaskOptions: { ocpRange } };
     await drop((await official.file.getFromTask("job", "talker", "stdout.txt", options)).readableStreamBody, signal);
   });
-  const { state } = await client.call<{ state: string }>("GET", "/jobs/job/tasks/talker");
+  const { state } = (await client.call("Task_Get", { jobId: "job", taskId: "talker" })).body;
   if (state !== "running") throw new Error(`the task whose output was read is ${state}`);
-  await client.call("POST", "/jobs/job/tasks/talker/terminate");
+  await client.call("Task_Terminate", { jobId: "job", taskId: "talker" });
   return spread("4 KB of stdout.txt of a running task", samples);
 }
 
 async function largeFile(
-  client: RawClient,
+  client: BatchClient,
   official: BatchServiceClient,
   { server, megabytes, signal }: { server: RealServer; megabytes: number; signal: AbortSignal },
 ): Promise<Figure[]> {
   await addJob(client, "large", "pool");
   const commandLine = `/bin/sh -c 'head -c ${megabytes}M /dev/zero >big'`;
-  await client.call("POST", "/jobs/large/tasks", { id: "big", commandLine });
+  await client.call("Task_Add", { jobId: "large", body: { id: "big", commandLine } });
   await whenCompleted(client, "large", 1);
-  const [agent] = await server.agents();
+  const agentPid = await server.agentPid();
   const before = residentMegabytes(server.pid);
   let most = before;
   const time = await seconds(async () => {
@@ -67,7 +72,7 @@ async function largeFile(
   return [
     { name: `a file of ${megabytes.toLocaleString("en-GB")} MB`, value: megabytes / time, unit: "MB/s" },
     { name: "memory that it takes the server meanwhile", value: most - before, unit: "MB" },
-    { name: "memory of the agent, at most", value: peakResidentMegabytes(agent?.pid ?? 0), unit: "MB" },
+    { name: "memory of the agent, at most", value: peakResidentMegabytes(agentPid), unit: "MB" },
   ];
 }
 

@@ -1,5 +1,6 @@
+import type { BatchClient } from "@kyanite/client/node";
 import type { Bench, Section } from "../bench.ts";
-import { type Account, officialClient, type RawClient, rawClient } from "../client.ts";
+import { type Account, leanClient, officialClient } from "../client.ts";
 import { type Figure, medianOf } from "../figures.ts";
 import { startSimulation } from "../simulated/simulation.ts";
 import { addJob, addTasks, seconds, together } from "../work.ts";
@@ -12,12 +13,12 @@ export async function ingest({ signal }: Bench): Promise<Section[]> {
   const { account } = simulation;
   const figures: Figure[] = [];
   for (const connections of [1, 4, 16]) {
-    using client = rawClient(account, { connections, signal });
+    using client = leanClient(account, { connections, signal });
     figures.push(await collections(client, connections));
   }
   figures.push(await officialCollections(account, signal));
   for (const connections of [1, 4]) {
-    using client = rawClient(account, { connections, signal });
+    using client = leanClient(account, { connections, signal });
     figures.push(await singles(client, connections));
   }
   for (const connections of [1, 4]) figures.push(await officialSingles(account, { connections, signal }));
@@ -26,7 +27,7 @@ export async function ingest({ signal }: Bench): Promise<Section[]> {
 
 const many = (connections: number) => (connections === 1 ? "1 connection" : `${connections} connections`);
 
-async function collections(client: RawClient, connections: number): Promise<Figure> {
+async function collections(client: BatchClient, connections: number): Promise<Figure> {
   const count = 20_000;
   const value = await medianOf(runs, async (run) => {
     const jobId = `bulk${connections}-${run}`;
@@ -55,12 +56,12 @@ async function officialCollections(account: Account, signal: AbortSignal): Promi
   return { name: "100 a call, @azure/batch, one call after the other", value, unit: "tasks/s" };
 }
 
-async function singles(client: RawClient, connections: number): Promise<Figure> {
+async function singles(client: BatchClient, connections: number): Promise<Figure> {
   const count = 1_000;
   const value = await medianOf(runs, async (run) => {
     const jobId = `single${connections}-${run}`;
     await addJob(client, jobId, "none");
-    const add = (n: number) => client.call("POST", `/jobs/${jobId}/tasks`, { id: `t${n}`, commandLine: "/bin/true" });
+    const add = (n: number) => client.call("Task_Add", { jobId, body: { id: `t${n}`, commandLine: "/bin/true" } });
     return count / (await seconds(() => together(connections, count, add)));
   });
   return { name: `one a call, ${many(connections)}`, value, unit: "tasks/s" };

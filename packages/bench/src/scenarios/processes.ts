@@ -1,8 +1,9 @@
 import { mkdtemp } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { BatchClient } from "@kyanite/client/node";
 import type { Bench, Section } from "../bench.ts";
-import { type RawClient, rawClient } from "../client.ts";
+import { leanClient } from "../client.ts";
 import { type Figure, median, type Target } from "../figures.ts";
 import type { Peer } from "../peers/peer.ts";
 import { startPeers } from "../peers/peers.ts";
@@ -29,7 +30,12 @@ const commands: readonly Command[] = [
     line: "/bin/true",
     count: 5_000,
     atATime: availableParallelism(),
-    targets: { xargs: { atLeast: 0.7 }, "GNU parallel": { atLeast: 2 }, "Slurm, sbatch --array": { atLeast: 20 } },
+    targets: {
+      xargs: { atLeast: 0.7 },
+      HyperQueue: { atLeast: 1.2 },
+      "GNU parallel": { atLeast: 2 },
+      "Slurm, sbatch --array": { atLeast: 20 },
+    },
   },
   { title: "10 ms asleep", line: "/bin/sleep 0.01", count: 500, atATime: 4, targets: {} },
 ];
@@ -44,7 +50,7 @@ interface Contestant {
 export async function processes({ signal }: Bench): Promise<Section[]> {
   await using home = await temporaryDirectory();
   await using server = await startRealServer(home);
-  using client = rawClient(server.account, { connections: 4, signal });
+  using client = leanClient(server.account, { connections: 4, signal });
   const ours = [await ourNodes(client, 1, 4), await ourNodes(client, 3, 2)];
   await using others = await startPeers();
   const peers = others.peers.map((peer) => contestant(peer, home.path, signal));
@@ -53,7 +59,7 @@ export async function processes({ signal }: Bench): Promise<Section[]> {
   return sections;
 }
 
-async function ourNodes(client: RawClient, nodes: number, slots: number): Promise<Contestant> {
+async function ourNodes(client: BatchClient, nodes: number, slots: number): Promise<Contestant> {
   const poolId = `${nodes}x${slots}`;
   await addPool(client, poolId, nodes, slots);
   let jobs = 0;

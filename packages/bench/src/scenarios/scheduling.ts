@@ -1,5 +1,5 @@
 import type { Bench, Section } from "../bench.ts";
-import { rawClient } from "../client.ts";
+import { leanClient } from "../client.ts";
 import { median, type Target } from "../figures.ts";
 import { addTasksBySql } from "../many-tasks.ts";
 import { type Simulation, startSimulation } from "../simulated/simulation.ts";
@@ -52,7 +52,7 @@ export async function scheduling({ isLong, signal }: Bench): Promise<Section[]> 
 async function measure(load: Load, signal: AbortSignal): Promise<Section> {
   const { nodes, backlog, untimed, timed, runs, rate, memory } = load;
   await using simulation = await startSimulation();
-  using client = rawClient(simulation.account, { connections: 4, signal });
+  using client = leanClient(simulation.account, { connections: 4, signal });
   await addPool(client, "pool", nodes, slots);
   const samples: Sample[] = [];
   for (let run = 0; run < runs; run++) {

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
+import type { BatchClient } from "@kyanite/client/node";
 import { createContainer, parseConnectionString, signUrl } from "@kyanite/storage";
 import type { Bench, Section } from "../bench.ts";
-import { type RawClient, rawClient } from "../client.ts";
+import { leanClient } from "../client.ts";
 import type { Figure } from "../figures.ts";
 import { runProgram } from "../programs.ts";
 import { startRealServer } from "../real-server.ts";
@@ -17,7 +18,7 @@ const file = "$AZ_BATCH_NODE_SHARED_DIR/big";
 export async function staging({ isLong, signal }: Bench): Promise<Section[]> {
   await using home = await temporaryDirectory();
   await using server = await startRealServer(home);
-  using client = rawClient(server.account, { connections: 4, signal });
+  using client = leanClient(server.account, { connections: 4, signal });
   const curl = (...args: string[]) =>
     seconds(() =>
       runProgram("curl", ["--fail", "--silent", "--show-error", ...args], { directory: home.path, signal }),
@@ -26,9 +27,10 @@ export async function staging({ isLong, signal }: Bench): Promise<Section[]> {
   const urlOf = await openContainer(server.storageConnectionString);
   const megabytes = isLong ? 5_000 : 200;
   await task(client, "make", { commandLine: `/bin/sh -c 'head -c ${megabytes}M /dev/zero >${file}'` });
-  const [agent = { pid: 0, directory: "" }] = await server.agents();
-  const made = join(agent.directory, "root/shared/big");
-  const before = peakResidentMegabytes(agent.pid);
+  const agentPid = await server.agentPid();
+  const [nodeDirectory = ""] = await server.nodeDirectories();
+  const made = join(nodeDirectory, "root/shared/big");
+  const before = peakResidentMegabytes(agentPid);
 
   const outputFile = {
     filePattern: file,
@@ -40,7 +42,7 @@ export async function staging({ isLong, signal }: Bench): Promise<Section[]> {
   const isWhole = `/bin/sh -c 'test $(stat -c %s big) = ${megabytes * 1024 ** 2}'`;
   const resourceFiles = [{ httpUrl: await urlOf("agent"), filePath: "big" }];
   const inSeconds = await task(client, "in", { commandLine: isWhole, resourceFiles });
-  const peak = peakResidentMegabytes(agent.pid);
+  const peak = peakResidentMegabytes(agentPid);
   const curlInSeconds = await curl("-o", "copy", await urlOf("agent"));
   await rm(join(home.path, "copy"));
   const figures: Figure[] = [
@@ -68,10 +70,10 @@ async function openContainer(connectionString: string): Promise<(blob?: string) 
 }
 
 /** Runs a task of a job of its own; gives the seconds from adding it to its end. */
-async function task(client: RawClient, id: string, body: object): Promise<number> {
+async function task(client: BatchClient, id: string, body: object): Promise<number> {
   await addJob(client, id, "pool");
   return seconds(async () => {
-    await client.call("POST", `/jobs/${id}/tasks`, { id, commandLine: "/bin/true", ...body });
+    await client.call("Task_Add", { jobId: id, body: { id, commandLine: "/bin/true", ...body } });
     await whenCompleted(client, id, 1);
   });
 }

@@ -30,20 +30,23 @@ const log = createLog("warn");
 await using home = await temporaryDirectory();
 const postgres = await startEmbeddedPostgres({ dataDirectory: home.path, clock: systemClock, log });
 const service = await startService({
+  machine: { hasWalls: true, facts: [] },
   address: postgres.connection,
   listen: { host: "127.0.0.1", httpPort: 0 },
+  peers: { host: "127.0.0.1", port: 0, name: "127.0.0.1" },
   account: { name, key, replacesKey: true },
   settings: { ...defaultSettings(), dedicatedCoreQuota: 10_000_000 },
   identity: { issuers: [], roleClaim: "roles", defaultRole: undefined },
   storage: [],
   createProvider: async () => simulatedProvider(),
+  metricsToken: "metrics",
   clock: systemClock,
   log,
 });
 tell({
   type: "ready",
   url: service.listening.httpUrl,
-  databasePid: postgres.pid,
+  databasePid: postgres.process.pid,
   database: postgres.connection,
 });
 await new Promise((resolve) => {

@@ -34,6 +34,7 @@ const enumerations: readonly (readonly string[])[] = [
   ["Requeue", "Terminate", "TaskCompletion", "RetainedData"],
   ["StartTask", "Task", "RemoteUser"],
   ["trustedLaunch", "confidentialVM"],
+  ["None", "CreationTime"],
 ];
 
 /** A schema of the data plane as the management plane has it. What fits it is read with {@link fromManagement}. */

@@ -15,6 +15,7 @@ const managementErrors = {
   InternalServerError: [500, "The server encountered an internal error. Please retry the request."],
   InvalidApiVersionParameter: [400, "The api-version is not supported."],
   InvalidContentType: [415, "The content type must be application/json."],
+  InvalidResourceNamespace: [404, "The resource provider is not part of this server."],
   InvalidRequestBody: [400, "The request body is not valid."],
   MissingApiVersionParameter: [400, "The api-version query parameter is required for all requests."],
   NotFound: [404, "The specified resource does not exist."],

@@ -10,6 +10,7 @@ const pairs = {
   "2023-11-01": "2023-11-01.18.0",
   "2024-02-01": "2024-02-01.19.0",
   "2024-07-01": "2024-07-01.20.0",
+  "2025-06-01": "2025-06-01",
 } as const satisfies Readonly<Record<string, ApiVersion>>;
 
 export type ManagementVersion = keyof typeof pairs;

@@ -46,7 +46,7 @@ type Token =
 
 const tokenPatterns: readonly [RegExp, (match: string, at: number) => Token | undefined][] = [
   [/\s+/y, () => undefined],
-  [/DateTime'([^']*)'/iy, (match, at) => ({ kind: "literal", value: new Date(match.slice(9, -1)), at })],
+  [/DateTime'([^']*)'/iy, (match, at) => ({ kind: "literal", value: timeOf(match.slice(9, -1)), at })],
   [/'(?:[^']|'')*'/y, (match, at) => ({ kind: "literal", value: match.slice(1, -1).replaceAll("''", "'"), at })],
   [/-?\d+(?![\w.])/y, (match, at) => ({ kind: "literal", value: Number(match), at })],
   [/(?:true|false)\b/iy, (match, at) => ({ kind: "literal", value: match.toLowerCase() === "true", at })],
@@ -55,6 +55,9 @@ const tokenPatterns: readonly [RegExp, (match: string, at: number) => Token | un
   [/\)/y, (_, at) => ({ kind: ")", at })],
   [/,/y, (_, at) => ({ kind: ",", at })],
 ];
+
+/** A zone such as `+02:00` may have lost its plus sign, which is a blank in a query. */
+const timeOf = (text: string) => new Date(text.replace(/(T\S+) (\d\d:?\d\d)$/i, "$1+$2"));
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
@@ -185,7 +188,7 @@ class Parser {
 
 /**
  * Whether an object, in its wire form, satisfies a filter. Texts compare without case; an absent property satisfies
- * nothing but `ne`.
+ * nothing, not even `ne`.
  */
 export function matches(filter: Filter, object: object): boolean {
   switch (filter.kind) {
@@ -229,7 +232,7 @@ function valueAt(object: object, property: string): unknown {
 }
 
 function compares(value: unknown, operator: Operator, literal: Literal): boolean {
-  if (value === undefined || value === null) return operator === "ne";
+  if (value === undefined || value === null) return false;
   const [one, other] = [comparable(value, literal), comparable(literal, literal)];
   switch (operator) {
     case "eq":

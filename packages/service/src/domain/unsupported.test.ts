@@ -1,6 +1,12 @@
 import { operations, type SchemaNode } from "@kyanite/contract";
 import { describe, expect, test } from "vitest";
-import { checkSupported, unsupportedProperties } from "./unsupported.ts";
+import {
+  checkDescriptions,
+  checkSupported,
+  describingProperties,
+  propertiesWithoutEffect,
+  refusedProperties,
+} from "./unsupported.ts";
 
 const refusal = (resource: "pool" | "job" | "task", body: object) => {
   try {
@@ -13,9 +19,14 @@ const refusal = (resource: "pool" | "job" | "task", body: object) => {
 
 describe("what is not supported", () => {
   test("is refused with its name and the reason", () => {
-    expect(refusal("task", { containerSettings: { imageName: "x" } })).toMatchObject({
+    const registry = { identityReference: { resourceId: "i" } };
+    const containerSettings = { imageName: "x", registry };
+    expect(refusal("job", { jobPreparationTask: { containerSettings } })).toMatchObject({
       code: "UnsupportedProperty",
-      values: { PropertyName: "containerSettings", Reason: expect.stringContaining("not supported") },
+      values: {
+        PropertyName: "jobPreparationTask.containerSettings.registry.identityReference",
+        Reason: expect.stringContaining("not supported"),
+      },
     });
   });
 
@@ -38,12 +49,39 @@ describe("what is not supported", () => {
   });
 
   test.each([
-    ["pool", operations.Pool_Add.body],
-    ["job", operations.Job_Add.body],
-    ["task", operations.Task_Add.body],
-  ] as const)("names only properties that a %s has", (resource, schema) => {
-    const unknown = unsupportedProperties[resource].filter(({ path }) => !has(schema, path.split(".")));
-    expect(unknown).toEqual([]);
+    ["pool", operations.Pool_Add.body, refusedProperties.pool],
+    ["job", operations.Job_Add.body, refusedProperties.job],
+    ["task", operations.Task_Add.body, refusedProperties.task],
+    ["pool", operations.Pool_Add.body, describingProperties.pool],
+    ["job", operations.Job_Add.body, describingProperties.job],
+    ["job schedule", operations.JobSchedule_Add.body, describingProperties.jobSchedule],
+  ] as const)("names only properties that a %s has", (_, schema, properties) => {
+    expect(properties.filter(({ path }) => !has(schema, path.split(".")))).toEqual([]);
+  });
+});
+
+describe("what only describes Azure's hardware", () => {
+  const disks = { virtualMachineConfiguration: { dataDisks: [{ lun: 0, diskSizeGB: 1 }], osDisk: {} } };
+
+  test("is named where it asks for something", () => {
+    expect(propertiesWithoutEffect(disks)).toEqual(["virtualMachineConfiguration.dataDisks"]);
+    expect(propertiesWithoutEffect({ networkConfiguration: { dynamicVNetAssignmentScope: "none" } })).toEqual([]);
+  });
+
+  test("is refused only where the operator wants that, with its name in the whole body", () => {
+    const job = { poolInfo: { autoPoolSpecification: { pool: disks } } };
+    expect(() => checkDescriptions("ignore", "job", job)).not.toThrow();
+    for (const [resource, body, path] of [
+      ["pool", disks, ""],
+      ["job", job, "poolInfo.autoPoolSpecification.pool."],
+      ["jobSchedule", { jobSpecification: job }, "jobSpecification.poolInfo.autoPoolSpecification.pool."],
+    ] as const)
+      expect(() => checkDescriptions("refuse", resource, body)).toThrow(
+        expect.objectContaining({
+          code: "UnsupportedProperty",
+          values: expect.objectContaining({ PropertyName: `${path}virtualMachineConfiguration.dataDisks` }),
+        }),
+      );
   });
 });
 

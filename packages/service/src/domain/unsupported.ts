@@ -1,9 +1,6 @@
 import { BatchError } from "@kyanite/contract";
 
-/**
- * Properties that the API has and this server does not do yet. They are refused, so that nothing is accepted and then
- * ignored; whoever implements one deletes its row.
- */
+/** A property of the API that has no effect here. Delete its row when you implement it. */
 interface Unsupported {
   /** Property names joined by dots; `[]` after a name means each element of that array. */
   readonly path: string;
@@ -12,15 +9,17 @@ interface Unsupported {
   readonly harmless?: readonly unknown[];
 }
 
-const containers = "Container tasks are not supported yet";
+const registries = "Managed identities are not supported; give a user name and a password";
 const identities = "Managed identities are not supported; give a URL with a signature";
 const hardware = "Nodes are not machines of Azure: this cannot be chosen";
 const network = "Nodes use the network of the machine they run on";
 
-/** What no kind of run does: task, start task, job manager, preparation and release task. */
+const files: readonly Unsupported[] = [{ path: "resourceFiles[].identityReference", reason: identities }];
+
+/** What neither a start task nor a preparation or release task does. */
 const run: readonly Unsupported[] = [
-  { path: "containerSettings", reason: containers },
-  { path: "resourceFiles[].identityReference", reason: identities },
+  { path: "containerSettings.registry.identityReference", reason: registries },
+  ...files,
 ];
 
 /** What neither an ordinary task nor a job manager does. */
@@ -34,27 +33,43 @@ const task: readonly Unsupported[] = [
   { path: "multiInstanceSettings.commonResourceFiles[].identityReference", reason: identities },
 ];
 
+const pool: readonly Unsupported[] = [
+  ...under("startTask", run),
+  {
+    path: "virtualMachineConfiguration.containerConfiguration.containerRegistries[].identityReference",
+    reason: registries,
+  },
+  { path: "virtualMachineConfiguration.hardwareProfile", reason: hardware },
+  { path: "mountConfiguration[].azureBlobFileSystemConfiguration.identityReference", reason: identities },
+  { path: "vmSkuProfile", reason: hardware },
+];
+
+const job: readonly Unsupported[] = [
+  ...under("jobManagerTask", withoutInstances),
+  ...under("jobPreparationTask", run),
+  ...under("jobReleaseTask", run),
+];
+
+/** Without these a task would run in another way than it was told to, so they are refused, by the kind of resource. */
+export const refusedProperties = { pool, job, task };
+
 const machine: readonly Unsupported[] = [
-  { path: "containerConfiguration", reason: containers },
   { path: "dataDisks", reason: hardware },
-  { path: "diskEncryptionConfiguration.targets", reason: hardware },
-  { path: "diskEncryptionConfiguration.customerManagedKey", reason: hardware },
+  { path: "diskEncryptionConfiguration", reason: hardware },
   { path: "extensions", reason: hardware },
-  { path: "hardwareProfile", reason: hardware },
-  { path: "osDisk.managedDisk.diskEncryptionSet", reason: hardware },
-  { path: "osDisk.managedDisk.securityProfile", reason: hardware },
+  { path: "nodePlacementConfiguration.policy", reason: hardware, harmless: ["Regional"] },
+  { path: "osDisk", reason: hardware },
   { path: "placement", reason: hardware },
   { path: "resiliencyPolicy", reason: hardware },
   { path: "securityProfile", reason: hardware },
   { path: "serviceArtifactReference", reason: hardware },
 ];
 
-const pool: readonly Unsupported[] = [
-  ...under("startTask", run),
+const poolHardware: readonly Unsupported[] = [
   ...under("virtualMachineConfiguration", machine),
   { path: "applicationLicenses", reason: "Licences of applications are not for rent here" },
-  { path: "mountConfiguration[].azureBlobFileSystemConfiguration.identityReference", reason: identities },
   { path: "networkConfiguration.dynamicVNetAssignmentScope", reason: network, harmless: ["none"] },
+  { path: "networkConfiguration.enableAcceleratedNetworking", reason: network },
   { path: "networkConfiguration.endpointConfiguration", reason: network },
   { path: "networkConfiguration.publicIPAddressConfiguration.ipAddressIds", reason: network },
   { path: "networkConfiguration.publicIPAddressConfiguration.ipFamilies", reason: network },
@@ -65,39 +80,76 @@ const pool: readonly Unsupported[] = [
     harmless: ["BatchManaged", "NoPublicIPAddresses"],
   },
   { path: "networkConfiguration.subnetId", reason: network },
-  { path: "vmSkuProfile", reason: hardware },
 ];
 
-const job: readonly Unsupported[] = [
-  ...under("jobManagerTask", withoutInstances),
-  ...under("jobPreparationTask", run),
-  ...under("jobReleaseTask", run),
+const jobHardware: readonly Unsupported[] = [
+  ...under("poolInfo.autoPoolSpecification.pool", poolHardware),
   { path: "networkConfiguration", reason: network },
 ];
 
-/** By the kind of resource whose body has them. */
-export const unsupportedProperties = { pool, job, task };
+/**
+ * These only describe the hardware that Azure would rent. A task sees no difference, so they are kept and shown, unless
+ * the operator wants them refused.
+ */
+export const describingProperties = {
+  pool: poolHardware,
+  job: jobHardware,
+  jobSchedule: under("jobSpecification", jobHardware),
+};
 
 function under(property: string, rows: readonly Unsupported[]): Unsupported[] {
   return rows.map((row) => ({ ...row, path: `${property}.${row.path}` }));
 }
 
 /**
- * Refuses a body that asks for what is not supported. Absent, `false` and empty lists ask for nothing.
+ * Refuses a body that asks for what is not supported. Absent, `false`, empty lists and empty objects ask for nothing.
  * @param body of a request that adds or changes such a resource
  * @throws BatchError UnsupportedProperty with the property and the reason
  */
-export function checkSupported(resource: keyof typeof unsupportedProperties, body: object): void {
-  for (const { path, reason, harmless = [] } of unsupportedProperties[resource])
-    for (const { name, value } of valuesAt(body, path.split("."), ""))
-      if (asksForSomething(value) && !harmless.includes(value))
-        throw new BatchError("UnsupportedProperty", { PropertyName: name, Reason: reason });
+export function checkSupported(resource: keyof typeof refusedProperties, body: object): void {
+  refuseFirst(askedFor(refusedProperties[resource], body));
+}
+
+/** What an operator wants to become of properties that only describe hardware. */
+export type UnsupportedPolicy = "ignore" | "refuse";
+
+/**
+ * Refuses a body that describes hardware, where the operator wants that.
+ * @throws BatchError UnsupportedProperty with the property and the reason
+ */
+export function checkDescriptions(
+  policy: UnsupportedPolicy,
+  resource: keyof typeof describingProperties,
+  body: object,
+): void {
+  if (policy === "refuse") refuseFirst(askedFor(describingProperties[resource], body));
+}
+
+/** Names of the properties of a pool that have no effect here. */
+export function propertiesWithoutEffect(pool: object): string[] {
+  return askedFor(describingProperties.pool, pool).map(({ name }) => name);
+}
+
+function refuseFirst([first]: readonly Asked[]): void {
+  if (first) throw new BatchError("UnsupportedProperty", { PropertyName: first.name, Reason: first.reason });
 }
 
 interface Found {
   /** With the numbers of array elements, as errors name properties. */
   readonly name: string;
   readonly value: unknown;
+}
+
+interface Asked extends Found {
+  readonly reason: string;
+}
+
+function askedFor(rows: readonly Unsupported[], body: object): readonly Asked[] {
+  return rows.flatMap(({ path, reason, harmless = [] }) =>
+    valuesAt(body, path.split("."), "")
+      .filter(({ value }) => asksForSomething(value) && !harmless.includes(value))
+      .map((found) => ({ ...found, reason })),
+  );
 }
 
 function valuesAt(value: unknown, steps: readonly string[], name: string): Found[] {
@@ -112,5 +164,7 @@ function valuesAt(value: unknown, steps: readonly string[], name: string): Found
 }
 
 function asksForSomething(value: unknown): boolean {
-  return value !== undefined && value !== null && value !== false && !(Array.isArray(value) && value.length === 0);
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? value.length > 0 : Object.values(value).some(asksForSomething);
+  return value !== undefined && value !== null && value !== false;
 }

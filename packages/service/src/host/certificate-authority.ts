@@ -2,14 +2,17 @@ import { createPrivateKey, randomBytes, webcrypto, X509Certificate } from "node:
 import { mkdir } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { rootCertificates } from "node:tls";
 import { readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
-import { authorityBundle } from "./endpoints.ts";
+import { keepAuthorityFiles } from "./authority-files.ts";
+import { der, sequence } from "./der.ts";
 
 /** The files that HTTPS needs, in PEM. */
 export interface ServerCertificate {
   /** Path of the authority's certificate, which clients have to trust. */
   readonly authorityFile: string;
+  /** Paths of the other two. */
+  readonly certificateFile: string;
+  readonly keyFile: string;
   /** The server's certificate, and its private key. */
   readonly certificate: string;
   readonly key: string;
@@ -31,37 +34,33 @@ const renewalDays = 30;
 const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /**
- * Names under which a server can be reached. Clients refuse a wildcard right below a top-level name, hence the
- * account's own name beside `*.localhost`.
- */
-export function serverNames(host: string, account: string): readonly string[] {
-  const isAnyAddress = host === "0.0.0.0" || host === "::";
-  const local = ["localhost", "*.localhost", `${account}.localhost`, `*.${account}.localhost`, "127.0.0.1", "::1"];
-  return [...new Set(isAnyAddress ? local : [...local, host])];
-}
-
-/**
  * The server's certificate, from an authority of our own that is made at the first start. It is made anew when it is
- * about to expire, when the names change, and with the authority.
+ * about to expire, when there are names that it is not good for, and with the authority.
  */
 export async function readServerCertificate({ directory, names, now }: CertificateOptions): Promise<ServerCertificate> {
   // Clients of other users need the authority; keys are files that only we can read.
   await mkdir(directory, { recursive: true, mode: 0o755 });
   const pairs = { authority: pairIn(directory, "ca"), server: pairIn(directory, "server") } as const;
   const keptAuthority = await readPair(pairs.authority);
-  const isAuthorityGood = keptAuthority !== undefined && isStillValid(keptAuthority, now);
+  const isAuthorityGood = keptAuthority !== undefined && !isExpiring(keptAuthority, now);
   const authority = isAuthorityGood ? keptAuthority : await keepPair(pairs.authority, await makeAuthority(now));
-  const kept = await readPair(pairs.server);
-  const isGood = kept !== undefined && isStillValid(kept, now) && isFor(names, kept) && isFrom(authority, kept);
+  // One that is damaged is made anew too: clients trust the authority and know nothing of it.
+  const kept = await readPair(pairs.server).catch(() => undefined);
+  const isGood = kept && hasBegun(kept, now) && !isExpiring(kept, now) && isFor(names, kept) && isFrom(authority, kept);
   const server = isGood ? kept : await keepPair(pairs.server, await makeServerPair(authority, names, now));
   const authorityFile = pairs.authority.certificateFile;
-  await keepBundle(authorityBundle(authorityFile), authority.certificate);
-  return { authorityFile, ...server };
+  await keepAuthorityFiles(authorityFile, authority.certificate);
+  return { authorityFile, ...pairs.server, ...server };
 }
 
-async function keepBundle(file: string, authority: string): Promise<void> {
-  const bundle = [authority.trimEnd(), ...rootCertificates, ""].join("\n");
-  if ((await readTextIfExists(file)) !== bundle) await writeFileAtomically(file, bundle, 0o644);
+/**
+ * A certificate for these names, from an authority that is made for it and can be used for no other name: its key is
+ * forgotten, and what trusts it would take nothing else from it anyway.
+ */
+export async function makeBoundedCertificate(names: readonly string[], now: Date) {
+  const authority = await makeAuthority(now, { days: serverDays, names });
+  const { certificate, key } = await makeServerPair(authority, names, now);
+  return { authority: authority.certificate, certificate, key };
 }
 
 /** A certificate and its private key, in PEM. */
@@ -83,9 +82,19 @@ const pairIn = (directory: string, name: string): PairFiles => ({
 async function readPair({ certificateFile, keyFile }: PairFiles): Promise<Pair | undefined> {
   const [certificate, key] = await Promise.all([readTextIfExists(certificateFile), readTextIfExists(keyFile)]);
   if (certificate === undefined || key === undefined) return undefined;
+  const parsed = parsedFrom(certificateFile, () => new X509Certificate(certificate));
+  const parsedKey = parsedFrom(keyFile, () => createPrivateKey(key));
   // Keys are written first: after an interruption the two may not belong together.
-  const isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
-  return isPair ? { certificate, key } : undefined;
+  return parsed.checkPrivateKey(parsedKey) ? { certificate, key } : undefined;
+}
+
+function parsedFrom<T>(file: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (cause) {
+    const remedy = "restore it from a backup, or delete it and have clients trust the new authority that is made then";
+    throw new Error(`${file} is damaged: ${remedy}`, { cause });
+  }
 }
 
 async function keepPair({ certificateFile, keyFile }: PairFiles, pair: Pair): Promise<Pair> {
@@ -94,10 +103,13 @@ async function keepPair({ certificateFile, keyFile }: PairFiles, pair: Pair): Pr
   return pair;
 }
 
-function isStillValid({ certificate }: Pair, now: Date): boolean {
-  const { validFrom, validTo } = new X509Certificate(certificate);
-  const renewal = new Date(validTo).getTime() - renewalDays * day;
-  return new Date(validFrom).getTime() <= now.getTime() && now.getTime() < renewal;
+function isExpiring({ certificate }: Pair, now: Date): boolean {
+  return now.getTime() >= new Date(new X509Certificate(certificate).validTo).getTime() - renewalDays * day;
+}
+
+/** Not asked of the authority: a clock that is behind for once must not cost the clients' trust. */
+function hasBegun({ certificate }: Pair, now: Date): boolean {
+  return new Date(new X509Certificate(certificate).validFrom) <= now;
 }
 
 function isFrom(authority: Pair, { certificate }: Pair): boolean {
@@ -106,9 +118,8 @@ function isFrom(authority: Pair, { certificate }: Pair): boolean {
 
 function isFor(names: readonly string[], { certificate }: Pair): boolean {
   const parsed = new X509Certificate(certificate);
-  const found = (parsed.subjectAltName ?? "").split(", ");
-  const has = (name: string) => (isIP(name) ? parsed.checkIP(name) !== undefined : found.includes(`DNS:${name}`));
-  return found.length === names.length && names.every(has);
+  const found = new Set((parsed.subjectAltName ?? "").split(", "));
+  return names.every((name) => (isIP(name) ? parsed.checkIP(name) !== undefined : found.has(`DNS:${name}`)));
 }
 
 /** The library is big and needed once a year, so it is loaded only then. */
@@ -132,26 +143,41 @@ const validity = (now: Date, days: number) => ({
 
 const newSerialNumber = () => `01${randomBytes(15).toString("hex")}`;
 
-async function makeAuthority(now: Date): Promise<Pair> {
+interface Bounds {
+  readonly days: number;
+  /** The only names for which certificates of the authority count. */
+  readonly names?: readonly string[];
+}
+
+async function makeAuthority(now: Date, { days, names }: Bounds = { days: authorityDays }): Promise<Pair> {
   const x509 = await loadX509();
   const { keys, key } = await makeKeys();
   const certificate = await x509.X509CertificateGenerator.createSelfSigned(
     {
       serialNumber: newSerialNumber(),
       // Each authority has a name of its own, so that a client that trusts several does not confuse them.
-      name: `CN=Kyanite local authority ${randomBytes(4).toString("hex")}`,
-      ...validity(now, authorityDays),
+      name: `CN=Kyanite ${names ? "redirect" : "local"} authority ${randomBytes(4).toString("hex")}`,
+      ...validity(now, days),
       signingAlgorithm: algorithm,
       keys,
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
         await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
+        ...(names ? [new x509.Extension("2.5.29.30", true, nameConstraints(names))] : []),
       ],
     },
     webcrypto,
   );
   return { certificate: `${certificate.toString("pem")}\n`, key };
+}
+
+/** These names are permitted, and no address is (RFC 5280, section 4.2.1.10). */
+function nameConstraints(names: readonly string[]): Buffer {
+  const subtree = (tag: number, base: Buffer) => sequence(der(tag, base));
+  const permitted = names.map((name) => subtree(0x82, Buffer.from(name)));
+  const everyAddress = [8, 32].map((bytes) => subtree(0x87, Buffer.alloc(bytes)));
+  return sequence(der(0xa0, ...permitted), der(0xa1, ...everyAddress));
 }
 
 async function makeServerPair(authority: Pair, names: readonly string[], now: Date): Promise<Pair> {

@@ -39,10 +39,25 @@ export function readDataDirectoryOwner(path: string): Promise<ProcessRecord | un
   return readLockOwner(lockOf(path));
 }
 
-/** The secret kept in `file`, made by `make` when there is none yet. Only our own user can read it. */
-export async function keepSecret(file: string, make: () => string): Promise<string> {
+/** A secret that is kept in a file of its own. */
+export interface Secret {
+  readonly file: string;
+  readonly make: () => string;
+  /** What it looks like. */
+  readonly pattern: RegExp;
+  /** What to do when the file holds something else. */
+  readonly remedy: string;
+}
+
+/**
+ * The secret kept in a file, made when there is none yet. Only our own user can read it.
+ * @throws when the file holds no such secret, as after a full disk
+ */
+export async function keepSecret({ file, make, pattern, remedy }: Secret): Promise<string> {
   const kept = (await readTextIfExists(file))?.trim();
-  if (kept) return kept;
+  if (kept === "") throw new Error(`${file} is empty: ${remedy}`);
+  if (kept !== undefined && !pattern.test(kept)) throw new Error(`${file} is damaged: ${remedy}`);
+  if (kept !== undefined) return kept;
   const secret = make();
   await writeFileAtomically(file, `${secret}\n`);
   return secret;
@@ -50,7 +65,22 @@ export async function keepSecret(file: string, make: () => string): Promise<stri
 
 /** The key that signs requests to the Batch account: 64 bytes in base64, as Azure's. */
 export function keepAccountKey(directory: DataDirectory): Promise<string> {
-  return keepSecret(join(directory.path, "account-key"), newAccountKey);
+  return keepSecret({
+    file: join(directory.path, "account-key"),
+    make: newAccountKey,
+    pattern: /^[A-Za-z0-9+/]{20,}={0,2}$/,
+    remedy: "delete it. The account keeps the keys that it has; only a new database gets a new one",
+  });
 }
 
 const newAccountKey = () => randomBytes(64).toString("base64");
+
+/** What whoever watches the server shows to read its metrics. */
+export function keepMetricsToken(directory: DataDirectory): Promise<string> {
+  return keepSecret({
+    file: join(directory.path, "metrics-token"),
+    make: () => randomBytes(32).toString("base64url"),
+    pattern: /^[\w-]{20,}$/,
+    remedy: "delete it. The server makes another at its start",
+  });
+}

@@ -5,10 +5,12 @@ import {
   type BackgroundProcess,
   type Clock,
   isRunning,
+  keepLogFileBounded,
   type Log,
   type ProcessRecord,
   processCommandLine,
   processRecord,
+  type Restartable,
   readRunningProcess,
   readTextIfExists,
   signalProcess,
@@ -19,7 +21,14 @@ import postgres from "postgres";
 import { keepSecret } from "./data-directory.ts";
 import { findPostgresBinaries } from "./postgres-binaries.ts";
 import { makePostgresFiles, type PostgresPlaces, postgresEnvironment, postgresPlaces } from "./postgres-files.ts";
-import { chooseAddress, type Postmaster, parsePostmaster, postgresSettings } from "./postgres-settings.ts";
+import { postgresProblem } from "./postgres-problem.ts";
+import {
+  chooseAddress,
+  type PostgresAddress,
+  type Postmaster,
+  parsePostmaster,
+  postgresSettings,
+} from "./postgres-settings.ts";
 import { choosePostgresUser, makePrivateDirectory, requireReachable } from "./postgres-user.ts";
 
 const database = "kyanite";
@@ -29,9 +38,8 @@ const startMilliseconds = 60_000;
 const fastStopMilliseconds = 60_000;
 const immediateStopMilliseconds = 30_000;
 
-/** The PostgreSQL server that a Kyanite server owns. */
-export interface EmbeddedPostgres {
-  readonly pid: number;
+/** The PostgreSQL server that a Kyanite server owns. Started again, it has the same address. */
+export interface EmbeddedPostgres extends Restartable {
   /** What the client library needs; a host that begins with a slash is the directory of a Unix socket. */
   readonly connection: {
     readonly host: string;
@@ -61,14 +69,39 @@ export interface EmbeddedPostgresOptions {
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const places = postgresPlaces(options.dataDirectory);
-  const password = await keepSecret(passwordFile(options.dataDirectory), () => randomBytes(24).toString("base64url"));
+  const password = await keepPassword(places, passwordFile(options.dataDirectory));
   const adopted = await adoptServer(places, password, options);
-  const server = adopted ?? (await startServer(places, password, options));
+  const server = adopted ?? (await startServer(places, password, options).catch(explainRefusal(options)));
   const isAdopted = adopted !== undefined;
-  const { pid } = server.record;
-  options.log.info("database ready", { pid, isAdopted });
+  let { record } = server;
+  options.log.info("database ready", { pid: record.pid, isAdopted });
   const { connection } = server;
-  return { pid, connection, url: connectionUrl(connection), isAdopted, stop: () => stopServer(server.record, options) };
+  const stopping = new AbortController();
+  const keeping = keepLogFileBounded(places.logFile, options.clock, stopping.signal);
+  return {
+    get process() {
+      return record;
+    },
+    connection,
+    url: connectionUrl(connection),
+    isAdopted,
+    restart: async () => {
+      record = (await startServer(places, password, options, connection)).record;
+    },
+    stop: async () => {
+      stopping.abort();
+      await Promise.all([keeping, stopServer(record, options)]);
+    },
+  };
+}
+
+/** A server that answers and does not know our password cannot be helped by trying again. */
+function explainRefusal({ dataDirectory }: EmbeddedPostgresOptions): (cause: unknown) => never {
+  return (cause) => {
+    if (!(cause instanceof postgres.PostgresError) || cause.code !== "28P01") throw cause;
+    const file = passwordFile(dataDirectory);
+    throw new Error(`${file} does not hold the password of the database: ${passwordRemedy}`, { cause });
+  };
 }
 
 /** How to reach the bundled PostgreSQL of a server that runs in this data directory; undefined when none does. */
@@ -81,6 +114,17 @@ export async function readRunningPostgres(dataDirectory: string): Promise<Embedd
 }
 
 const passwordFile = (dataDirectory: string) => join(dataDirectory, "postgres-password");
+
+const passwordRemedy = "restore it from a backup, or set another password as docs/operations.md says";
+
+/** A password is made together with the database's files: for those that are there no other is good. */
+async function keepPassword({ data }: PostgresPlaces, file: string): Promise<string> {
+  const make = () => randomBytes(24).toString("base64url");
+  const hasDatabase = (await readTextIfExists(join(data, "PG_VERSION"))) !== undefined;
+  if (hasDatabase && (await readTextIfExists(file)) === undefined)
+    throw new Error(`${file} is missing, and ${data} asks for it: ${passwordRemedy}`);
+  return keepSecret({ file, make, pattern: /^\S+$/, remedy: passwordRemedy });
+}
 
 interface RunningServer {
   readonly record: ProcessRecord;
@@ -132,24 +176,36 @@ async function startServer(
   places: PostgresPlaces,
   password: string,
   options: EmbeddedPostgresOptions,
+  address?: PostgresAddress,
 ): Promise<RunningServer> {
-  const launch = await prepareServer(places, password);
+  const launch = await prepareServer(places, password, address);
   const isStarted: { server?: RunningServer | undefined } = {};
   const tryToStart = async () => {
-    isStarted.server = await becomeReady(places, password, await startBackgroundProcess(launch), options);
+    const record = await startBackgroundProcess(launch);
+    isStarted.server = await becomeReady(places, password, record, options).catch(async (cause: unknown) => {
+      await stopServer(record, options);
+      throw cause;
+    });
     return isStarted.server !== undefined || !stillInUse.test(await lastLines(places.logFile));
   };
   await waitUntil(tryToStart, { clock: options.clock, timeoutMilliseconds: startMilliseconds });
   if (isStarted.server !== undefined) return isStarted.server;
-  throw new Error(`PostgreSQL does not start. The end of ${places.logFile}:\n${await lastLines(places.logFile)}`);
+  throw new Error(
+    `PostgreSQL does not start (see ${places.logFile}): ${postgresProblem(await lastLines(places.logFile))}`,
+  );
 }
 
-async function prepareServer(places: PostgresPlaces, password: string): Promise<BackgroundProcess> {
+/** @param given where it must listen, because others know it there */
+async function prepareServer(
+  places: PostgresPlaces,
+  password: string,
+  given?: PostgresAddress,
+): Promise<BackgroundProcess> {
   const user = await choosePostgresUser(places.home);
   await makePrivateDirectory(places.home, user);
   await requireReachable(places.home, user);
   const binaries = await findPostgresBinaries(places.home, user);
-  const address = chooseAddress(places.home, await findFreePort());
+  const address = given ?? chooseAddress(places.home, await findFreePort());
   const preloadedModules = (await binaries.hasModule(statistics)) ? [statistics] : [];
   const settings = postgresSettings({ address, preloadedModules });
   await makePostgresFiles(places, { binaries, user, password, settings, superuser: databaseOwner });
@@ -198,7 +254,7 @@ async function lastLines(file: string): Promise<string> {
 }
 
 async function makeDatabase(connection: EmbeddedPostgres["connection"]): Promise<void> {
-  const quiet = { max: 1, onnotice: () => {}, connection: { application_name: "kyanite start" } };
+  const quiet = { max: 1, fetch_types: false, onnotice: () => {}, connection: { application_name: "kyanite start" } };
   await using maintenance = closing(postgres({ ...connection, ...quiet, database: "postgres" }));
   const found = await maintenance.sql`select 1 from pg_database where datname = ${database}`;
   if (found.length === 0) await maintenance.sql`create database ${maintenance.sql(database)}`;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
 import type { PostgresBinaries } from "./postgres-binaries.ts";
+import { postgresProblem } from "./postgres-problem.ts";
 import { giveTo, type SystemUser } from "./postgres-user.ts";
 
 const run = promisify(execFile);
@@ -62,6 +63,7 @@ async function disownPostmaster(pidFile: string, user: SystemUser | undefined): 
 
 function requireVersion(found: number, data: string, { majorVersion }: PostgresBinaries): void {
   if (found === majorVersion) return;
+  if (!found) throw new Error(`${join(data, "PG_VERSION")} is damaged: restore a backup of ${data}`);
   throw new Error(
     `${data} was written by PostgreSQL ${found}, but this Kyanite comes with PostgreSQL ${majorVersion}: ` +
       "start the Kyanite that wrote it, move its content with pg_dump, or choose another --data-dir",
@@ -83,11 +85,20 @@ async function initialize(places: PostgresPlaces, options: PostgresFilesOptions)
       env: postgresEnvironment,
       ...(user && { uid: user.uid, gid: user.gid }),
     });
+  } catch (cause) {
+    throw new Error(`PostgreSQL cannot make its files in ${places.data}: ${postgresProblem(outputOf(cause))}`, {
+      cause,
+    });
   } finally {
     await rm(passwordFile, { force: true });
   }
   await writeFor(user, join(draft, "local.conf"), "# Settings in this file win over postgresql.conf.\n");
   await rename(draft, places.data);
+}
+
+function outputOf(cause: unknown): string {
+  if (typeof cause !== "object" || cause === null || !("stderr" in cause)) return String(cause);
+  return String(cause.stderr);
 }
 
 async function writeFor(user: SystemUser | undefined, path: string, text: string): Promise<void> {

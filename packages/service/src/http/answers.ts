@@ -2,8 +2,9 @@ import type { Readable } from "node:stream";
 import { type ApiVersion, type BatchError, metadataOf, writeDocument } from "@kyanite/contract";
 import { NotModified } from "./conditions.ts";
 import { errorBody, errorSet } from "./errors.ts";
-import type { Page, Reply } from "./handler.ts";
-import { nextLink, selected } from "./lists.ts";
+import { retryHeaders } from "./failures.ts";
+import type { Reply } from "./handler.ts";
+import { selected, writePage } from "./lists.ts";
 import type { Place } from "./place.ts";
 import type { Route } from "./router.ts";
 
@@ -23,11 +24,11 @@ interface Asked {
 }
 
 const jsonType = "application/json;odata=minimalmetadata";
-const retryAfterSeconds = "2";
 
 interface Answered {
   readonly request: Asked;
   readonly place: Place;
+  readonly search: URLSearchParams;
   readonly route: Route;
   readonly version: ApiVersion;
   readonly names: ReadonlySet<string> | undefined;
@@ -52,26 +53,18 @@ export function answerReply(reply: Reply<unknown>, answered: Answered): HttpAnsw
   return { status: operation.status, headers: { ...headers, "content-type": jsonType }, body: JSON.stringify(body) };
 }
 
-function documentOf(body: unknown, { place, route: { operation }, version, names }: Answered): unknown {
+function documentOf(body: unknown, { place, search, route: { operation }, version, names }: Answered): unknown {
   const schema = operation.response;
   if (!schema) return undefined;
   const write = (item: unknown) => selected(writeDocument(schema, item, version), names);
   const metadata = metadataOf(operation);
   const context = metadata === undefined ? {} : { "odata.metadata": `${place.baseUrl}/$metadata#${metadata}` };
   if (operation.shape !== "list") return { ...context, ...asObject(write(body)) };
-  const { items, next } = asPage(body);
-  const link = next === undefined ? {} : { "odata.nextLink": nextLink(place.baseUrl, place.path, place.search, next) };
-  return { ...context, value: items.map(write), ...link };
+  return { ...context, ...writePage(body, { write, link: "odata.nextLink", place: { ...place, search } }) };
 }
 
 function asObject(value: unknown): object {
   return typeof value === "object" && value !== null ? value : {};
-}
-
-function asPage(body: unknown): Page<unknown> {
-  const page = asObject(body);
-  const items: readonly unknown[] = "items" in page && Array.isArray(page.items) ? page.items : [];
-  return { items, ...("next" in page && typeof page.next === "string" ? { next: page.next } : {}) };
 }
 
 function commonHeaders({ headers, requestId }: Asked): Record<string, string> {
@@ -92,11 +85,10 @@ export function answerError(
 ): HttpAnswer {
   const headers = commonHeaders(request);
   if (error instanceof NotModified) return { status: 304, headers };
-  const isBusy = error.status === 503 || error.status === 429;
   const answer = {
     status: error.status,
     reason: error.message,
-    headers: { ...headers, ...(isBusy ? { "retry-after": retryAfterSeconds } : {}) },
+    headers: { ...headers, ...retryHeaders(error.status) },
   };
   if (request.method === "HEAD") return answer;
   const metadata = { "odata.metadata": `${baseUrl}/$metadata#${errorSet}` };

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import { authenticate } from "./auth.ts";
 
 const now = new Date("2026-01-01T00:00:00Z");

@@ -1,7 +1,7 @@
-import { type AuthenticationMode, BatchError } from "@kyanite/contract";
-import { type Account, allowedModes } from "../domain/account.ts";
-import { type Caller, type Grant, roleOn } from "../domain/caller.ts";
-import { isSignedWith, type SignedRequest } from "./shared-key.ts";
+import { type AuthenticationMode, BatchError, type UserIdentity } from "@kyanite/contract";
+import { type Account, allowedModes } from "../domain/account/account.ts";
+import { type Caller, type Grant, roleOn } from "../domain/account/caller.ts";
+import { isSignedWith, type SignedRequest, stringsToSign } from "./shared-key.ts";
 
 export interface AuthenticateOptions {
   readonly findAccount: (name: string) => Promise<Account | undefined>;
@@ -10,8 +10,10 @@ export interface AuthenticateOptions {
    * @throws BatchError when the token is not valid
    */
   readonly grantsOfToken: (token: string, now: Date) => Promise<readonly Grant[]>;
-  /** Whose token this is, if it is a running task's: its account and job. */
-  readonly taskOfToken: (token: string) => Promise<{ account: Account; jobId: string } | undefined>;
+  /** Whose token this is, if it is a running task's: its account and job, and as whom it runs. */
+  readonly taskOfToken: (
+    token: string,
+  ) => Promise<{ account: Account; jobId: string; identity?: UserIdentity } | undefined>;
   /** The account that is meant when a token comes without the name of one. */
   readonly defaultAccountName: string;
 }
@@ -81,8 +83,7 @@ async function bySharedKey(request: SignedRequest, credential: string, options: 
   if (options.named !== undefined && options.named !== name.toLowerCase())
     throw failed("The URL names another account than the credential");
   const account = await options.findAccount(name.toLowerCase());
-  const isRight = account?.keys.some((key) => isSignedWith(request, name, key, signature));
-  if (!account || !isRight) throw failed("The signature is not that of the account's key");
+  if (!account || !isSignedWith(request, name, account.keys, signature)) throw wronglySigned(request, name, signature);
   checkMode(account, "SharedKey");
   return account;
 }
@@ -104,4 +105,20 @@ function checkMode(account: Account, mode: AuthenticationMode): void {
 
 function failed(reason: string): BatchError {
   return new BatchError("AuthenticationFailed", { Reason: reason });
+}
+
+/** More than any client signs; a longer text is of a request that was made to be long. */
+const longestShown = 4_096;
+
+/**
+ * Says what was signed here, under the name and in the words of the storage service, so that a client's author sees where
+ * the two differ. The same whether the account exists or not; all of it is in the request.
+ */
+function wronglySigned(request: SignedRequest, account: string, signature: string): BatchError {
+  const [text = ""] = stringsToSign(request, account);
+  const detail = `The MAC signature found in the HTTP request '${signature}' is not the same as any computed signature. Server used following string to sign: '${text.slice(0, longestShown)}'.`;
+  return new BatchError("AuthenticationFailed", {
+    Reason: "The signature is not that of the account's key",
+    AuthenticationErrorDetail: detail,
+  });
 }

@@ -1,10 +1,9 @@
-/** Which web pages may call the API: those served from the machine itself, and those of the `allowed` origins. */
-export function allowedOrigin(origin: string | undefined, allowed: readonly string[]): string | undefined {
-  if (origin === undefined || !URL.canParse(origin)) return undefined;
-  const { hostname } = new URL(origin);
-  const isLocal =
-    hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "127.0.0.1" || hostname === "[::1]";
-  return isLocal || allowed.includes(origin) ? origin : undefined;
+/** Which web pages may call the API: those of this server itself, and those of the `allowed` origins. */
+export function allowedOrigin(
+  origin: string | undefined,
+  { own, allowed }: { readonly own: string; readonly allowed: readonly string[] },
+): string | undefined {
+  return origin !== undefined && (origin === own || allowed.includes(origin)) ? origin : undefined;
 }
 
 export function corsHeaders(origin: string): Record<string, string> {

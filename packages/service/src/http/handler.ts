@@ -1,33 +1,37 @@
 import type { Readable } from "node:stream";
-import type { ApiVersion, BodyOf, Operation, ResponseOf } from "@kyanite/contract";
-import type { Static, TSchema } from "typebox";
-import type { Account } from "../domain/account.ts";
+import type {
+  AnyOperation,
+  ApiVersion,
+  BodyOf,
+  ByteRange,
+  Operation,
+  PathParameter,
+  QueryOf,
+  ResponseOf,
+} from "@kyanite/contract";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { Conditions } from "./conditions.ts";
 
-type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
+/** What handlers of both planes see of a request: authenticated, validated, in the newest spelling. */
+export interface AnyCall<O extends AnyOperation> {
+  readonly params: { readonly [K in PathParameter<O["path"]>]: string };
+  readonly query: QueryOf<O["query"]>;
+  readonly body: BodyOf<O>;
+  readonly conditions: Conditions;
+  /** Only for lists and for what has `$filter`, `$select` or `$expand`. */
+  readonly list: ListRequest;
+  readonly now: Date;
+}
 
-type QueryOf<O extends Operation> =
-  O["query"] extends Readonly<Record<string, TSchema>>
-    ? { readonly [K in keyof O["query"]]?: Static<O["query"][K]> }
-    : unknown;
-
-/** A request as a handler sees it: authenticated, validated, in the newest spelling. */
-export interface Call<O extends Operation = Operation> {
+export interface Call<O extends Operation = Operation> extends AnyCall<O> {
   readonly account: Account;
   readonly version: ApiVersion;
   /** Scheme and host the client called, and the account prefix if it used one; no slash at the end. */
   readonly baseUrl: string;
   readonly requestId: string;
-  readonly params: { readonly [K in Names<O["path"]>]: string };
-  readonly query: QueryOf<O>;
-  readonly body: BodyOf<O>;
-  readonly conditions: Conditions;
-  /** Only for lists and for what has `$filter`, `$select` or `$expand`. */
-  readonly list: ListRequest;
   /** Only where the operation accepts `ocp-range`. */
   readonly range?: ByteRange;
-  readonly now: Date;
   /** Aborts when the client goes away or its time is over. */
   readonly signal: AbortSignal;
 }
@@ -40,12 +44,6 @@ export interface ListRequest {
   readonly after?: string;
   /** Whether `$expand=stats` was asked for. */
   readonly stats: boolean;
-}
-
-export interface ByteRange {
-  readonly start: number;
-  /** Inclusive; the end of the file when absent. */
-  readonly end?: number;
 }
 
 export interface Page<Item> {
@@ -70,7 +68,8 @@ export interface Reply<Body> {
   readonly stream?: Readable;
 }
 
-type BodyFor<O extends Operation> = O["shape"] extends "list" ? Page<ResponseOf<O>> : ResponseOf<O>;
+/** The body of a handler's reply. */
+export type BodyFor<O extends AnyOperation> = O["shape"] extends "list" ? Page<ResponseOf<O>> : ResponseOf<O>;
 
 export type Handler<O extends Operation> = (call: Call<O>) => Promise<Reply<BodyFor<O>>>;
 

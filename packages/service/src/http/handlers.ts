@@ -1,20 +1,20 @@
-import { accountHandlers } from "./accounts.ts";
-import { applicationHandlers } from "./applications.ts";
-import { autoScaleHandlers } from "./auto-scale.ts";
-import { certificateHandlers } from "./certificates.ts";
 import type { HandlerContext, OperationHandlers } from "./context.ts";
-import { fileHandlers } from "./files.ts";
-import { jobScheduleHandlers } from "./job-schedules.ts";
-import { jobHandlers } from "./jobs.ts";
-import { nodeActionHandlers } from "./node-actions.ts";
-import { nodeExtensionHandlers } from "./node-extensions.ts";
-import { nodeLogHandlers } from "./node-logs.ts";
-import { nodeUserHandlers } from "./node-users.ts";
-import { nodeHandlers } from "./nodes.ts";
-import { poolStatisticsHandlers } from "./pool-statistics.ts";
-import { poolHandlers } from "./pools.ts";
-import { subtaskHandlers } from "./subtasks.ts";
-import { taskHandlers } from "./tasks.ts";
+import { accountHandlers } from "./operations/accounts.ts";
+import { applicationHandlers } from "./operations/applications.ts";
+import { autoScaleHandlers } from "./operations/auto-scale.ts";
+import { certificateHandlers } from "./operations/certificates.ts";
+import { fileHandlers } from "./operations/files.ts";
+import { jobScheduleHandlers } from "./operations/job-schedules.ts";
+import { jobHandlers } from "./operations/jobs.ts";
+import { nodeActionHandlers } from "./operations/node-actions.ts";
+import { nodeExtensionHandlers } from "./operations/node-extensions.ts";
+import { nodeLogHandlers } from "./operations/node-logs.ts";
+import { nodeUserHandlers } from "./operations/node-users.ts";
+import { nodeHandlers } from "./operations/nodes.ts";
+import { poolStatisticsHandlers } from "./operations/pool-statistics.ts";
+import { poolHandlers } from "./operations/pools.ts";
+import { subtaskHandlers } from "./operations/subtasks.ts";
+import { taskHandlers } from "./operations/tasks.ts";
 
 /** Every operation that is handled. */
 export const createHandlers = (context: HandlerContext): OperationHandlers => ({

@@ -1,10 +1,24 @@
-import { type ApiVersion, BatchError, nameIn, type Operation, queryIn, type SchemaNode } from "@kyanite/contract";
+import {
+  type AnyOperation,
+  type ApiVersion,
+  BatchError,
+  nameIn,
+  type Operation,
+  queryIn,
+  type SchemaNode,
+} from "@kyanite/contract";
 import { parseFilter } from "../domain/filter.ts";
+import { isFull } from "../store/page.ts";
 import type { ListRequest, Page } from "./handler.ts";
 import type { Query } from "./query.ts";
 
-/** One page from one row more than fits: that one tells whether more follow. */
-export function pageOf<Row, Item>(
+/** The same list with one element more, by which {@link pageOf} tells whether others follow. */
+export function oneMore<List extends { readonly limit: number }>(list: List): List {
+  return { ...list, limit: list.limit + 1 };
+}
+
+/** One page from one row more than fits: that one tells whether more follow, or that the rows are as large as a page. */
+export function pageOf<Row extends object, Item>(
   rows: readonly Row[],
   limit: number,
   keyOf: (row: Row) => string,
@@ -12,11 +26,19 @@ export function pageOf<Row, Item>(
 ): Page<Item> {
   const shown = rows.slice(0, limit);
   const last = shown.at(-1);
-  return { items: shown.map(itemOf), ...(rows.length > limit && last !== undefined ? { next: keyOf(last) } : {}) };
+  const mayGoOn = rows.length > limit || isFull(rows);
+  return { items: shown.map(itemOf), ...(mayGoOn && last !== undefined ? { next: keyOf(last) } : {}) };
+}
+
+/** A page among what a handler answers, whichever operation it is of. */
+function asPage(body: unknown): Page<unknown> {
+  const page = typeof body === "object" && body !== null ? body : {};
+  const items: readonly unknown[] = "items" in page && Array.isArray(page.items) ? page.items : [];
+  return { items, ...("next" in page && typeof page.next === "string" ? { next: page.next } : {}) };
 }
 
 /** What a request says of the list it wants. */
-export function listRequest(query: Query, operation: Pick<Operation, "query">, version: ApiVersion): ListRequest {
+export function listRequest(query: Query, operation: Pick<AnyOperation, "query">, version: ApiVersion): ListRequest {
   const filter = textOf(query, "$filter");
   const token = textOf(query, "$skiptoken");
   const { maxresults } = query;
@@ -33,7 +55,7 @@ function textOf(query: Query, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-function defaultLimit(operation: Pick<Operation, "query">, version: ApiVersion): number {
+function defaultLimit(operation: Pick<AnyOperation, "query">, version: ApiVersion): number {
   const schema = queryIn(operation, version).maxresults;
   return typeof schema?.default === "number" ? schema.default : 1000;
 }
@@ -66,8 +88,27 @@ function readSkipToken(token: string): string {
   });
 }
 
+interface ListPlace {
+  readonly baseUrl: string;
+  readonly path: string;
+  readonly search: URLSearchParams;
+}
+
+/** The members of a page's answer, the link to the next under the name that the plane gives it. */
+export function writePage(
+  body: unknown,
+  {
+    write,
+    link,
+    place,
+  }: { readonly write: (item: unknown) => unknown; readonly link: string; readonly place: ListPlace },
+): object {
+  const { items, next } = asPage(body);
+  return { value: items.map(write), ...(next === undefined ? {} : { [link]: nextLink(place, next) }) };
+}
+
 /** The URL of the next page: the whole query again, and where this page ended. */
-export function nextLink(baseUrl: string, path: string, search: URLSearchParams, key: string): string {
+function nextLink({ baseUrl, path, search }: ListPlace, key: string): string {
   const next = new URLSearchParams([...search].filter(([name]) => name.toLowerCase() !== "$skiptoken"));
   next.set("$skiptoken", skipToken(key));
   // A blank is written %20, which every client reads and signs in the same way; a plus sign is not.

@@ -1,4 +1,6 @@
 import { type ApiVersion, apiVersions, BatchError, isApiVersion } from "@kyanite/contract";
+import { accountOfHost } from "../domain/host-names.ts";
+import { parameter, splitTarget } from "./target.ts";
 
 /** Where a request goes: the account that its URL names, and the path without that. */
 export interface Place {
@@ -7,24 +9,29 @@ export interface Place {
   readonly baseUrl: string;
   /** Still encoded. */
   readonly path: string;
-  readonly search: URLSearchParams;
+  /** Still encoded. */
+  readonly query: string;
 }
 
-/** The account may be named by a prefix, `/accounts/NAME/…`, or by the host, `NAME.localhost`. */
-export function placeOf({ origin, target }: { readonly origin: string; readonly target: string }): Place {
-  const at = target.indexOf("?");
-  const whole = at === -1 ? target : target.slice(0, at);
-  const search = new URLSearchParams(at === -1 ? "" : target.slice(at + 1));
+/**
+ * The account may be named by a prefix, `/accounts/NAME/…`, or by the host.
+ * @param domains below which hosts are named for accounts
+ */
+export function placeOf(
+  { origin, target }: { readonly origin: string; readonly target: string },
+  domains: readonly string[],
+): Place {
+  const { path: whole, query } = splitTarget(target);
   const prefix = /^(\/accounts\/([^/]+))(\/.*)?$/.exec(whole);
   if (prefix)
-    return { accountName: prefix[2]?.toLowerCase(), baseUrl: origin + prefix[1], path: prefix[3] ?? "/", search };
-  const host = /^https?:\/\/([a-z0-9]{3,24})\.localhost(?::\d+)?$/i.exec(origin)?.[1]?.toLowerCase();
-  return { accountName: host, baseUrl: origin, path: whole, search };
+    return { accountName: prefix[2]?.toLowerCase(), baseUrl: origin + prefix[1], path: prefix[3] ?? "/", query };
+  const accountName = accountOfHost(origin.replace(/^https?:\/\//, ""), domains);
+  return { accountName, baseUrl: origin, path: whole, query };
 }
 
 /** @throws BatchError MissingRequiredQueryParameter, UnsupportedRequestVersion */
 export function versionOf(search: URLSearchParams): ApiVersion {
-  const given = [...search].find(([name]) => name.toLowerCase() === "api-version")?.[1];
+  const given = parameter(search, "api-version");
   if (given === undefined || given === "")
     throw new BatchError("MissingRequiredQueryParameter", { QueryParameterName: "api-version" });
   if (isApiVersion(given)) return given;

@@ -1,11 +1,18 @@
-import { type ApiVersion, BatchError, type Operation, queryIn, type SchemaNode } from "@kyanite/contract";
+import {
+  type AnyOperation,
+  type ApiVersion,
+  BatchError,
+  queryIn,
+  type SchemaNode,
+  timeoutSchema,
+} from "@kyanite/contract";
 
 /** The query of a request: names as the contract spells them, values read by its schemas. */
 export type Query = Readonly<Record<string, string | number | boolean>>;
 
 const always: Readonly<Record<string, SchemaNode>> = {
   "api-version": { type: "string" },
-  timeout: { type: "integer" },
+  timeout: timeoutSchema,
   $skiptoken: { type: "string" },
 };
 
@@ -13,7 +20,7 @@ const always: Readonly<Record<string, SchemaNode>> = {
  * Reads a query; names are matched without case.
  * @throws BatchError UnsupportedQueryParameter, InvalidQueryParameterValue, OutOfRangeQueryParameterValue
  */
-export function readQuery(search: URLSearchParams, operation: Pick<Operation, "query">, version: ApiVersion): Query {
+export function readQuery(search: URLSearchParams, operation: Pick<AnyOperation, "query">, version: ApiVersion): Query {
   const known = { ...queryIn(operation, version), ...always };
   const names = new Map(Object.keys(known).map((name) => [name.toLowerCase(), name]));
   const query: Record<string, string | number | boolean> = {};

@@ -1,16 +1,27 @@
+import { isUtf8 } from "node:buffer";
 import {
+  type AnyOperation,
   type ApiVersion,
   BatchError,
   checkDocument,
-  type Operation,
   readCollection,
   readDocument,
 } from "@kyanite/contract";
 
 export interface BodyRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
+  readonly readBody: (largestBytes: number) => Promise<Buffer>;
 }
+
+type BodyOperation = Pick<AnyOperation, "body" | "bodyOptional" | "collection">;
+
+/** What a plane takes for JSON. */
+export interface BodyTypes {
+  readonly accepted: RegExp;
+  readonly refusal: (type: string) => Error;
+}
+
+const largestBodyBytes = 4 * 1024 * 1024;
 
 const largestCollectionBytes = 1024 * 1024;
 /** Far deeper than any model; a document without bound would exhaust the stack of whoever walks it. */
@@ -18,18 +29,24 @@ const deepestNesting = 64;
 
 /**
  * The body of a request in the newest form, checked by the operation's schema.
- * @throws BatchError RequestBodyTooLarge, InvalidHeaderValue, InvalidRequestBody, or what a property breaks
+ * @param types which content types are read as JSON
+ * @throws BatchError RequestBodyTooLarge, ServerBusy, InvalidRequestBody, or what a property breaks
  */
-export function readBody({ body, headers }: BodyRequest, operation: Operation, version: ApiVersion): unknown {
+export async function readBody(
+  request: BodyRequest,
+  operation: BodyOperation,
+  version: ApiVersion,
+  types: BodyTypes,
+): Promise<unknown> {
   const { body: schema, collection } = operation;
   if (!schema) return undefined;
+  const body = await request.readBody(collection ? largestCollectionBytes : largestBodyBytes);
   if (body.length === 0) {
     if (operation.bodyOptional) return undefined;
-    throw new BatchError("InvalidRequestBody", { Reason: "The request needs a body" });
+    throw invalidBody("The request needs a body");
   }
-  if (collection && body.length > largestCollectionBytes)
-    throw new BatchError("RequestBodyTooLarge", { MaxLimit: String(largestCollectionBytes) });
-  checkType(String(headers["content-type"] ?? "application/json"));
+  const type = String(request.headers["content-type"] ?? "application/json");
+  if (!types.accepted.test(type)) throw types.refusal(type);
   const parsed = parseJson(body);
   if (collection) return readCollection(collection, parsed, version);
   const document = readDocument(schema, parsed, version);
@@ -37,16 +54,19 @@ export function readBody({ body, headers }: BodyRequest, operation: Operation, v
   return document;
 }
 
-function checkType(type: string): void {
-  if (/^\s*(application|text)\/json\s*(;|$)/i.test(type)) return;
-  throw new BatchError("InvalidHeaderValue", {
-    HeaderName: "Content-Type",
-    HeaderValue: type.slice(0, 100),
-    Reason: "Expected application/json",
-  });
-}
+export const dataPlaneTypes: BodyTypes = {
+  accepted: /^\s*(application|text)\/json\s*(;|$)/i,
+  refusal: (type) =>
+    new BatchError("InvalidHeaderValue", {
+      HeaderName: "Content-Type",
+      HeaderValue: type.slice(0, 100),
+      Reason: "Expected application/json",
+    }),
+};
 
 function parseJson(body: Buffer): unknown {
+  // Every byte that is none would become three.
+  if (!isUtf8(body)) throw invalidBody("The body is not UTF-8");
   const text = body.toString("utf8").replace(/^\uFEFF/, "");
   if (nestsTooDeep(text)) throw invalidBody(`The body is nested deeper than ${deepestNesting} levels`);
   try {

@@ -1,18 +1,55 @@
-import { type ApiVersion, BatchError, isKnownIn, type Operation } from "@kyanite/contract";
+import { type AnyOperation, type ApiVersion, BatchError, isKnownIn, type Operation } from "@kyanite/contract";
 
-export interface Route {
+export interface Route<O extends AnyOperation = Operation> {
   readonly name: string;
-  readonly operation: Operation;
+  readonly operation: O;
   readonly params: Readonly<Record<string, string>>;
 }
 
-type Operations = Readonly<Record<string, Operation>>;
+/** How a plane reads paths. */
+interface PathForm {
+  /** What a parameter matches, as the source of a regular expression. */
+  readonly parameter: (name: string) => string;
+  /** What may follow. */
+  readonly end?: string;
+  readonly flags?: string;
+}
 
-interface CompiledRoute {
-  readonly name: string;
-  readonly operation: Operation;
-  readonly pattern: RegExp;
-  readonly params: readonly string[];
+/** Finds the operations of a version that have a path, whatever their methods; the parameters are still encoded. */
+export function operationsByPath<O extends AnyOperation>(
+  operations: Readonly<Record<string, O>>,
+  form: PathForm,
+): (path: string, version: ApiVersion) => readonly Route<O>[] {
+  const routes = Object.entries(operations).map(([name, operation]) => ({
+    name,
+    operation,
+    pattern: patternOf(operation.path, form),
+  }));
+  return (path, version) =>
+    routes.flatMap(({ name, operation, pattern }) => {
+      const found = isKnownIn(version, operation) ? pattern.exec(path) : null;
+      return found ? [{ name, operation, params: { ...found.groups } }] : [];
+    });
+}
+
+function patternOf(path: string, { parameter, end = "", flags = "" }: PathForm): RegExp {
+  const source = path
+    .split(/(\{\w+\})/)
+    .map((part) => {
+      const name = /^\{(\w+)\}$/.exec(part)?.[1];
+      return name === undefined ? part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&") : `(?<${name}>${parameter(name)})`;
+    })
+    .join("");
+  return new RegExp(`^${source}${end}$`, flags);
+}
+
+/** Undefined for what is not well encoded. */
+export function decode(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -21,43 +58,28 @@ interface CompiledRoute {
  */
 export type Router = (method: string, path: string, version: ApiVersion) => Route;
 
-export function createRouter(operations: Operations): Router {
-  const routes = Object.entries(operations).map(([name, operation]) => compile(name, operation));
+export function createRouter(operations: Readonly<Record<string, Operation>>): Router {
+  const find = operationsByPath(operations, {
+    parameter: (name) => (name === "filePath" ? ".+" : "[^/,)]+"),
+  });
   return (method, path, version) => {
-    const known = routes.filter(({ operation, pattern }) => isKnownIn(version, operation) && pattern.test(path));
+    const known = find(path, version);
     const route = known.find(({ operation }) => operation.method === method);
-    if (route) return { name: route.name, operation: route.operation, params: paramsOf(route, path) };
+    if (route) return { ...route, params: decodedParams(route.params) };
     throw known.length > 0
       ? new BatchError("UnsupportedHttpVerb", { Reason: `${method} is not supported here` })
       : new BatchError("InvalidUri");
   };
 }
 
-function compile(name: string, operation: Operation): CompiledRoute {
-  const params: string[] = [];
-  const source = operation.path
-    .split(/(\{\w+\})/)
-    .map((part) => {
-      const param = /^\{(\w+)\}$/.exec(part)?.[1];
-      if (param === undefined) return part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-      params.push(param);
-      return param === "filePath" ? "(.+)" : "([^/,)]+)";
-    })
-    .join("");
-  return { name, operation, params, pattern: new RegExp(`^${source}$`) };
-}
+const decodedParams = (params: Route["params"]) =>
+  Object.fromEntries(Object.entries(params).map(([name, text]) => [name, decodedParam(text)]));
 
-function paramsOf({ pattern, params }: CompiledRoute, path: string): Record<string, string> {
-  const values = pattern.exec(path)?.slice(1) ?? [];
-  return Object.fromEntries(params.map((name, index) => [name, decode(values[index] ?? "")]));
-}
-
-function decode(segment: string): string {
-  try {
-    const text = decodeURIComponent(segment);
-    if (!text.includes("\u0000")) return text;
-  } catch (cause) {
-    throw new BatchError("RequestUrlFailedToParse", { Reason: "The path is not encoded correctly" }, { cause });
-  }
-  throw new BatchError("RequestUrlFailedToParse", { Reason: "The path may not hold the character U+0000" });
+function decodedParam(text: string): string {
+  const value = decode(text);
+  if (value === undefined)
+    throw new BatchError("RequestUrlFailedToParse", { Reason: "The path is not encoded correctly" });
+  if (value.includes("\u0000"))
+    throw new BatchError("RequestUrlFailedToParse", { Reason: "The path may not hold the character U+0000" });
+  return value;
 }

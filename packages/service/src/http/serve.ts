@@ -1,15 +1,17 @@
-import { type ApiVersion, BatchError, type Operation } from "@kyanite/contract";
-import type { Clock, Log } from "@kyanite/runtime";
-import { concernsJob, permits } from "../domain/caller.ts";
+import { type ApiVersion, BatchError, type ByteRange, type Operation } from "@kyanite/contract";
+import type { Clock } from "@kyanite/runtime";
+import { concernsJob, permits } from "../domain/account/caller.ts";
+import { checkElevation } from "../domain/task/elevation.ts";
 import { answerError, answerReply, type HttpAnswer } from "./answers.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
-import { NotModified, parseConditions } from "./conditions.ts";
-import type { ByteRange, Reply } from "./handler.ts";
-import { listRequest, selection } from "./lists.ts";
+import { NotModified } from "./conditions.ts";
+import { blameFor, type FailureOptions } from "./failures.ts";
+import type { Reply } from "./handler.ts";
+import { selection } from "./lists.ts";
 import { type Place, placeOf, versionOf } from "./place.ts";
-import { readQuery } from "./query.ts";
-import { readBody } from "./request-body.ts";
+import { invoke, readCall } from "./read-call.ts";
 import { createRouter, type Route, type Router } from "./router.ts";
+import { parameter, readSearch } from "./target.ts";
 
 /** What a request says before its body is read, free of the HTTP library. */
 export interface HttpRequestHead {
@@ -23,7 +25,13 @@ export interface HttpRequestHead {
 }
 
 export interface HttpRequest extends HttpRequestHead {
-  readonly body: Buffer;
+  /**
+   * The body, of which nothing is read before.
+   * @throws BatchError RequestBodyTooLarge, ServerBusy when too much is being read, OperationTimedOut
+   */
+  readonly readBody: (largestBytes: number) => Promise<Buffer>;
+  /** The same for who is not known yet: such bodies take no room from those of others. */
+  readonly readStrangersBody: (largestBytes: number) => Promise<Buffer>;
   readonly remoteAddress: string;
   /** Aborts when the client has gone. */
   readonly signal: AbortSignal;
@@ -34,17 +42,20 @@ export type Extension = (request: HttpRequest) => Promise<HttpAnswer | undefined
 
 type AnyHandler = (call: never) => Promise<Reply<unknown>>;
 
-export interface ServeOptions extends AuthenticateOptions {
+export interface ServeOptions extends AuthenticateOptions, FailureOptions {
+  /** Below which hosts are named for accounts, such as `localhost`. */
+  readonly domains: readonly string[];
+  /** Whether administrator's rights on a node take no other role than adding tasks. */
+  readonly isElevationFree: boolean;
+  /** Whether whoever may add tasks may reach the machine with their containers. */
+  readonly isHostFree: boolean;
   readonly operations: Readonly<Record<string, Operation>>;
   readonly handlers: Readonly<Record<string, AnyHandler | undefined>>;
   /** Asked in order before the data plane is. */
   readonly extensions: readonly Extension[];
-  /** Whether an error means that the database cannot be reached now. */
-  readonly isDatabaseAway: (cause: unknown) => boolean;
   /** Told of each request when it is answered: the operation, or why there is none. */
   readonly onAnswer: (operation: string, status: number, seconds: number) => void;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 const longestSeconds = 30;
@@ -59,7 +70,7 @@ export interface Serve {
 export function createServe(options: ServeOptions): Serve {
   const route = createRouter(options.operations);
   const refuse = (request: HttpRequestHead, error: BatchError) =>
-    answerError(error, { request, baseUrl: placeOf(request).baseUrl, now: options.clock.now() });
+    answerError(error, { request, baseUrl: placeOf(request, options.domains).baseUrl, now: options.clock.now() });
   return {
     refuse,
     answer: async (request) => {
@@ -77,18 +88,19 @@ async function answerCall(
   route: Router,
   options: ServeOptions,
 ): Promise<{ operation: string; answer: HttpAnswer }> {
-  const place = placeOf(request);
+  const place = placeOf(request, options.domains);
   let operation = "none";
   try {
     for (const extension of options.extensions) {
       const answer = await extension(request);
       if (answer) return { operation: "none", answer };
     }
-    const version = versionOf(place.search);
+    const search = readSearch(place.query);
+    const version = versionOf(search);
     const found = route(request.method, place.path, version);
     operation = found.name;
-    const context = { request, place, route: found, version };
-    const answer = await inTime(place.search, options.clock, (late) => answerFound(context, late, options));
+    const context = { request, place, search, route: found, version };
+    const answer = await inTime(search, options.clock, (late) => answerFound(context, late, options));
     return { operation, answer };
   } catch (cause) {
     const error = cause instanceof NotModified ? cause : asBatchError(cause, request, options);
@@ -99,43 +111,38 @@ async function answerCall(
 interface Found {
   readonly request: HttpRequest;
   readonly place: Place;
+  readonly search: URLSearchParams;
   readonly route: Route;
   readonly version: ApiVersion;
 }
 
 async function answerFound(found: Found, late: AbortSignal, options: ServeOptions): Promise<HttpAnswer> {
-  const { request, place, route, version } = found;
+  const { request, place, search, route, version } = found;
   const { operation } = route;
   const now = options.clock.now();
-  const { account, role, jobId } = await authenticate(request, place.accountName, now, options);
-  if (!permits(role, route.name, operation.method))
+  const caller = await authenticate(request, place.accountName, now, options);
+  const { account, role, jobId } = caller;
+  if (!permits(role, operation))
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The credential's role is ${role}` });
-  if (jobId !== undefined && !concernsJob(jobId, operation.path, route.params))
+  if (jobId !== undefined && !concernsJob(jobId, operation, route.params))
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The task's token is for job ${jobId} only` });
   const handler = options.handlers[route.name];
   if (!handler) throw new BatchError("NotImplemented", { Reason: `${route.name} is not supported by this server yet` });
-  const query = readQuery(place.search, operation, version);
-  const names = selection(query, operation, version);
+  const asked = await readCall(request, { operation, version, search });
+  const names = selection(asked.query, operation, version);
+  checkElevation(asked.body, caller, options);
   const reply = await invoke(handler, {
+    ...asked,
+    ...rangeOf(request, operation),
     account,
     version,
     baseUrl: place.baseUrl,
     requestId: request.requestId,
     params: route.params,
-    query,
-    body: readBody(request, operation, version),
-    conditions: parseConditions(request.headers, request.method === "GET" || request.method === "HEAD"),
-    list: listRequest(query, operation, version),
-    ...rangeOf(request, operation),
     now,
     signal: AbortSignal.any([request.signal, late]),
   });
   return answerReply(reply, { ...found, names });
-}
-
-/** The call fits its operation by construction: its parts were read by that operation's own schemas. */
-function invoke(handler: AnyHandler, call: object): Promise<Reply<unknown>> {
-  return Reflect.apply(handler, undefined, [call]);
 }
 
 /** `ocp-range: bytes=a-b` or `bytes=a-`. */
@@ -170,21 +177,15 @@ async function inTime<T>(search: URLSearchParams, clock: Clock, work: (late: Abo
   }
 }
 
-/** More than 30 seconds count as 30; what is no number is refused later, with the other parameters. */
+/** More than 30 seconds count as 30; what is no whole number from 1 on is refused later, with the other parameters. */
 function budgetSeconds(search: URLSearchParams): number {
-  const seconds = Number([...search].find(([name]) => name.toLowerCase() === "timeout")?.[1]);
-  return seconds > 0 ? Math.min(seconds, longestSeconds) : longestSeconds;
+  const text = parameter(search, "timeout") ?? "";
+  return /^[0-9]+$/.test(text) && Number(text) >= 1 ? Math.min(Number(text), longestSeconds) : longestSeconds;
 }
 
-/** What a client is told of an error that is not its own: whether to try again, and nothing of its cause. */
-function asBatchError(cause: unknown, request: HttpRequest, { isDatabaseAway, log }: ServeOptions): BatchError {
+function asBatchError(cause: unknown, request: HttpRequest, options: FailureOptions): BatchError {
   if (cause instanceof BatchError) return cause;
-  if (isDatabaseAway(cause)) return new BatchError("ServerBusy", { Reason: "The database is away" });
-  log.error("request failed", {
-    requestId: request.requestId,
-    method: request.method,
-    path: request.target.split("?")[0],
-    cause,
-  });
-  return new BatchError("InternalError");
+  return blameFor(cause, request, options) === "database"
+    ? new BatchError("ServerBusy", { Reason: "The database is away" })
+    : new BatchError("InternalError");
 }

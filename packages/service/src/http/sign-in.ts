@@ -1,10 +1,16 @@
+import type { StorageAccount } from "@kyanite/storage";
 import { type LocalIssuer, localTenant, TokenRefused } from "../identity/local-issuer.ts";
 import type { HttpAnswer } from "./answers.ts";
+import { authorityPage } from "./authority-paths.ts";
+import { cloudDescription } from "./cloud-description.ts";
 import { isFromThisMachine } from "./loopback.ts";
 import type { Extension, HttpRequest } from "./serve.ts";
+import { parameter, readSearch, splitTarget } from "./target.ts";
 
 export interface SignInOptions {
   readonly issuer: LocalIssuer;
+  /** Storage accounts that a description of the server as a cloud tells of. */
+  readonly storage: readonly StorageAccount[];
   readonly now: () => Date;
 }
 
@@ -12,26 +18,25 @@ export interface SignInOptions {
  * The local issuer as Azure's clients know an authority: its description, its public keys, and tokens for service
  * principals. Only this machine may sign in: secrets are not sent over a network to a development issuer.
  */
-export function signInPages({ issuer, now }: SignInOptions): Extension {
+export function signInPages({ issuer, storage, now }: SignInOptions): Extension {
   return async (request) => {
-    const [path = ""] = request.target.split("?");
-    const base = `/${localTenant}`;
-    if (path !== "/metadata/endpoints" && !path.startsWith(`${base}/`)) return undefined;
+    const { path, query } = splitTarget(request.target);
+    const isCloud = path.replace(/\/$/, "") === "/metadata/endpoints";
+    const page = authorityPage(request.method, path);
+    if (!isCloud && page === undefined && !path.startsWith(`/${localTenant}/`)) return undefined;
     if (!isFromThisMachine(request)) return json(403, { error: "access_denied" });
-    switch (`${request.method} ${path}`) {
-      case "GET /metadata/endpoints":
-        return json(200, cloudDescription(request.origin));
-      case `GET ${base}/.well-known/openid-configuration`:
-      case `GET ${base}/v2.0/.well-known/openid-configuration`:
-      // As `az login --tenant adfs` asks: the tenant once more behind an authority that ends with it.
-      case `GET ${base}${base}/.well-known/openid-configuration`:
-        return json(200, issuerDescription(`${request.origin}${base}`));
-      case `GET ${base}/discovery/keys`:
+    if (isCloud && request.method === "GET")
+      return json(200, cloudDescription(request.origin, parameter(readSearch(query), "api-version"), storage));
+    switch (page) {
+      case "configuration":
+        return json(200, issuerDescription(`${request.origin}/${localTenant}`));
+      case "instance":
+        return json(200, instanceDescription(request.origin));
+      case "keys":
         return json(200, issuer.jwks);
-      case `POST ${base}/oauth2/token`:
-      case `POST ${base}/oauth2/v2.0/token`:
+      case "token":
         return issueToken(request, issuer, now());
-      default:
+      case undefined:
         return json(404, { error: "not_found", error_description: howToSignIn });
     }
   };
@@ -54,18 +59,21 @@ function issuerDescription(issuer: string) {
   };
 }
 
-/** What `az cloud register --endpoint-resource-manager` asks of a cloud. */
-function cloudDescription(origin: string) {
+/** What clients ask of an authority whose name they do not know: which names mean the same, and where it describes itself. */
+function instanceDescription(origin: string) {
+  const { host } = new URL(origin);
   return {
-    galleryEndpoint: origin,
-    graphEndpoint: origin,
-    portalEndpoint: origin,
-    authentication: { loginEndpoint: `${origin}/${localTenant}`, audiences: ["https://management.core.windows.net/"] },
+    tenant_discovery_endpoint: `${origin}/${localTenant}/.well-known/openid-configuration`,
+    "api-version": "1.1",
+    metadata: [{ preferred_network: host, preferred_cache: host, aliases: [host] }],
   };
 }
 
+/** A bound on the size of the form, which anybody on this machine may send. */
+const largestFormBytes = 16 * 1024;
+
 async function issueToken(request: HttpRequest, issuer: LocalIssuer, now: Date): Promise<HttpAnswer> {
-  const form = new URLSearchParams(request.body.toString("utf8"));
+  const form = new URLSearchParams((await request.readStrangersBody(largestFormBytes)).toString("utf8"));
   if (form.has("client_assertion")) return json(401, { error: "invalid_client", error_description: howToSignIn });
   const [basicId, basicSecret] = basicCredential(request.headers.authorization);
   try {
@@ -75,7 +83,8 @@ async function issueToken(request: HttpRequest, issuer: LocalIssuer, now: Date):
         grantType: form.get("grant_type") ?? "",
         clientId: form.get("client_id") ?? basicId ?? "",
         secret: form.get("client_secret") ?? basicSecret ?? "",
-        resource: form.get("scope")?.split(" ")[0] ?? form.get("resource") ?? "",
+        scope: form.get("scope") ?? "",
+        resource: form.get("resource") ?? "",
       },
       now,
     );

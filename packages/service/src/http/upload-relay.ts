@@ -3,6 +3,7 @@ import { request as httpsRequest } from "node:https";
 import { pipeline } from "node:stream/promises";
 import type { Log } from "@kyanite/runtime";
 import type { StorageAccount } from "@kyanite/storage";
+import { continueBody } from "./bodies.ts";
 
 /** Whether a client is `az` itself, and not what a user sends with `az rest`. */
 export const isAz = (userAgent: string) => /\bAZURECLI\/.*\bazsdk-python/.test(userAgent);
@@ -25,13 +26,14 @@ export function uploadRelay(accounts: readonly StorageAccount[], log: Log) {
     const [, name, rest] = /^\/uploads\/([^/?]+)(\/[^?]+\?(?:.*&)?sig=.+)$/.exec(request.url ?? "") ?? [];
     const account = accounts.find(({ accountName }) => accountName === name);
     if (request.method !== "PUT" || !account) return false;
+    continueBody(request, response);
     try {
       await relay(request, response, new URL(account.blobEndpoint).origin + rest);
     } catch (cause) {
       // Its message has the storage's address and no signature.
       log.warn("upload not relayed", { storageAccount: name, cause });
       if (response.headersSent) response.destroy();
-      else response.writeHead(502, { "content-length": 0, connection: "close" }).end();
+      else response.writeHead(502, { "content-length": 0 }).end();
     }
     return true;
   };
@@ -39,11 +41,19 @@ export function uploadRelay(accounts: readonly StorageAccount[], log: Log) {
 
 async function relay(request: IncomingMessage, response: ServerResponse, url: string): Promise<void> {
   // Who uploads is known by the signature; that a client makes the URL's user a credential must not matter.
-  const { host: _host, authorization: _authorization, connection: _connection, ...headers } = request.headers;
+  const {
+    host: _host,
+    authorization: _authorization,
+    connection: _connection,
+    expect: _expect,
+    ...headers
+  } = request.headers;
   const upstream = (url.startsWith("https:") ? httpsRequest : httpRequest)(url, { method: "PUT", headers });
+  response.once("close", () => upstream.destroy());
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    upstream.once("response", resolve);
-    pipeline(request, upstream).catch(reject);
+    upstream.once("response", resolve).on("error", reject);
+    // No pipeline: that would end the client's connection, and with it our answer, when the storage does not answer.
+    request.pipe(upstream);
   });
   response.writeHead(answer.statusCode ?? 502, answer.headers);
   await pipeline(answer, response);

@@ -11,13 +11,46 @@ const audiences: Readonly<Record<Plane, readonly string[]>> = {
   ],
 };
 
-const withoutSlash = (text: string) => text.replace(/\/+$/, "");
+/** Whether a text is a scheme, a name and a port at which this server answers. */
+export type IsOwnOrigin = (text: string) => boolean;
 
-/** Whether one of a token's audiences is this half of the service; with or without slashes at the end. */
-export function isFor(plane: Plane, audience: unknown): boolean {
-  const values: unknown[] = Array.isArray(audience) ? audience : [audience];
-  return values.some((value) => typeof value === "string" && audiences[plane].includes(withoutSlash(value)));
+/** Strangers send such texts; a pattern that looks for slashes at the end would begin anew at each slash. */
+export function withoutSlash(text: string): string {
+  let end = text.length;
+  while (text[end - 1] === "/") end--;
+  return text.slice(0, end);
 }
 
-/** Whether it is a resource that anything here is reached with. */
-export const isOurs = (resource: string) => isFor("data", resource) || isFor("management", resource);
+/**
+ * Whether one of a token's audiences is this half of the service, however it is spelt. Clients that are told only where
+ * the management plane is ask for tokens for that place.
+ */
+export function isFor(plane: Plane, audience: unknown, isOwnOrigin: IsOwnOrigin): boolean {
+  const values: unknown[] = Array.isArray(audience) ? audience : [audience];
+  return values.some((value) => {
+    if (typeof value !== "string") return false;
+    const resource = withoutSlash(value).toLowerCase();
+    const isKnown = audiences[plane].includes(resource.replace(/^(https:.*):443$/, "$1"));
+    return isKnown || (plane === "management" && isOwnOrigin(resource));
+  });
+}
+
+/** OpenID's own scopes: what a program wants to know of who signs in. They name no resource. */
+const openIdScopes: readonly string[] = ["openid", "profile", "email", "address", "phone", "offline_access"];
+
+/**
+ * The resources that a request for a token names: by its scopes, such as `https://batch.core.windows.net//.default`, or,
+ * where none of them names one, by its `resource`.
+ */
+export function requestedResources({
+  scope,
+  resource,
+}: {
+  readonly scope: string;
+  readonly resource: string;
+}): string[] {
+  const scopes = scope.split(/\s+/).filter((word) => word !== "" && !openIdScopes.includes(word.toLowerCase()));
+  const named = scopes.map((word) => word.replace(/\/(\.default|user_impersonation)$/i, ""));
+  if (named.length === 0) return resource === "" ? [] : [resource];
+  return [...new Map(named.toReversed().map((each) => [withoutSlash(each).toLowerCase(), each])).values()];
+}

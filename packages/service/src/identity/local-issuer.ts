@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { createLocalJWKSet, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import type { Grant } from "../domain/caller.ts";
+import type { Grant } from "../domain/account/caller.ts";
 import type { Database, Sql } from "../store/database.ts";
 import {
   insertServicePrincipal,
@@ -8,7 +8,7 @@ import {
   readServicePrincipal,
   type ServicePrincipal,
 } from "../store/identities.ts";
-import { isOurs } from "./audiences.ts";
+import { type IsOwnOrigin, isFor, requestedResources } from "./audiences.ts";
 import type { TrustedIssuer } from "./tokens.ts";
 
 const algorithm = "RS256";
@@ -30,7 +30,9 @@ export interface TokenRequest {
   readonly grantType: string;
   readonly clientId: string;
   readonly secret: string;
-  /** A resource, or a resource with `/.default` behind it. */
+  /** Words apart by blanks; one of them may be a resource with `/.default` behind it. */
+  readonly scope: string;
+  /** Counts where no scope names one. */
   readonly resource: string;
 }
 
@@ -49,7 +51,10 @@ export class TokenRefused extends Error {
   }
 }
 
-export async function openLocalIssuer(database: Database, now: Date): Promise<LocalIssuer> {
+export async function openLocalIssuer(
+  database: Database,
+  { isOwnOrigin, now }: { readonly isOwnOrigin: IsOwnOrigin; readonly now: Date },
+): Promise<LocalIssuer> {
   const { kid, privateKey } = await keepIssuerKey(database, await newKey(), now);
   const signingKey = await importJWK(privateKey, algorithm);
   const { kty, n, e } = privateKey;
@@ -66,7 +71,7 @@ export async function openLocalIssuer(database: Database, now: Date): Promise<Lo
         .setProtectedHeader({ alg: algorithm, kid, typ: "JWT" })
         .setIssuer(`${request.origin}/${localTenant}`)
         .setSubject(principal.clientId)
-        .setAudience(audienceOf(request.resource))
+        .setAudience(audienceOf(request, isOwnOrigin))
         .setIssuedAt(now)
         .setNotBefore(now)
         .setExpirationTime(new Date(now.getTime() + tokenSeconds * 1000))
@@ -97,12 +102,13 @@ async function signIn(sql: Sql, { grantType, clientId, secret }: TokenRequest): 
   return principal;
 }
 
-/** Of `https://batch.core.windows.net//.default` the resource is `https://batch.core.windows.net/`. */
-function audienceOf(resource: string): string {
-  const audience = resource.replace(/\/\.default$/, "");
-  if (!isOurs(audience))
-    throw new TokenRefused("invalid_scope", `There is no resource ${JSON.stringify(resource)} here`);
-  return audience;
+function audienceOf(request: TokenRequest, isOwnOrigin: IsOwnOrigin): string {
+  const resources = requestedResources(request);
+  const [audience] = resources;
+  if (audience === undefined) throw new TokenRefused("invalid_request", "Neither scope nor resource names a resource");
+  if (resources.length > 1) throw new TokenRefused("invalid_scope", "The scopes name more than one resource");
+  if (isFor("data", audience, isOwnOrigin) || isFor("management", audience, isOwnOrigin)) return audience;
+  throw new TokenRefused("invalid_scope", `There is no resource ${JSON.stringify(audience)} here`);
 }
 
 const hashOf = (secret: string) => createHash("sha256").update(secret).digest();

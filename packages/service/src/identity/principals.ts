@@ -1,9 +1,10 @@
 import type { Config } from "../config.ts";
 import { readRunningPostgres } from "../host/embedded-postgres.ts";
+import { noServerIn } from "../host/endpoints.ts";
 import { type Database, openDatabase } from "../store/database.ts";
 
-export type { Role } from "../domain/caller.ts";
-export { isRole, roles } from "../domain/caller.ts";
+export type { Role } from "../domain/account/caller.ts";
+export { isRole, roles } from "../domain/account/caller.ts";
 export { deleteServicePrincipal, listServicePrincipals, type ServicePrincipal } from "../store/identities.ts";
 export { addServicePrincipal, localTenant } from "./local-issuer.ts";
 
@@ -16,8 +17,7 @@ export async function withServersDatabase<T>(
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const address = databaseUrl === undefined ? await readRunningPostgres(dataDir) : { url: databaseUrl };
-  if (!address)
-    throw new Error(`no server is running in ${dataDir}: start one with "kyanite start", or name another --data-dir`);
+  if (!address) throw noServerIn(dataDir);
   const database = openDatabase({ ...address, maxConnections: 1 });
   try {
     return await work(database);

@@ -1,5 +1,6 @@
 import { createRemoteJWKSet, type JWTVerifyGetKey } from "jose";
-import { type Grant, grantsIn, type Role } from "../domain/caller.ts";
+import { type Grant, grantsIn, type Role } from "../domain/account/caller.ts";
+import { withoutSlash } from "./audiences.ts";
 import type { TrustedIssuer } from "./tokens.ts";
 
 export interface RemoteIssuerSettings {
@@ -22,8 +23,6 @@ export function remoteIssuers({ issuers, roleClaim, defaultRole }: RemoteIssuerS
     },
   }));
 }
-
-const withoutSlash = (url: string) => url.replace(/\/+$/, "");
 
 function discoveredKeys(issuer: string): JWTVerifyGetKey {
   let found: Promise<JWTVerifyGetKey> | undefined;

@@ -1,7 +1,7 @@
 import { BatchError } from "@kyanite/contract";
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
-import type { Grant } from "../domain/caller.ts";
-import { isFor, type Plane } from "./audiences.ts";
+import type { Grant } from "../domain/account/caller.ts";
+import { type IsOwnOrigin, isFor, type Plane } from "./audiences.ts";
 
 /** Somebody whose tokens are believed. */
 export interface TrustedIssuer {
@@ -16,6 +16,12 @@ export interface TrustedIssuer {
 const algorithms = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 const clockToleranceSeconds = 60;
 
+interface VerifyOptions {
+  readonly issuers: readonly TrustedIssuer[];
+  readonly isOwnOrigin: IsOwnOrigin;
+  readonly now: Date;
+}
+
 /**
  * What a bearer token permits.
  * @throws BatchError `AuthenticationFailed` with the reason, `ServerBusy` when an issuer's keys cannot be had now
@@ -23,12 +29,12 @@ const clockToleranceSeconds = 60;
 export async function verifyToken(
   token: string,
   plane: Plane,
-  { issuers, now }: { issuers: readonly TrustedIssuer[]; now: Date },
+  { issuers, isOwnOrigin, now }: VerifyOptions,
 ): Promise<readonly Grant[]> {
   const issuer = issuers.find(({ issues }) => issues(issuerOf(token)));
   if (!issuer) throw refused("The issuer of the token is not trusted here");
   const claims = await verifiedClaims(token, issuer, now);
-  if (!isFor(plane, claims.aud)) throw refused(`The token is not for the ${plane} plane of this service`);
+  if (!isFor(plane, claims.aud, isOwnOrigin)) throw refused(`The token is not for the ${plane} plane of this service`);
   return issuer.grantsOf(claims);
 }
 

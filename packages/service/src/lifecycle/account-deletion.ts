@@ -1,7 +1,7 @@
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import { after } from "../domain/time.ts";
 import { deleteAccount, readAccountContents } from "../store/account-contents.ts";
-import { readDeletingAccounts } from "../store/accounts.ts";
+import { lockAccountToDelete, readDeletingAccounts } from "../store/accounts.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockJobSchedule } from "../store/job-schedules.ts";
 import { lockJob } from "../store/jobs.ts";
@@ -33,5 +33,12 @@ async function advance(database: Database, account: Account, now: Date): Promise
     const pool = await lockPool(sql, account, id);
     if (pool && pool.state !== "deleting") await beginDeletePool(sql, pool, now);
   });
-  if (isEmpty) await transaction(database, (sql) => deleteAccount(sql, account, after(now, blobGraceSeconds)));
+  if (isEmpty) await transaction(database, (sql) => deleteIfEmpty(sql, account, now));
+}
+
+/** Checks again: a request that was let in before the deletion may have added something. */
+async function deleteIfEmpty(sql: Sql, account: Account, now: Date): Promise<void> {
+  await lockAccountToDelete(sql, account);
+  const { isEmpty } = await readAccountContents(sql, account);
+  if (isEmpty) await deleteAccount(sql, account, after(now, blobGraceSeconds));
 }

@@ -2,13 +2,15 @@ import { randomBytes } from "node:crypto";
 import {
   type BatchAccountCreateParameters,
   type BatchAccountUpdateParameters,
+  BatchError,
   ManagementError,
 } from "@kyanite/contract";
-import { type Account, allowedModes } from "../domain/account.ts";
-import { changedSpec, checkAccount, isAccountName, storageAccountName } from "../domain/new-account.ts";
-import { countAccounts, insertAccount, lockAccount, saveAccount } from "../store/accounts.ts";
+import { type Account, allowedModes } from "../domain/account/account.ts";
+import { changedSpec, checkAccount, isAccountName, storageAccountName } from "../domain/account/new-account.ts";
+import { countAccounts, holdAccount, insertAccount, saveAccount } from "../store/accounts.ts";
 import type { Sql } from "../store/database.ts";
 import { notify } from "../store/notices.ts";
+import { lockExistingAccount } from "./existing.ts";
 
 /** A key of an account: 64 random bytes in base64. */
 export const newKey = () => randomBytes(64).toString("base64");
@@ -44,6 +46,7 @@ export async function createAccount(
   const account = { name, keys, subscriptionId, resourceGroup, storageAccount, lastKeySync, spec };
   const inserted = await insertAccount(sql, account, now);
   if (!inserted) throw new ManagementError("AccountAlreadyExists");
+  await notify(sql, "accounts");
   return inserted;
 }
 
@@ -101,8 +104,10 @@ export async function beginDeleteAccount(sql: Sql, name: string): Promise<void> 
   await notify(sql, "accounts");
 }
 
-async function lockExistingAccount(sql: Sql, name: string): Promise<Account> {
-  const account = await lockAccount(sql, name);
-  if (!account) throw new ManagementError("ResourceNotFound");
-  return account;
+/**
+ * Keeps an account while something is added to it: it may have been deleted since the request was let in.
+ * @throws BatchError AccountIsDisabled when it is gone
+ */
+export async function requireAccount(sql: Sql, account: Pick<Account, "pk">): Promise<void> {
+  if (!(await holdAccount(sql, account))) throw new BatchError("AccountIsDisabled");
 }

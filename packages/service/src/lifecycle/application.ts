@@ -5,7 +5,7 @@ import {
   BatchError,
   ManagementError,
 } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import {
   type Application,
   type ApplicationPackage,
@@ -15,10 +15,11 @@ import {
   packageDirectory,
   packageQuota,
   problemOf,
-} from "../domain/application.ts";
-import type { BlobPlace } from "../domain/storage.ts";
+} from "../domain/account/application.ts";
+import type { BlobPlace } from "../domain/account/storage.ts";
 import { after } from "../domain/time.ts";
 import {
+  cancelBlobRemoval,
   countApplications,
   deleteApplication,
   deletePackage,
@@ -34,16 +35,19 @@ import {
   savePackage,
 } from "../store/applications.ts";
 import type { Sql } from "../store/database.ts";
+import { requireAccount } from "./account.ts";
+import { readExistingPackage } from "./existing.ts";
 
 /** How long a URL for an upload is good. */
 export const uploadSeconds = 4 * 3600;
-/** How long a blob stays after nothing refers to it: nodes that were told of it may still be fetching it. */
+/** How long a blob is kept after nothing refers to it, because nodes may still be downloading it. */
 export const blobGraceSeconds = 3600;
 
 type Wanted = NonNullable<ApplicationBody["properties"]>;
 
 /** Adds an application; one that exists gets the given properties. */
 export async function putApplication(sql: Sql, account: Account, id: string, wanted: Wanted): Promise<Application> {
+  await requireAccount(sql, account);
   const existing = await lockApplication(sql, account, id);
   if (existing) return changeApplication(sql, existing, wanted);
   if ((await countApplications(sql, account)) >= applicationQuota)
@@ -80,24 +84,6 @@ export async function removeApplication(sql: Sql, account: Account, id: string):
   return true;
 }
 
-/** @throws ManagementError ApplicationNotFound */
-export async function lockExistingApplication(sql: Sql, account: Account, id: string): Promise<Application> {
-  const application = await lockApplication(sql, account, id);
-  if (!application) throw new ManagementError("ApplicationNotFound");
-  return application;
-}
-
-/** @throws ManagementError ApplicationPackageNotFound */
-export async function readExistingPackage(
-  sql: Sql,
-  application: Application,
-  version: string,
-): Promise<ApplicationPackage> {
-  const found = await readPackage(sql, application, version);
-  if (!found) throw new ManagementError("ApplicationPackageNotFound");
-  return found;
-}
-
 /**
  * Adds a package, or prepares the replacement of one: until the activation nodes go on getting what was active before.
  * @throws ManagementError when the account has no storage, the application forbids it, or has too many packages
@@ -115,12 +101,14 @@ export async function preparePackage(
   const container = containerOf(account, application);
   const target = existing ?? (await addPackage(sql, application, { version, storageAccount, container }));
   // What may be half-uploaded stays where it is until then.
-  if (target.uploadId !== null) await discard(sql, application, target, [target.uploadId], now);
-  const uploadId = randomBytes(6).toString("hex");
+  await discardUpload(sql, application, target, now);
+  const uploadId = newContentId();
   if (target.contentId !== null && target.storageAccount !== storageAccount)
     throw new ManagementError("StorageAccountNotFound", "The package is in a storage account that was linked before.");
   return savePackage(sql, { ...target, storageAccount, container, uploadId, uploadExpiry: after(now, uploadSeconds) });
 }
+
+const newContentId = () => randomBytes(6).toString("hex");
 
 async function addPackage(
   sql: Sql,
@@ -143,22 +131,48 @@ function containerOf(account: Account, application: Application): string {
   return `app-${hash.digest("hex").slice(0, 40)}`;
 }
 
-/** What was uploaded is what nodes get from now on; what they got before goes. */
+/**
+ * What was uploaded is what nodes get from now on; what they got before goes.
+ * @param contentId of the copy of what was uploaded, see {@link insertPromotion}
+ * @throws ManagementError ApplicationPackageBlobNotFound when the copy was too long in coming
+ */
 export async function activatePackage(
   sql: Sql,
   application: Application,
-  prepared: ApplicationPackage,
-  now: Date,
+  {
+    prepared,
+    contentId,
+    now,
+  }: { readonly prepared: ApplicationPackage; readonly contentId: string; readonly now: Date },
 ): Promise<ApplicationPackage> {
   if (prepared.uploadId === null) return savePackage(sql, { ...prepared, lastActivationTime: now });
-  if (prepared.contentId !== null) await discard(sql, application, prepared, [prepared.contentId], now);
+  if (!(await cancelBlobRemoval(sql, blobOf(application, prepared, contentId))))
+    throw new ManagementError("ApplicationPackageBlobNotFound");
+  await discardUpload(sql, application, prepared, now);
+  if (prepared.contentId !== null) await discard(sql, application, prepared, prepared.contentId, now);
   return savePackage(sql, {
     ...prepared,
-    contentId: prepared.uploadId,
+    contentId,
     uploadId: null,
     uploadExpiry: null,
     lastActivationTime: now,
   });
+}
+
+/**
+ * Notes that the uploaded blob is being copied to a name that the upload URL does not open. Otherwise whoever has that
+ * URL could change what nodes get. The copy is deleted unless the package is activated.
+ * @returns the id of the new content
+ */
+export async function insertPromotion(
+  sql: Sql,
+  application: Application,
+  prepared: ApplicationPackage,
+  now: Date,
+): Promise<string> {
+  const contentId = newContentId();
+  await insertBlobRemovals(sql, [blobOf(application, prepared, contentId)], after(now, blobGraceSeconds));
+  return contentId;
 }
 
 /**
@@ -175,8 +189,8 @@ export async function removePackage(
   const found = application && (await readPackage(sql, application, versionName));
   if (!found) return false;
   checkUpdatesAllowed(application, found);
-  const contents = [found.uploadId, found.contentId].filter((id) => id !== null);
-  await discard(sql, application, found, contents, now);
+  await discardUpload(sql, application, found, now);
+  if (found.contentId !== null) await discard(sql, application, found, found.contentId, now);
   await deletePackage(sql, found.pk);
   if (application.defaultVersion?.toLowerCase() === found.version.toLowerCase())
     await saveApplication(sql, { ...application, defaultVersion: null });
@@ -206,18 +220,28 @@ export function blobOf(application: Application, of: ApplicationPackage, content
   return { storageAccount, container, blob: blobName(application.id, version, contentId) };
 }
 
+/** What nodes have or are fetching. */
 async function discard(
   sql: Sql,
   application: Application,
   of: ApplicationPackage,
-  contentIds: readonly string[],
+  contentId: string,
   now: Date,
 ): Promise<void> {
-  const blobs = contentIds.map((contentId) => blobOf(application, of, contentId));
-  await insertBlobRemovals(sql, blobs, after(now, blobGraceSeconds));
-  const { version } = of;
-  for (const contentId of contentIds) {
-    const directory = packageDirectory({ applicationId: application.id, version, contentId });
-    await removeFromNodes(sql, application.accountPk, { directory, contentId });
-  }
+  await insertBlobRemovals(sql, [blobOf(application, of, contentId)], after(now, blobGraceSeconds));
+  const directory = packageDirectory({ applicationId: application.id, version: of.version, contentId });
+  await removeFromNodes(sql, application.accountPk, { directory, contentId });
+}
+
+/**
+ * Blobs that a client can still write to until its URL expires. If they were deleted earlier, the client could create
+ * them again.
+ */
+async function discardUpload(sql: Sql, application: Application, of: ApplicationPackage, now: Date): Promise<void> {
+  if (of.uploadId === null) return;
+  await insertBlobRemovals(
+    sql,
+    [blobOf(application, of, of.uploadId)],
+    after(of.uploadExpiry ?? now, blobGraceSeconds),
+  );
 }

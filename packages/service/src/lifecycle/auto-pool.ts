@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { AutoPoolSpecification } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { autoPoolBody, autoPoolId } from "../domain/auto-pool.ts";
+import type { Account } from "../domain/account/account.ts";
+import { autoPoolBody, autoPoolId } from "../domain/pool/auto-pool.ts";
 import { type AutoPoolOwner, findPoolOfSchedule, insertAutoPool, readEndedAutoPools } from "../store/auto-pools.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockPoolByPk } from "../store/pools.ts";

@@ -9,8 +9,8 @@ import {
   nextDue,
   scaledPool,
   shownRun,
-} from "../domain/auto-scale.ts";
-import type { Pool } from "../domain/pool.ts";
+} from "../domain/pool/auto-scale.ts";
+import type { Pool } from "../domain/pool/pool.ts";
 import { after } from "../domain/time.ts";
 import { insertAutoScaleRun, readAutoScale, saveAutoScale } from "../store/auto-scale.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";

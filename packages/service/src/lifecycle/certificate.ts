@@ -5,49 +5,42 @@ import {
   type CertificateReference,
   invalidProperty,
 } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { type Certificate, inUse, moveCertificate, normalizeThumbprint } from "../domain/certificate.ts";
+import type { Account } from "../domain/account/account.ts";
+import { type Certificate, inUse, moveCertificate, normalizeThumbprint } from "../domain/account/certificate.ts";
 import {
   deleteCertificate,
   findCertificates,
   insertCertificate,
-  lockCertificate,
   readPoolsWithCertificate,
   saveCertificate,
 } from "../store/certificates.ts";
 import type { Sql } from "../store/database.ts";
+import { requireAccount } from "./account.ts";
 
-/** Adds a certificate that was read from the body, and whose thumbprint must be the one that the client says. */
+/**
+ * Adds a certificate that was read from the body, and whose thumbprint must be the one that the client says. Of one that
+ * could not be read the client is believed, and its public part is not shown.
+ */
 export async function addCertificate(
   sql: Sql,
   account: Account,
-  { body, certificate, now }: { body: CertificateAddParameter; certificate: X509Certificate; now: Date },
+  { body, certificate, now }: { body: CertificateAddParameter; certificate: X509Certificate | undefined; now: Date },
 ): Promise<{ thumbprint: string; etag: string }> {
-  const thumbprint = certificate.fingerprint.replaceAll(":", "").toLowerCase();
-  if (normalizeThumbprint(body.thumbprint) !== thumbprint)
+  const given = normalizeThumbprint(body.thumbprint);
+  const thumbprint = certificate?.fingerprint.replaceAll(":", "").toLowerCase() ?? given;
+  if (given !== thumbprint)
     throw invalidProperty("thumbprint", body.thumbprint, `The thumbprint of the data is ${thumbprint}`);
+  await requireAccount(sql, account);
   const inserted = await insertCertificate(sql, account, {
     thumbprint,
     lastModified: now,
-    publicData: certificate.raw.toString("base64"),
+    publicData: certificate?.raw.toString("base64") ?? "",
     format: body.certificateFormat ?? "pfx",
     data: body.data,
     password: body.password ?? null,
   });
   if (!inserted) throw new BatchError("CertificateExists");
   return { thumbprint, etag: inserted.etag };
-}
-
-/** @throws BatchError CertificateNotFound */
-export async function lockExistingCertificate(
-  sql: Sql,
-  account: Account,
-  ids: { readonly thumbprintAlgorithm: string; readonly thumbprint: string },
-): Promise<Certificate> {
-  const isSha1 = ids.thumbprintAlgorithm.toLowerCase() === "sha1";
-  const certificate = isSha1 ? await lockCertificate(sql, account, normalizeThumbprint(ids.thumbprint)) : undefined;
-  if (!certificate) throw new BatchError("CertificateNotFound");
-  return certificate;
 }
 
 /** Deletes a certificate; one that pools refer to becomes `deletefailed` instead, and says why. */

@@ -1,6 +1,6 @@
-import type { LeavingTask } from "../domain/load.ts";
-import { afterTaskEnd, type Subtask } from "../domain/subtask.ts";
-import type { Task } from "../domain/task.ts";
+import type { LeavingTask } from "../domain/node/load.ts";
+import { afterTaskEnd, type Subtask } from "../domain/task/subtask.ts";
+import type { Task } from "../domain/task/task.ts";
 import type { Sql } from "../store/database.ts";
 import { notifyOrders } from "../store/notices.ts";
 import {

@@ -1,5 +1,5 @@
-import { afterInstanceExit, blaming, type Subtask } from "../domain/subtask.ts";
-import { afterExit, failureOf, type RunEnd } from "../domain/task.ts";
+import { afterInstanceExit, blaming, type Subtask } from "../domain/task/subtask.ts";
+import { afterExit, failureOf, type RunEnd } from "../domain/task/task.ts";
 import type { Sql } from "../store/database.ts";
 import { lockInstancesOfRuns, saveSubtasks } from "../store/subtasks.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
@@ -31,6 +31,6 @@ export async function finishInstanceRuns(
     const outcome = afterExit(task, job, { ...first.end, startTime: task.startTime ?? first.end.startTime }, now);
     return { ...outcome, task: blaming(outcome.task, first.subtask) };
   });
-  await saveOutcomes(sql, outcomes, now);
+  await saveOutcomes(sql, outcomes, { now });
   return new Set(subtasks.flatMap(({ runId }: Subtask) => runId ?? []));
 }

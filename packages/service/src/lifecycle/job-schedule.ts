@@ -1,20 +1,17 @@
 import { BatchError, type JobScheduleAddParameter } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { checkJobScheduleAction, type JobSchedule, moveJobSchedule } from "../domain/job-schedule.ts";
-import { newJobSchedule } from "../domain/new-job-schedule.ts";
+import type { Account } from "../domain/account/account.ts";
+import { checkJobScheduleAction, type JobSchedule, moveJobSchedule } from "../domain/job-schedule/job-schedule.ts";
+import { newJobSchedule } from "../domain/job-schedule/new-job-schedule.ts";
 import { saveKeepAlive } from "../store/auto-pools.ts";
 import type { Sql } from "../store/database.ts";
-import {
-  insertJobSchedule,
-  lockJobSchedule,
-  readJobSchedule,
-  reserveJobId,
-  saveJobSchedule,
-} from "../store/job-schedules.ts";
+import { insertJobSchedule, readJobSchedule, reserveJobId, saveJobSchedule } from "../store/job-schedules.ts";
 import { readJob } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
+import { requireAccount } from "./account.ts";
 import type { AddingOptions } from "./auto-pool.ts";
+import { lockExistingJobSchedule } from "./existing.ts";
 import { checkJobQuota } from "./new-job.ts";
+import { runJobSchedule } from "./run-job-schedule.ts";
 
 /** Entity headers of a saved schedule. */
 export interface Saved {
@@ -23,7 +20,7 @@ export interface Saved {
 }
 
 /**
- * Adds a job schedule; the service makes its jobs when they are due.
+ * Adds a job schedule and its first job if that is due; the service makes the others when they are.
  * @throws BatchError JobWithSameIdExists, JobScheduleExists, JobScheduleBeingDeleted,
  *   ActiveJobAndScheduleQuotaReached, or what is wrong with the body
  */
@@ -34,6 +31,7 @@ export async function addJobSchedule(
   options: AddingOptions,
 ): Promise<Saved> {
   const schedule = newJobSchedule(body, account, options.now);
+  await requireAccount(sql, account);
   await reserveJobId(sql, account, schedule.id);
   if (await readJob(sql, account, schedule.id)) throw new BatchError("JobWithSameIdExists");
   await checkJobQuota(sql, account, options);
@@ -42,15 +40,9 @@ export async function addJobSchedule(
     const existing = await readJobSchedule(sql, account, schedule.id);
     throw new BatchError(existing?.state === "deleting" ? "JobScheduleBeingDeleted" : "JobScheduleExists");
   }
+  await runJobSchedule(sql, await lockExistingJobSchedule(sql, account, { jobScheduleId: schedule.id }), options);
   await notify(sql, "jobschedules");
   return { ...inserted, lastModified: options.now };
-}
-
-/** @throws BatchError JobScheduleNotFound */
-export async function lockExistingJobSchedule(sql: Sql, account: Account, id: string): Promise<JobSchedule> {
-  const schedule = await lockJobSchedule(sql, account, id);
-  if (!schedule) throw new BatchError("JobScheduleNotFound");
-  return schedule;
 }
 
 /** Saves what a client changed of a schedule. Jobs made before stay as they are. */

@@ -1,11 +1,9 @@
-import { BatchError } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { checkJobAction, isOpen, type Job, moveJob } from "../domain/job.ts";
+import type { Account } from "../domain/account/account.ts";
+import { checkJobAction, isOpen, type Job, moveJob } from "../domain/job/job.ts";
 import { saveKeepAlive } from "../store/auto-pools.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
   forgetCompletionChecks,
-  lockJob,
   lockJobByPk,
   readExpiredJobs,
   readJobsToCheck,
@@ -14,12 +12,6 @@ import {
 } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
 import { type AddingOptions, provideAutoPool } from "./auto-pool.ts";
-
-export async function lockExistingJob(sql: Sql, account: Account, id: string): Promise<Job> {
-  const job = await lockJob(sql, account, id);
-  if (!job) throw new BatchError("JobNotFound");
-  return job;
-}
 
 /** Who ends a job, why, and whether without waiting for its nodes. */
 export interface Ending {
@@ -120,7 +112,7 @@ export async function performJobActions(sql: Sql, actions: readonly JobAction[],
 export async function endJobsWhoseTasksAreComplete(sql: Sql, pks: readonly number[], now: Date): Promise<void> {
   for (const pk of await readJobsWithCompleteTasks(sql, pks)) {
     const job = await lockJobByPk(sql, pk);
-    // Whoever adds tasks holds the job: only now is it certain that there are none to come.
+    // Adding tasks locks the job, so from here on none can be added.
     const [isComplete] = await readJobsWithCompleteTasks(sql, [pk]);
     if (job && isOpen(job) && isComplete !== undefined)
       await terminateJob(sql, job, { by: "service", reason: "AllTasksCompleted" }, now);

@@ -1,12 +1,15 @@
 import { BatchError, ComputeNodeDeallocationOption, fromManagement, type ManagedPool } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { changesOf, checkedScale, poolToAdd, scalesBy } from "../domain/managed-pool.ts";
-import { resizeTimeout } from "../domain/new-pool.ts";
-import type { Pool } from "../domain/pool.ts";
+import type { Account } from "../domain/account/account.ts";
+import { changesOf, checkedScale, poolToAdd, scalesBy } from "../domain/pool/managed-pool.ts";
+import { resizeTimeout } from "../domain/pool/new-pool.ts";
+import type { Pool } from "../domain/pool/pool.ts";
+import { checkDescriptions } from "../domain/unsupported.ts";
 import type { Sql } from "../store/database.ts";
 import { lockPool, savePool } from "../store/pools.ts";
+import { saveTags } from "../store/tags.ts";
 import { type AutoScaleRequest, disableAutoScale, enableAutoScale } from "./auto-scale.ts";
-import { addPool, lockExistingPool, patchPool, replacePoolProperties } from "./pool.ts";
+import { lockExistingPool } from "./existing.ts";
+import { addPool, patchPool, replacePoolProperties } from "./pool.ts";
 import type { Quotas } from "./quotas.ts";
 import { resizePool } from "./resize.ts";
 
@@ -28,9 +31,11 @@ export async function putPool(sql: Sql, request: ManagedPoolRequest): Promise<vo
   const present = await lockPool(sql, account, name);
   check(present);
   const wanted = poolToAdd(name, body, accountId);
+  checkDescriptions(quotas.unsupportedProperties, "pool", wanted);
   if (!present) {
     await addPool(sql, account, wanted, { ...quotas, now });
     await keepDeallocationOption(sql, request);
+    await keepTags(sql, request);
     return;
   }
   const { startTask, certificateReferences = [], applicationPackageReferences = [], metadata = [] } = wanted;
@@ -49,18 +54,27 @@ export async function putPool(sql: Sql, request: ManagedPoolRequest): Promise<vo
   const nothing = { targetDedicatedNodes: 0, targetLowPriorityNodes: 0 };
   const { autoScale, fixedScale } = body.properties?.scaleSettings ?? {};
   await scale(sql, request, autoScale ? { autoScale } : { fixedScale: { ...nothing, ...fixedScale } });
+  await keepTags(sql, request);
 }
 
 /** Changes the given properties of a pool, its scale included. */
 export async function updatePool(sql: Sql, request: ManagedPoolRequest): Promise<void> {
-  request.check(await lockExistingPool(sql, request.account, request.name));
+  request.check(await lockExistingPool(sql, request.account, { poolId: request.name }));
   await changeSettings(sql, request);
   await scale(sql, request, request.body.properties?.scaleSettings);
+  await keepTags(sql, request);
 }
 
-async function changeSettings(sql: Sql, { account, accountId, name, body, now }: ManagedPoolRequest): Promise<void> {
-  const pool = await lockExistingPool(sql, account, name);
+async function keepTags(sql: Sql, { account, name, body: { tags } }: ManagedPoolRequest): Promise<void> {
+  const { pk } = await lockExistingPool(sql, account, { poolId: name });
+  await saveTags(sql, "pool", { pk, tags });
+}
+
+async function changeSettings(sql: Sql, request: ManagedPoolRequest): Promise<void> {
+  const { account, accountId, name, body, quotas, now } = request;
+  const pool = await lockExistingPool(sql, account, { poolId: name });
   const changes = changesOf(pool, body, accountId);
+  checkDescriptions(quotas.unsupportedProperties, "pool", changes);
   if (Object.keys(changes).length > 0) await patchPool(sql, account, pool, { body: changes, now });
 }
 
@@ -68,11 +82,11 @@ type Scale = NonNullable<ManagedPool["properties"]>["scaleSettings"];
 
 async function scale(sql: Sql, { account, name, quotas, now }: ManagedPoolRequest, given: Scale): Promise<void> {
   const { fixedScale, autoScale } = checkedScale(given) ?? {};
-  const pool = await lockExistingPool(sql, account, name);
+  const pool = await lockExistingPool(sql, account, { poolId: name });
   if (autoScale) await scaleByFormula(sql, pool, autoScale, { settings: quotas, now });
   if (!fixedScale) return;
   if (pool.enableAutoScale) await disableAutoScale(sql, pool, now);
-  const fixed = await lockExistingPool(sql, account, name);
+  const fixed = await lockExistingPool(sql, account, { poolId: name });
   const { targetDedicatedNodes = fixed.targetDedicatedNodes, targetLowPriorityNodes = fixed.targetLowPriorityNodes } =
     fixedScale;
   const isReached =
@@ -107,7 +121,7 @@ async function scaleByFormula(
 async function keepDeallocationOption(sql: Sql, { account, name, body }: ManagedPoolRequest): Promise<void> {
   const given = body.properties?.scaleSettings?.fixedScale?.nodeDeallocationOption;
   if (given === undefined) return;
-  const pool = await lockExistingPool(sql, account, name);
+  const pool = await lockExistingPool(sql, account, { poolId: name });
   await savePool(sql, { ...pool, nodeDeallocationOption: deallocationOption(given) }, "service");
 }
 

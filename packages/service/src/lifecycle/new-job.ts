@@ -1,13 +1,14 @@
 import { BatchError } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { autoPoolError } from "../domain/auto-pool.ts";
-import { type Job, moveJob } from "../domain/job.ts";
-import { managerTask } from "../domain/job-manager.ts";
+import type { Account } from "../domain/account/account.ts";
+import { type Job, moveJob } from "../domain/job/job.ts";
+import { managerTask } from "../domain/job/job-manager.ts";
+import { autoPoolError } from "../domain/pool/auto-pool.ts";
 import { type Sql, undoneOnFailure } from "../store/database.ts";
 import { countOpenJobsAndSchedules, readJobSchedule, reserveJobId } from "../store/job-schedules.ts";
 import { insertJob, type NewJob, readJob, saveJob } from "../store/jobs.ts";
 import { notify } from "../store/notices.ts";
 import { insertTasks } from "../store/tasks.ts";
+import { requireAccount } from "./account.ts";
 import { type AddingOptions, provideAutoPool } from "./auto-pool.ts";
 
 /**
@@ -21,6 +22,7 @@ export async function addJob(
   job: NewJob,
   options: AddingOptions,
 ): Promise<{ pk: number; etag: string }> {
+  await requireAccount(sql, account);
   await reserveJobId(sql, account, job.id);
   if (await readJobSchedule(sql, account, job.id)) throw new BatchError("JobScheduleWithSameIdExists");
   await checkJobQuota(sql, account, options);

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { BatchError, type ComputeNodeRebootOption, type NodeActionName, nodeActions } from "@kyanite/contract";
-import { atRest, moveNode, type Node, nextNodeState, type PendingAction } from "../domain/node.ts";
-import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
+import { atRest, moveNode, type Node, nextNodeState, type PendingAction } from "../domain/node/node.ts";
+import { afterDisable, afterTermination, type Task } from "../domain/task/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockNodes, nodesToHeal, readNodesReadyToAct, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
-import { lockNodeWithTasks } from "./node.ts";
+import { lockExistingNodeWithTasks } from "./existing.ts";
 import { settleRetention } from "./pool-nodes.ts";
 import { takeFromNodes } from "./task.ts";
 
@@ -13,6 +13,12 @@ type Action = Exclude<PendingAction, "start">;
 
 /** What becomes of running tasks: they are taken away at once, or the node waits for them. */
 export type TasksOption = ComputeNodeRebootOption;
+
+/** What shall be done with a node, and when: what becomes of the tasks that run there. */
+export interface ActionRequest {
+  readonly action: Action;
+  readonly option: TasksOption;
+}
 
 /** @throws BatchError when the node's state forbids the action */
 export function checkNodeAction(action: NodeActionName, node: Node): void {
@@ -28,10 +34,10 @@ export function checkNodeAction(action: NodeActionName, node: Node): void {
 export async function requestAction(
   sql: Sql,
   nodePk: number,
-  { action, option }: { readonly action: Action; readonly option: TasksOption },
+  { action, option }: ActionRequest,
   now: Date,
 ): Promise<void> {
-  const { node, tasks } = await lockExistingNode(sql, nodePk);
+  const { node, tasks } = await lockExistingNodeWithTasks(sql, nodePk);
   checkNodeAction(action, node);
   if (option === "taskcompletion" || option === "retaineddata") {
     const retainsData = option === "retaineddata";
@@ -40,12 +46,6 @@ export async function requestAction(
   }
   await endTasks(sql, tasks, option, now);
   await beginAction(sql, { ...node, runningTasks: 0 }, action, now);
-}
-
-async function lockExistingNode(sql: Sql, nodePk: number) {
-  const locked = await lockNodeWithTasks(sql, nodePk);
-  if (!locked) throw new BatchError("NodeNotFound");
-  return locked;
 }
 
 function endTasks(sql: Sql, tasks: readonly Task[], option: "requeue" | "terminate", now: Date): Promise<void> {
@@ -74,7 +74,7 @@ async function beginAction(sql: Sql, node: Node, action: Action, now: Date): Pro
 
 /** Starts a node that was released. */
 export async function startNode(sql: Sql, nodePk: number, now: Date): Promise<void> {
-  const { node } = await lockExistingNode(sql, nodePk);
+  const { node } = await lockExistingNodeWithTasks(sql, nodePk);
   checkNodeAction("start", node);
   await saveNode(sql, { ...moveNode(node, "start", now), pendingAction: "start", lastSeen: null });
   await notify(sql, "pools");
@@ -87,7 +87,7 @@ export async function disableScheduling(
   option: "requeue" | "terminate" | "taskcompletion",
   now: Date,
 ): Promise<void> {
-  const { node, tasks } = await lockExistingNode(sql, nodePk);
+  const { node, tasks } = await lockExistingNodeWithTasks(sql, nodePk);
   checkNodeAction("disableScheduling", node);
   if (node.schedulingState === "disabled") throw new BatchError("NodeAlreadyInTargetSchedulingState");
   const closed: Node = { ...node, schedulingState: "disabled" };
@@ -97,7 +97,7 @@ export async function disableScheduling(
 
 /** Opens a node to tasks again. */
 export async function enableScheduling(sql: Sql, nodePk: number, now: Date): Promise<void> {
-  const { node } = await lockExistingNode(sql, nodePk);
+  const { node } = await lockExistingNodeWithTasks(sql, nodePk);
   checkNodeAction("enableScheduling", node);
   if (node.schedulingState === "enabled") throw new BatchError("NodeAlreadyInTargetSchedulingState");
   const open: Node = { ...node, schedulingState: "enabled" };

@@ -4,14 +4,16 @@ import {
   type ComputeNodeUser,
   invalidProperty,
   type NodeAccount,
+  type NodeImages,
   type NodeMount,
   type NodeUpdateUserParameter,
 } from "@kyanite/contract";
-import { type MountSource, mountsOf } from "../domain/mounts.ts";
-import type { Node } from "../domain/node.ts";
-import { authorizedKey } from "../domain/ssh-key.ts";
+import type { Node } from "../domain/node/node.ts";
+import { authorizedKey } from "../domain/node/ssh-key.ts";
+import { type MountSource, mountsOf } from "../domain/pool/mounts.ts";
+import { accountsOf, checkUserName } from "../domain/pool/user-accounts.ts";
+import { nodeImages } from "../domain/run/containers.ts";
 import { after } from "../domain/time.ts";
-import { accountsOf, checkUserName } from "../domain/user-accounts.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
   deleteExpiredUsers,
@@ -64,18 +66,20 @@ export async function expireUsers(database: Database, now: Date): Promise<void> 
   });
 }
 
-/** The accounts and mounts that a node should have now; undefined when the node is gone. */
+/** The accounts, mounts and images that a node should have now; undefined when the node is gone. */
 export async function readSetUp(
   sql: Sql,
   nodePk: number,
   mountSources: readonly MountSource[],
-): Promise<{ accounts: NodeAccount[]; mounts: NodeMount[] } | undefined> {
+): Promise<{ accounts: NodeAccount[]; mounts: NodeMount[]; images?: NodeImages } | undefined> {
   const node = await readNodeByPk(sql, nodePk);
   const pool = node && (await readPoolByPk(sql, node.poolPk));
+  const images = nodeImages(pool?.spec.virtualMachineConfiguration?.containerConfiguration);
   return (
     pool && {
       accounts: accountsOf(pool.spec, await readNodeUsers(sql, nodePk)),
       mounts: mountsOf(pool.spec.mountConfiguration, mountSources),
+      ...(images ? { images } : {}),
     }
   );
 }

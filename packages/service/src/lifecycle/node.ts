@@ -1,40 +1,32 @@
 import { randomUUID } from "node:crypto";
 import type { AgentReport, Failure } from "@kyanite/contract";
-import { packageDirectory } from "../domain/application.ts";
-import { afterBoot, afterReturn, afterSetUp, isRestarted } from "../domain/boot.ts";
-import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node.ts";
-import type { Pool } from "../domain/pool.ts";
-import type { NodeInterruption } from "../domain/preparation.ts";
-import { afterNodeLoss, type Task } from "../domain/task.ts";
-import { accountsOf } from "../domain/user-accounts.ts";
+import { packageDirectory } from "../domain/account/application.ts";
+import type { NodeInterruption } from "../domain/job/preparation.ts";
+import { afterBoot, afterRecovery, afterReturn, afterSetUp, isRestarted } from "../domain/node/boot.ts";
+import { connectedStates, moveNode, type Node, nextNodeState } from "../domain/node/node.ts";
+import type { Pool } from "../domain/pool/pool.ts";
+import { accountsOf } from "../domain/pool/user-accounts.ts";
+import { afterNodeLoss, type Task } from "../domain/task/task.ts";
 import { resolvePackages } from "../store/applications.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { deleteNodeUsers, readNodeUsers } from "../store/node-users.ts";
 import { insertDirectoryRemovals, lockNodes, nodesSilentSince, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readPoolByPk } from "../store/pools.ts";
-import { lockTasksOnNodes } from "../store/tasks.ts";
+import { lockNodeWithTasks } from "./existing.ts";
 import { interruptPreparations } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 export type Hello = Extract<AgentReport, { type: "hello" }>;
 
-/** A node with the tasks that are on it, all locked; undefined when there is no such node. */
-export async function lockNodeWithTasks(
-  sql: Sql,
-  nodePk: number,
-): Promise<{ readonly node: Node; readonly tasks: readonly Task[] } | undefined> {
-  await lockTasksOnNodes(sql, [nodePk]);
-  const [node] = await lockNodes(sql, [nodePk]);
-  // What was placed while the first tasks were being locked; whoever places tasks holds the node.
-  return node && { node, tasks: await lockTasksOnNodes(sql, [nodePk]) };
-}
+/** What a node says of itself, and the host from which it comes. */
+export type HelloFrom = Omit<Hello, "type" | "token" | "provider" | "labels"> & { readonly hostId: string | null };
 
 /**
  * A node's agent has connected. After a boot the node begins anew: what it ran is lost and goes back to the queue, and
  * the start task runs. After a mere reconnection everything goes on.
  */
-export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: Date): Promise<void> {
+export async function welcomeNode(sql: Sql, nodePk: number, hello: HelloFrom, now: Date): Promise<void> {
   const locked = await lockNodeWithTasks(sql, nodePk);
   if (!locked) return;
   const { node, tasks } = locked;
@@ -43,6 +35,7 @@ export async function welcomeNode(sql: Sql, nodePk: number, hello: Hello, now: D
     ...node,
     lastSeen: now,
     ipAddress: hello.ipAddress,
+    hostId: hello.hostId,
     agentVersion: hello.agentVersion,
     managesUsers: hello.managesUsers ?? false,
   };
@@ -72,7 +65,7 @@ export async function finishSetUp(
   const [node] = await lockNodes(sql, [nodePk]);
   if (node?.setupId !== setupId) return;
   const errors = failure ? [...(node.errors ?? []), failure] : node.errors;
-  // A node that is at work goes on without what it was to be given, and says so.
+  // A node that is already at work stays in use without it and shows the error.
   const isUseless = failure !== undefined && node.state === "starting";
   await saveNode(
     sql,
@@ -85,18 +78,19 @@ export async function finishSetUp(
 }
 
 /** A machine that was made anew or erased has never seen a job; one that was merely restarted has kept its files. */
-function interruptionOf(node: Node, hello: Hello): NodeInterruption {
+function interruptionOf(node: Node, hello: HelloFrom): NodeInterruption {
   const isErased = node.state === "reimaging" && isRestarted(node, hello.restartId);
   return isErased || node.state === "creating" ? "reimaged" : "rebooted";
 }
 
-/** What the pool's references to packages mean is settled here, until the next boot. */
+/** References without a version are resolved here, and stay so until the next boot. */
 async function bootNode(sql: Sql, node: Node, { accountPk, spec }: Pool, now: Date): Promise<void> {
   const packages = await resolvePackages(sql, accountPk, spec.applicationPackageReferences ?? []);
   const startTask = spec.startTask ?? null;
   const needsAccounts = accountsOf(spec, await readNodeUsers(sql, node.pk)).length > 0;
   const needsMounts = (spec.mountConfiguration ?? []).length > 0;
-  const setupId = needsAccounts || needsMounts ? randomUUID() : null;
+  const needsImages = spec.virtualMachineConfiguration?.containerConfiguration !== undefined;
+  const setupId = needsAccounts || needsMounts || needsImages ? randomUUID() : null;
   const ids = { setupId, startRunId: randomUUID(), packageRunId: randomUUID() };
   const next = afterBoot(node, { ...ids, startTask, packages }, now);
   await saveNode(sql, next);
@@ -118,17 +112,31 @@ async function loseNode(sql: Sql, nodePk: number, since: Date, now: Date): Promi
   await takeFromNodes(sql, locked.tasks, (task) => afterNodeLoss(task, now), now);
   await interruptPreparations(sql, [nodePk], "lost", now);
   await saveNode(sql, moveNode(locked.node, "silent", now));
-  // Should its link still be open, it has to connect again before it may be used again.
+  // If its link is still open, the agent has to connect again before the node is used.
   await notifyOrders(sql, [nodePk]);
 }
 
 /**
- * A node's agent has found something wrong with the node itself: it gets no more tasks until it is restarted. Those it
- * runs go on, as far as they can.
+ * A node's agent has found something wrong with the node itself: it gets no more tasks until that is over, or it is
+ * restarted. Those it runs go on, as far as they can.
  */
 export async function failNode(sql: Sql, nodePk: number, failure: Failure, now: Date): Promise<void> {
   const [node] = await lockNodes(sql, [nodePk]);
   if (!node || (node.state !== "unusable" && !connectedStates.includes(node.state))) return;
   if (node.errors?.some(({ code }) => code === failure.code)) return;
   await saveNode(sql, moveNode({ ...node, errors: [...(node.errors ?? []), failure] }, "fail", now));
+}
+
+/**
+ * What a node's agent has found wrong with the node is over: without anything else that is wrong it is used again.
+ * @returns whether there was such an error
+ */
+export async function recoverNode(sql: Sql, nodePk: number, code: string, now: Date): Promise<boolean> {
+  const [node] = await lockNodes(sql, [nodePk]);
+  if (!node?.errors?.some((error) => error.code === code)) return false;
+  await saveNode(sql, afterRecovery(node, code, randomUUID(), now));
+  await notify(sql, "schedule");
+  await notify(sql, "pools");
+  await notifyOrders(sql, [nodePk]);
+  return true;
 }

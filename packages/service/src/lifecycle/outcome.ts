@@ -1,13 +1,14 @@
-import type { Job } from "../domain/job.ts";
-import { endsWithTask } from "../domain/job-manager.ts";
-import { loadsOf } from "../domain/load.ts";
-import type { ExitOutcome, Task } from "../domain/task.ts";
-import { totalUsage, usageOf } from "../domain/usage.ts";
+import type { Job } from "../domain/job/job.ts";
+import { endsWithTask } from "../domain/job/job-manager.ts";
+import { loadsOf } from "../domain/node/load.ts";
+import type { ExitOutcome, Task } from "../domain/task/task.ts";
+import { totalUsage, usageOf } from "../domain/task/usage.ts";
 import type { Sql } from "../store/database.ts";
+import { releaseDependents } from "../store/dependencies.ts";
 import { readJobsByPk } from "../store/jobs.ts";
 import { changeLoad } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
-import { releaseDependents, restartTasks, saveTasks } from "../store/tasks.ts";
+import { restartTasks, saveTasks } from "../store/tasks.ts";
 import { addJobUsage } from "../store/usage.ts";
 import { followGangs } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete, type JobAction, performJobActions } from "./job.ts";
@@ -35,11 +36,21 @@ export async function decideOutcomes(
   });
 }
 
+interface SaveOptions {
+  readonly now: Date;
+  /** Whether the caller gives the slots that are freed to others itself. */
+  readonly refills?: boolean;
+}
+
 /**
  * Saves what has become of tasks, with all that follows: slots are freed, dependents go on, jobs that asked for it end.
  * Agents are the caller's to notify.
  */
-export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], now: Date): Promise<void> {
+export async function saveOutcomes(
+  sql: Sql,
+  outcomes: readonly TaskOutcome[],
+  { now, refills = false }: SaveOptions,
+): Promise<void> {
   if (outcomes.length === 0) return;
   const isAgain = ({ task }: TaskOutcome) => task.state === "running";
   const left = outcomes.filter((outcome) => !isAgain(outcome));
@@ -61,7 +72,7 @@ export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], n
     ),
     followGangs(sql, outcomes, now).then((gangs) => changeLoad(sql, loadsOf([...leaving, ...gangs]), now)),
     addJobUsage(sql, totalUsage(usage)),
-    notify(sql, "schedule"),
+    refills && outcomes.every(onlyFreesSlots) ? undefined : notify(sql, "schedule"),
   ]);
   await followCompletions(
     sql,
@@ -69,6 +80,10 @@ export async function saveOutcomes(sql: Sql, outcomes: readonly TaskOutcome[], n
     now,
   );
 }
+
+/** Whether the end of the task can let other tasks run only on the node that it has left, and not elsewhere. */
+const onlyFreesSlots = ({ before, task, job }: TaskOutcome) =>
+  task.state === "completed" && before.instances === null && !job.usesTaskDependencies && !(job.maxParallelTasks > 0);
 
 async function followCompletions(sql: Sql, completed: readonly TaskOutcome[], now: Date): Promise<void> {
   if (completed.length === 0) return;

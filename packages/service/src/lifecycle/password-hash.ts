@@ -22,7 +22,7 @@ function newSalt(): string {
   return [...randomBytes(16)].map((byte) => alphabet[byte % 64]).join("");
 }
 
-/** The algorithm is Ulrich Drepper's, step by step; its order is not ours to choose. */
+/** This follows Ulrich Drepper's specification step by step. */
 function stretched(key: Buffer, salt: Buffer): Buffer {
   const first = firstDigest(key, salt);
   const keyBytes = repeated(sha512(...Array<Buffer>(key.length).fill(key)), key.length);

@@ -1,5 +1,5 @@
-import type { NodeLoad } from "../domain/load.ts";
-import { afterPreemption } from "../domain/task.ts";
+import type { NodeLoad } from "../domain/node/load.ts";
+import { afterPreemption } from "../domain/task/task.ts";
 import type { Placement } from "../scheduler/snapshot.ts";
 import type { Sql } from "../store/database.ts";
 import { lockJobsForPlacement, type PlaceableJob, saveTurns } from "../store/jobs.ts";
@@ -19,7 +19,8 @@ import { takeFromNodes } from "./task.ts";
 export async function placeTasks(sql: Sql, placements: readonly Placement[], now: Date): Promise<number> {
   if (placements.length === 0) return 0;
   await preemptTasks(sql, placements, now);
-  // Before the jobs are locked for all to read: whoever adds tasks holds them like that too, and neither could go on.
+  // This comes before the shared lock on the jobs. Adding tasks takes that lock, too, and neither transaction could
+  // then take the exclusive one.
   await saveTurns(sql, turnsOf(placements), now);
   const [jobs, nodes] = await Promise.all([
     lockJobsForPlacement(sql, [...new Set(placements.map(({ jobPk }) => jobPk))]),
@@ -60,7 +61,7 @@ export async function placeTasks(sql: Sql, placements: readonly Placement[], now
   return started.reduce((total, { tasks }) => total + tasks, 0);
 }
 
-/** Those that have room now: another server, or the end of a run, may have filled a node since the snapshot. */
+/** Only placements that still fit: another server, or the end of a run, may have filled a node since the snapshot. */
 function stillFitting(placements: readonly Placement[], nodes: readonly NodeRoom[]): Placement[] {
   const room = new Map(nodes.map(({ pk, slots, freeSlots }) => [pk, { slots, free: freeSlots }]));
   return placements.filter((placement) => {

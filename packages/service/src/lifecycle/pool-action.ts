@@ -1,5 +1,5 @@
 import { BatchError, type PoolActionName, poolVerdict } from "@kyanite/contract";
-import type { Pool } from "../domain/pool.ts";
+import type { Pool } from "../domain/pool/pool.ts";
 
 /** @throws BatchError with the documented code when the pool's states forbid the action */
 export function checkPoolAction(action: PoolActionName, pool: Pool): void {

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { type AllocationLimits, roomFor } from "../domain/allocation.ts";
-import type { Node } from "../domain/node.ts";
-import { newNodeId } from "../domain/node-id.ts";
-import type { Pool } from "../domain/pool.ts";
-import { resizeStep } from "../domain/resize.ts";
-import { retainedUntil } from "../domain/retention.ts";
-import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
+import type { Node } from "../domain/node/node.ts";
+import { newNodeId } from "../domain/node/node-id.ts";
+import { type AllocationLimits, roomFor } from "../domain/pool/allocation.ts";
+import { moveAllocation, type Pool } from "../domain/pool/pool.ts";
+import { type PoolNode, resizeStep, surplusNodes } from "../domain/pool/resize.ts";
+import { retainedUntil } from "../domain/task/retention.ts";
+import { afterDisable, afterTermination, type Task } from "../domain/task/task.ts";
 import { lockAllocationUse } from "../store/allocation.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import {
@@ -16,8 +16,9 @@ import {
   saveRetainedUntil,
   stayInPool,
 } from "../store/node-provision.ts";
-import { readNodesOfManagers, readNodesOfPool } from "../store/nodes.ts";
+import { lockNodesToDelete, readNodesOfManagers, readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
+import { keepPoolLoad } from "../store/pool-load.ts";
 import { deletePool, lockPoolByPk, readMovingPools, savePool } from "../store/pools.ts";
 import { lockTasksOnNodes } from "../store/tasks.ts";
 import { interruptPreparations } from "./preparation.ts";
@@ -33,20 +34,26 @@ async function advancePool(sql: Sql, pk: number, limits: AllocationLimits, now: 
   const pool = await lockPoolByPk(sql, pk);
   if (!pool || (pool.allocationState === "steady" && pool.state === "active")) return;
   const use = await lockAllocationUse(sql, pool.accountPk);
-  const managers = new Set(await readNodesOfManagers(sql, pk));
-  const nodes = (await readNodesOfPool(sql, pk)).map((node) => ({ ...node, runsManager: managers.has(node.pk) }));
+  const nodes = await readPoolNodes(sql, pk);
   const step = resizeStep(pool, nodes, roomFor(pool, nodes.length, use, limits), now);
   await growPool(sql, pool, step.grow, now);
   await shrinkPool(sql, pool, step.shrink, now);
   await keepNodes(sql, step.keep, now);
   if (!step.settled) return;
-  if (pool.state === "deleting") return deletePool(sql, pk);
+  if (pool.state === "deleting") return forgetPool(sql, pk);
   const resizeErrors = step.settled.errors.length > 0 ? step.settled.errors : null;
-  await savePool(
-    sql,
-    { ...pool, allocationState: "steady", allocationStateTransitionTime: now, resizeDeadline: null, resizeErrors },
-    "service",
-  );
+  await savePool(sql, { ...moveAllocation(pool, "settle", now), resizeDeadline: null, resizeErrors }, "service");
+}
+
+async function readPoolNodes(sql: Sql, poolPk: number): Promise<PoolNode[]> {
+  const managers = new Set(await readNodesOfManagers(sql, poolPk));
+  return (await readNodesOfPool(sql, poolPk)).map((node) => ({ ...node, runsManager: managers.has(node.pk) }));
+}
+
+/** Lets the nodes leave that the pool has beyond its targets, so that no task that is added from now on starts there. */
+export async function leaveSurplus(sql: Sql, poolPk: number, now: Date): Promise<void> {
+  const pool = await lockPoolByPk(sql, poolPk);
+  if (pool) await shrinkPool(sql, pool, surplusNodes(pool, await readPoolNodes(sql, poolPk)), now);
 }
 
 async function keepNodes(sql: Sql, nodes: readonly Node[], now: Date): Promise<void> {
@@ -57,6 +64,12 @@ async function keepNodes(sql: Sql, nodes: readonly Node[], now: Date): Promise<v
     now,
   );
   await notify(sql, "schedule");
+}
+
+/** What it has had stays known for its account. */
+async function forgetPool(sql: Sql, pk: number): Promise<void> {
+  await keepPoolLoad(sql, pk);
+  await deletePool(sql, pk);
 }
 
 async function growPool(
@@ -101,6 +114,7 @@ export async function settleRetention(sql: Sql, nodes: readonly Pick<Node, "pk">
 export async function forgetNodes(database: Database, pks: readonly number[], now: Date): Promise<void> {
   if (pks.length === 0) return;
   await transaction(database, async (sql) => {
+    await lockNodesToDelete(sql, pks);
     await interruptPreparations(sql, pks, "removed", now);
     await deleteNodes(sql, pks, now);
   });

@@ -4,41 +4,39 @@ import {
   type PoolPatchParameter,
   type PoolUpdatePropertiesParameter,
 } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { checkInterval } from "../domain/auto-scale.ts";
-import { patchedPool, withProperties } from "../domain/changed-pool.ts";
-import { newPool } from "../domain/new-pool.ts";
-import type { Pool } from "../domain/pool.ts";
+import type { Account } from "../domain/account/account.ts";
+import { checkInterval } from "../domain/pool/auto-scale.ts";
+import { patchedPool, withProperties } from "../domain/pool/changed-pool.ts";
+import { newPool } from "../domain/pool/new-pool.ts";
+import { deletingPool, type Pool } from "../domain/pool/pool.ts";
+import { propertiesWithoutEffect } from "../domain/unsupported.ts";
 import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { countPools, insertPool, lockPool, savePool } from "../store/pools.ts";
+import { requireAccount } from "./account.ts";
 import { checkPackageReferences } from "./application.ts";
-import { type AutoScaleSettings, beginAutoScale } from "./auto-scale.ts";
+import { beginAutoScale } from "./auto-scale.ts";
 import { checkCertificateReferences } from "./certificate.ts";
 import { hashPassword } from "./password-hash.ts";
 import { checkPoolAction } from "./pool-action.ts";
-
-export async function lockExistingPool(sql: Sql, account: Account, id: string): Promise<Pool> {
-  const pool = await lockPool(sql, account, id);
-  if (!pool) throw new BatchError("PoolNotFound");
-  return pool;
-}
+import type { PoolRules } from "./quotas.ts";
 
 /**
  * Adds a pool; the service makes its nodes in the background.
- * @param poolQuota how many pools the account may have
+ * @param rules how many pools the account may have, among others
  * @throws BatchError PoolExists, PoolBeingDeleted, PoolQuotaReached, or what is wrong with the body
  */
 export async function addPool(
   sql: Sql,
   account: Account,
   body: PoolAddParameter,
-  { now, ...limits }: AutoScaleSettings & { readonly poolQuota: number; readonly now: Date },
+  { now, ...rules }: PoolRules & { readonly now: Date },
 ): Promise<{ id: string; etag: string }> {
-  const { poolQuota } = limits;
+  await requireAccount(sql, account);
+  const { poolQuota } = rules;
   const pool = withHashedPasswords(newPool(body, account, now));
-  checkInterval(body.autoScaleEvaluationInterval, limits.autoScaleMinimumSeconds);
+  checkInterval(body.autoScaleEvaluationInterval, rules.autoScaleMinimumSeconds);
   await checkCertificateReferences(sql, account, body.certificateReferences);
   await checkPackageReferences(sql, account, body.applicationPackageReferences);
   const existing = await lockPool(sql, account, pool.id);
@@ -47,8 +45,10 @@ export async function addPool(
     throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
   const inserted = await insertPool(sql, pool);
   if (!inserted) throw new BatchError("PoolExists");
-  if (pool.enableAutoScale) await beginAutoScale(sql, { ...pool, ...inserted }, { settings: limits, now });
+  if (pool.enableAutoScale) await beginAutoScale(sql, { ...pool, ...inserted }, { settings: rules, now });
   await notify(sql, "pools");
+  const withoutEffect = propertiesWithoutEffect(pool.spec);
+  if (withoutEffect.length > 0) rules.tellWithoutEffect(pool.id, withoutEffect);
   return { id: pool.id, etag: inserted.etag };
 }
 
@@ -83,27 +83,11 @@ export async function replacePoolProperties(
 /** Begins to delete a pool: its nodes leave, their tasks go back to the queue, and then the pool is gone. */
 export async function beginDeletePool(sql: Sql, pool: Pool, now: Date): Promise<void> {
   checkPoolAction("delete", pool);
-  await savePool(
-    sql,
-    {
-      ...pool,
-      state: "deleting",
-      stateTransitionTime: now,
-      lastModified: now,
-      allocationState: "resizing",
-      allocationStateTransitionTime: now,
-      targetDedicatedNodes: 0,
-      targetLowPriorityNodes: 0,
-      nodeDeallocationOption: "requeue",
-      resizeDeadline: null,
-      resizeErrors: null,
-    },
-    "client",
-  );
+  await savePool(sql, deletingPool(pool, now), "client");
   await notify(sql, "pools");
 }
 
-/** Passwords of accounts are kept as their nodes need them, and as nobody can read them. */
+/** Only hashes of the passwords are kept: nodes need nothing else. */
 function withHashedPasswords<P extends Pick<Pool, "spec">>(pool: P): P {
   const { userAccounts } = pool.spec;
   if (!userAccounts) return pool;

@@ -1,10 +1,10 @@
 import { BatchError } from "@kyanite/contract";
-import { moveNode, nextNodeState } from "../domain/node.ts";
-import { afterNodeLoss } from "../domain/task.ts";
+import { moveNode, nextNodeState } from "../domain/node/node.ts";
+import { afterNodeLoss } from "../domain/task/task.ts";
 import type { Sql } from "../store/database.ts";
 import { saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
-import { lockNodeWithTasks } from "./node.ts";
+import { lockExistingNodeWithTasks } from "./existing.ts";
 import { interruptPreparations } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
@@ -14,9 +14,7 @@ import { takeFromNodes } from "./task.ts";
  * @throws BatchError when it is dedicated, or has nothing that could be taken away
  */
 export async function preemptNode(sql: Sql, nodePk: number, now: Date): Promise<void> {
-  const locked = await lockNodeWithTasks(sql, nodePk);
-  if (!locked) throw new BatchError("NodeNotFound");
-  const { node, tasks } = locked;
+  const { node, tasks } = await lockExistingNodeWithTasks(sql, nodePk);
   const refuse = (reason: string) => new BatchError("OperationNotValidOnNode", { Reason: reason });
   if (node.isDedicated) throw refuse("Only low-priority nodes can be preempted");
   if (nextNodeState(node.state, "preempt") === undefined)

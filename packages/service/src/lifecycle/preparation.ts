@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { Job } from "../domain/job.ts";
+import type { Job } from "../domain/job/job.ts";
 import {
   afterInterruption,
   afterJobEnd,
@@ -7,8 +7,8 @@ import {
   afterReleaseExit,
   type NodeInterruption,
   type Preparation,
-} from "../domain/preparation.ts";
-import { afterFailedPreparation, type RunEnd } from "../domain/task.ts";
+} from "../domain/job/preparation.ts";
+import { afterFailedPreparation, type RunEnd } from "../domain/task/task.ts";
 import type { Sql } from "../store/database.ts";
 import { readJobsByPk } from "../store/jobs.ts";
 import { lockNodes } from "../store/nodes.ts";
@@ -80,7 +80,7 @@ export async function interruptPreparations(
  * Lets the release task run on every node that a job that ends has prepared, and gives up those that cannot run.
  * @returns how many nodes the job still waits for
  */
-export async function releaseNodes(sql: Sql, job: Job, now: Date): Promise<number> {
+export async function releaseJobFromNodes(sql: Sql, job: Job, now: Date): Promise<number> {
   const preparations = await lockPreparationsOfJob(sql, job.pk);
   const ended = preparations.map(({ nodeExists, ...before }) => ({
     before,

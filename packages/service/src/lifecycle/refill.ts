@@ -1,6 +1,9 @@
-import { aheadOf, planAhead } from "../scheduler/ahead.ts";
+import { aheadOf, type EndedRun, planAhead } from "../scheduler/ahead.ts";
 import { plan } from "../scheduler/plan.ts";
+import type { Served } from "../scheduler/served.ts";
+import type { Placement } from "../scheduler/snapshot.ts";
 import type { Sql } from "../store/database.ts";
+import { notify } from "../store/notices.ts";
 import { readSnapshot, type SnapshotBounds } from "../store/snapshot.ts";
 import { placeTasks } from "./placement.ts";
 import { type FinishedRun, finishRuns } from "./run.ts";
@@ -12,6 +15,7 @@ export interface FinishedRunOnNode extends FinishedRun {
 
 interface RefillOptions {
   readonly bounds: SnapshotBounds;
+  readonly served: Served;
   readonly now: Date;
   /** Whether more runs have ended and wait to be recorded. */
   readonly isBacklogged?: boolean;
@@ -24,11 +28,24 @@ interface RefillOptions {
 export async function finishAndRefill(
   sql: Sql,
   runs: readonly FinishedRunOnNode[],
-  { bounds, now, isBacklogged = false }: RefillOptions,
+  { bounds, served, now, isBacklogged = false }: RefillOptions,
 ): Promise<void> {
-  const ahead = aheadOf(await finishRuns(sql, runs, now), { isBacklogged });
+  const ended = await finishRuns(sql, runs, now, { refills: true });
+  served.note(ended);
+  const ahead = aheadOf(ended, { isBacklogged });
   const nodes = new Map(runs.map(({ nodePk }) => [nodePk, ahead.depths.get(nodePk) ?? 0]));
-  const snapshot = await readSnapshot(sql, { ...bounds, nodes });
+  const snapshot = served.addTo(await readSnapshot(sql, { ...bounds, nodes }, served), now);
   const placements = plan(snapshot);
-  await placeTasks(sql, [...placements, ...planAhead(snapshot, placements, ahead)], now);
+  const refill = [...placements, ...planAhead(snapshot, placements, ahead)];
+  served.noteAhead(refill, now);
+  const placed = await placeTasks(sql, refill, now);
+  if (placed < refill.length || leavesRoom(ended, refill)) await notify(sql, "schedule");
+}
+
+/** Whether a node got fewer tasks than have ended there, so that there may be work for it that was not looked at. */
+function leavesRoom(ended: readonly EndedRun[], refill: readonly Placement[]): boolean {
+  const balance = new Map<number, number>();
+  for (const { nodePk } of ended) balance.set(nodePk, (balance.get(nodePk) ?? 0) - 1);
+  for (const { nodePk } of refill) balance.set(nodePk, (balance.get(nodePk) ?? 0) + 1);
+  return [...balance.values()].some((tasks) => tasks < 0);
 }

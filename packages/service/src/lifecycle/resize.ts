@@ -4,20 +4,20 @@ import {
   type NodeRemoveParameter,
   type PoolResizeParameter,
 } from "@kyanite/contract";
-import { checkNodeKinds } from "../domain/new-pool.ts";
-import type { Pool } from "../domain/pool.ts";
+import { checkNodeKinds } from "../domain/pool/new-pool.ts";
+import { moveAllocation, type Pool } from "../domain/pool/pool.ts";
 import { after } from "../domain/time.ts";
 import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
 import { savePool } from "../store/pools.ts";
 import { checkPoolAction } from "./pool-action.ts";
-import { shrinkPool } from "./pool-nodes.ts";
+import { leaveSurplus, shrinkPool } from "./pool-nodes.ts";
 
 /** What a resize asks for; a target that is not given stays as it is. */
 export type ResizeRequest = PoolResizeParameter & { readonly timeoutSeconds: number };
 
-/** Sets new targets; the service pursues them in the background. */
+/** Sets new targets. Nodes that are too many leave at once; the rest is pursued in the background. */
 export async function resizePool(sql: Sql, pool: Pool, request: ResizeRequest, now: Date): Promise<{ etag: string }> {
   checkPoolAction("resize", pool);
   const targets = {
@@ -25,7 +25,9 @@ export async function resizePool(sql: Sql, pool: Pool, request: ResizeRequest, n
     targetLowPriorityNodes: request.targetLowPriorityNodes ?? pool.targetLowPriorityNodes,
   };
   checkNodeKinds({ ...targets, enableInterNodeCommunication: pool.enableInterNodeCommunication });
-  const saved = await savePool(sql, resizing({ ...pool, ...targets, lastModified: now }, request, now), "client");
+  const next = resizing({ ...pool, ...targets, lastModified: now }, request, now);
+  const saved = await savePool(sql, next, "client");
+  await leaveSurplus(sql, pool.pk, now);
   await notify(sql, "pools");
   return saved;
 }
@@ -36,9 +38,7 @@ function resizing(
   now: Date,
 ): Pool {
   return {
-    ...pool,
-    allocationState: "resizing",
-    allocationStateTransitionTime: now,
+    ...moveAllocation(pool, "resize", now),
     resizeDeadline: after(now, request.timeoutSeconds),
     resizeTimeoutSeconds: request.timeoutSeconds,
     nodeDeallocationOption: request.nodeDeallocationOption ?? "requeue",
@@ -85,6 +85,6 @@ export async function removePoolNodes(
 /** Stops a resize: the nodes that are there stay, and so does the target. */
 export async function stopResize(sql: Sql, pool: Pool, now: Date): Promise<void> {
   checkPoolAction("stopResize", pool);
-  await savePool(sql, { ...pool, allocationState: "stopping", allocationStateTransitionTime: now }, "service");
+  await savePool(sql, moveAllocation(pool, "stop", now), "service");
   await notify(sql, "pools");
 }

@@ -1,6 +1,7 @@
 import { BatchError } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import { isOpen } from "../domain/job.ts";
+import type { Account } from "../domain/account/account.ts";
+import { isOpen } from "../domain/job/job.ts";
+import { newJob } from "../domain/job/new-job.ts";
 import {
   afterJobMade,
   awaiting,
@@ -9,8 +10,7 @@ import {
   moveJobSchedule,
   nextStep,
   postponed,
-} from "../domain/job-schedule.ts";
-import { newJob } from "../domain/new-job.ts";
+} from "../domain/job-schedule/job-schedule.ts";
 import { readAccountByPk } from "../store/accounts.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { deleteJobSchedule, lockJobScheduleByPk, saveJobSchedule } from "../store/job-schedules.ts";
@@ -32,7 +32,7 @@ export async function advanceJobSchedule(database: Database, pk: number, options
     const schedule = await lockJobScheduleByPk(sql, pk);
     switch (schedule?.state) {
       case "active":
-        return runActive(sql, schedule, options);
+        return runJobSchedule(sql, schedule, options);
       case "terminating":
         return endTerminating(sql, schedule, options.now);
       case "deleting":
@@ -43,7 +43,8 @@ export async function advanceJobSchedule(database: Database, pk: number, options
   });
 }
 
-async function runActive(sql: Sql, schedule: JobSchedule, options: AddingOptions): Promise<void> {
+/** Makes the next job of a schedule that is active, if it is due; completes the schedule if none comes any more. */
+export async function runJobSchedule(sql: Sql, schedule: JobSchedule, options: AddingOptions): Promise<void> {
   const { now } = options;
   if (await lockUnfinishedJob(sql, schedule.pk)) return;
   const step = nextStep(schedule, now);

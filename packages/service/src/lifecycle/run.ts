@@ -1,8 +1,18 @@
 import { randomUUID } from "node:crypto";
-import type { RunReturn } from "@kyanite/contract";
-import { afterPackages } from "../domain/boot.ts";
-import { afterStartTaskExit } from "../domain/start-task.ts";
-import { afterExit, afterRunReturn, type RunEnd, runSeconds, type Task } from "../domain/task.ts";
+import type { RunOutcome } from "@kyanite/contract";
+import type { Job } from "../domain/job/job.ts";
+import { afterPackages } from "../domain/node/boot.ts";
+import { afterStartTaskExit } from "../domain/node/start-task.ts";
+import {
+  afterExit,
+  afterRunLoss,
+  afterRunReturn,
+  type ExitOutcome,
+  exitOfLostRun,
+  type RunEnd,
+  runSeconds,
+  type Task,
+} from "../domain/task/task.ts";
 import type { EndedRun } from "../scheduler/ahead.ts";
 import type { Sql } from "../store/database.ts";
 import { lockNodeOfRun, saveNode } from "../store/nodes.ts";
@@ -13,37 +23,48 @@ import { finishInstanceRuns } from "./instance-run.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
 import { finishPreparationRun } from "./preparation.ts";
 
-/** The end of a run, or its return, as its agent reports it. */
+/** The end of a run, or its return or loss, as its agent reports it. */
 export interface FinishedRun extends Omit<RunEnd, "exit"> {
   readonly runId: string;
-  readonly exit: RunEnd["exit"] | RunReturn;
+  readonly exit: RunOutcome;
 }
 
-/** A run that was not returned. */
+/** A run with an end that can be told. */
 type ExecutedRun = FinishedRun & RunEnd;
-
-const wasExecuted = (run: FinishedRun): run is ExecutedRun => run.exit.kind !== "returned";
 
 /**
  * Records ended runs and all that follows from them, in one transaction. A run that is not known any more (it was
  * recorded before, or its task was taken from the node) changes nothing, so a repeated report is harmless.
- * @returns the runs of tasks that have ended by themselves
+ * @param options `refills`: whether the caller gives the slots that are freed to others itself
+ * @returns the runs of tasks that have ended
  */
-export async function finishRuns(sql: Sql, runs: readonly FinishedRun[], now: Date): Promise<EndedRun[]> {
+export async function finishRuns(
+  sql: Sql,
+  runs: readonly FinishedRun[],
+  now: Date,
+  { refills = false } = {},
+): Promise<EndedRun[]> {
   const tasks = await lockTasksOfRuns(
     sql,
     runs.map(({ runId }) => runId),
   );
   const ends = new Map(runs.map((run) => [run.runId, run]));
   const known = new Set(tasks.map(({ runId }) => runId));
-  await finishTasks(sql, tasks, ends, now);
-  const others = runs.filter(wasExecuted).filter(({ runId }) => !known.has(runId));
+  await finishTasks(sql, tasks, ends, { now, refills });
+  const others = runs.filter(({ runId }) => !known.has(runId)).flatMap(executedRun);
   if (others.length > 0) await finishOtherRuns(sql, others, now);
   return tasks.flatMap(({ jobPk, nodePk, runId, heldSlots, requiredSlots }) => {
     const end = ends.get(runId ?? "");
-    if (nodePk === null || end?.exit.kind !== "exited") return [];
-    return [{ jobPk, nodePk, slots: heldSlots ?? requiredSlots, seconds: runSeconds(end) }];
+    if (nodePk === null || !end || end.exit.kind === "returned") return [];
+    const isCut = end.exit.kind !== "exited";
+    return [{ jobPk, nodePk, slots: heldSlots ?? requiredSlots, seconds: runSeconds(end), isCut }];
   });
+}
+
+/** Only tasks are given back, and only they begin again on another node when nobody can say how they ended. */
+function executedRun({ exit, ...run }: FinishedRun): readonly ExecutedRun[] {
+  if (exit.kind === "returned") return [];
+  return [{ ...run, exit: exit.kind === "lost" ? exitOfLostRun(exit) : exit }];
 }
 
 /** Ends of preparation, release and start tasks; of a run that nobody knows any more there is nothing to record. */
@@ -69,18 +90,28 @@ async function finishTasks(
   sql: Sql,
   tasks: readonly Task[],
   ends: ReadonlyMap<string, FinishedRun>,
-  now: Date,
+  options: { readonly now: Date; readonly refills: boolean },
 ): Promise<void> {
   const outcomes = await decideOutcomes(sql, tasks, (task, job) => {
     const end = ends.get(task.runId ?? "");
-    if (!end) return undefined;
-    return wasExecuted(end) ? afterExit(task, job, end, now) : afterRunReturn(task, now);
+    return end && outcomeOf(task, job, end, options.now);
   });
-  await saveOutcomes(sql, outcomes, now);
+  await saveOutcomes(sql, outcomes, options);
   await notifyOrders(
     sql,
     outcomes.flatMap(({ task }) => task.nodePk ?? []),
   );
+}
+
+function outcomeOf(task: Task, job: Job, { exit, ...run }: FinishedRun, now: Date): ExitOutcome {
+  switch (exit.kind) {
+    case "returned":
+      return afterRunReturn(task, now);
+    case "lost":
+      return afterRunLoss(task, job, now);
+    default:
+      return afterExit(task, job, { ...run, exit }, now);
+  }
 }
 
 /** Ends of the two runs that a node has to itself: the installation of packages, and the start task. */

@@ -1,14 +1,14 @@
-import { jobDirectory } from "../domain/directories.ts";
-import { awaitingNodes, type Job, moveJob } from "../domain/job.ts";
-import { afterDisable, afterTermination, type Task } from "../domain/task.ts";
+import { awaitingNodes, type Job, moveJob } from "../domain/job/job.ts";
+import { jobDirectory } from "../domain/run/directories.ts";
+import { afterDisable, afterTermination, type Task } from "../domain/task/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { deleteJob, lockJobByPk, readMovingJobs, saveJob } from "../store/jobs.ts";
 import { insertDirectoryRemovals } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
-import { deletePreparations } from "../store/preparations.ts";
+import { deletePreparations, readPreparedNodes } from "../store/preparations.ts";
 import { deleteTasks, lockRunningTasks } from "../store/tasks.ts";
 import { keepUsage } from "../store/usage.ts";
-import { releaseNodes } from "./preparation.ts";
+import { releaseJobFromNodes } from "./preparation.ts";
 import { takeFromNodes } from "./task.ts";
 
 /** How many tasks of a job are ended or deleted in one transaction. */
@@ -96,7 +96,7 @@ async function settleJob(sql: Sql, pk: number, now: Date): Promise<boolean> {
   const job = await lockJobByPk(sql, pk);
   if (!job || (job.state !== "enabling" && (await lockRunningTasks(sql, pk, 1)).length > 0)) return false;
   if (job.state === "terminating" || job.state === "deleting") {
-    const waitingNodes = await releaseNodes(sql, job, now);
+    const waitingNodes = await releaseJobFromNodes(sql, job, now);
     if (waitingNodes > 0) {
       await noteWaiting(sql, job, waitingNodes);
       return false;
@@ -117,7 +117,9 @@ async function noteWaiting(sql: Sql, job: Job, nodes: number): Promise<void> {
 /** Deletes what is left of a job whose tasks are gone. */
 async function forgetJob(sql: Sql, job: Job): Promise<void> {
   await keepUsage(sql, job.pk);
-  await removeJobDirectory(sql, job, await deletePreparations(sql, job.pk));
+  // Nodes are held before preparations, as everybody does.
+  await removeJobDirectory(sql, job, await readPreparedNodes(sql, job.pk));
+  await deletePreparations(sql, job.pk);
   await deleteJob(sql, job.pk);
   await notify(sql, "jobschedules");
 }

@@ -5,17 +5,18 @@ import {
   type TaskAddParameter,
   type TaskUpdateParameter,
 } from "@kyanite/contract";
-import { taskDirectory } from "../domain/directories.ts";
-import type { Job } from "../domain/job.ts";
-import { loadsOf } from "../domain/load.ts";
-import { type NewTask, newTask } from "../domain/new-task.ts";
-import { afterReactivation, afterTaking, afterTermination, checkTaskAction, type Task } from "../domain/task.ts";
-import { taskConstraints } from "../domain/task-constraints.ts";
+import type { Job } from "../domain/job/job.ts";
+import { loadsOf } from "../domain/node/load.ts";
+import { taskDirectory } from "../domain/run/directories.ts";
+import { type NewTask, newTask } from "../domain/task/new-task.ts";
+import { afterReactivation, afterTaking, afterTermination, checkTaskAction, type Task } from "../domain/task/task.ts";
+import { taskConstraints } from "../domain/task/task-constraints.ts";
 import type { Sql } from "../store/database.ts";
+import { withdrawFromDependents } from "../store/dependencies.ts";
 import { changeLoad, insertDirectoryRemovals } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { readSubtasks } from "../store/subtasks.ts";
-import { deleteTask, insertTasks, saveTasks, touchTask, withdrawFromDependents } from "../store/tasks.ts";
+import { deleteTask, insertTasks, saveTasks, touchTask } from "../store/tasks.ts";
 import { leaving } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete } from "./job.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
@@ -110,6 +111,6 @@ export async function takeFromNodes(
   now: Date,
 ): Promise<void> {
   const outcomes = await decideOutcomes(sql, tasks, (task, job) => afterTaking(decide(task), job));
-  await saveOutcomes(sql, outcomes, now);
+  await saveOutcomes(sql, outcomes, { now });
   await notifyOrders(sql, [...new Set(tasks.flatMap(({ nodePk }) => nodePk ?? []))]);
 }

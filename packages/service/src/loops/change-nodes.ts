@@ -1,6 +1,6 @@
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
-import type { Node } from "../domain/node.ts";
+import type { Node } from "../domain/node/node.ts";
 import { after } from "../domain/time.ts";
 import { actOnNodes, healNodes } from "../lifecycle/node-actions.ts";
 import { expireUsers } from "../lifecycle/node-users.ts";

@@ -1,5 +1,5 @@
 import type { Log } from "@kyanite/runtime";
-import type { StorageAccounts } from "../domain/storage.ts";
+import type { StorageAccounts } from "../domain/account/storage.ts";
 import { after } from "../domain/time.ts";
 import { deleteBlobRemovals, postponeBlobRemovals, readDueBlobRemovals } from "../store/applications.ts";
 import type { Database } from "../store/database.ts";

@@ -24,7 +24,8 @@ export function patiently(
   };
 }
 
-async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
+/** Waits for work, but for a second at most. */
+export async function inTime(work: Promise<unknown>, clock: Clock): Promise<void> {
   const done = new AbortController();
   try {
     await Promise.race([work, clock.sleep(patienceMilliseconds, done.signal)]);

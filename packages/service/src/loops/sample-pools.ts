@@ -1,5 +1,6 @@
 import { after } from "../domain/time.ts";
 import { type Database, transaction } from "../store/database.ts";
+import { sumUpNodeLives } from "../store/pool-load.ts";
 import { beginSampling, deleteSamples, insertPoolSamples } from "../store/samples.ts";
 import type { Loop } from "./loop.ts";
 
@@ -10,6 +11,9 @@ export interface SampleOptions {
 
 /** Agents' samples of their nodes are kept so long: for two samples of a pool at the longest period. */
 const nodeSampleSeconds = 900;
+
+/** So long usage is known by half hours; after that only as a sum. */
+const usageDays = 366;
 
 /** Takes a sample of every pool at each multiple of the period, and forgets the old ones. */
 export function samplePools(database: Database, { poolSampleSeconds, poolSampleHours }: SampleOptions): Loop {
@@ -22,6 +26,7 @@ export function samplePools(database: Database, { poolSampleSeconds, poolSampleH
       await transaction(database, async (sql) => {
         if (!(await beginSampling(sql, at))) return;
         await insertPoolSamples(sql, { at, periodSeconds: poolSampleSeconds });
+        await sumUpNodeLives(sql, after(now, -usageDays * 24 * 3_600));
         await deleteSamples(sql, { node: after(now, -nodeSampleSeconds), pool: after(now, -3_600 * poolSampleHours) });
       });
       return false;

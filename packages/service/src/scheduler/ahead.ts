@@ -2,38 +2,50 @@ import { inOrder } from "./order.ts";
 import { planPool } from "./plan.ts";
 import type { JobSnapshot, Placement, PoolSnapshot, Snapshot, WaitingTask } from "./snapshot.ts";
 
-/** A run that has just ended by itself, and how long it took. */
+/** A run that has just ended, and how long it took. */
 export interface EndedRun {
   readonly jobPk: number;
   readonly nodePk: number;
-  /** How many of the node it has left. */
+  /** How many slots of the node it has freed. */
   readonly slots: number;
   readonly seconds: number;
+  /**
+   * Whether it was ended on request or failed before its command ran. Its length then tells nothing about other runs.
+   */
+  readonly isCut?: boolean;
 }
 
 /**
- * What may be given to nodes ahead of time, so that a slot whose task has ended does not wait for us before it has the
- * next one.
+ * Tasks that nodes get before they have a free slot for them. When a task ends, its node begins the next one at once,
+ * without waiting for the service.
  */
 export interface Ahead {
   /** The jobs whose runs are short. */
   readonly jobPks: ReadonlySet<number>;
-  /** For nodes, how many times their slots they may be given beyond those. */
+  /** For each node, how many tasks it may have waiting for each of its slots, beyond those that run. */
   readonly depths: ReadonlyMap<number, number>;
-  /** As many are left at once, at least: a task that needs more might wait for them in vain. */
+  /**
+   * So many slots become free at the same time, at least. A task that needs more is not sent ahead: it might never find
+   * enough of them free at once.
+   */
   readonly slots: number;
 }
 
-/** For how long a node has work then. No task is held up for much longer, if the runs before it are no longer than others. */
+/**
+ * A node is given about as much waiting work as it finishes in this time, so a task sent ahead waits little longer than
+ * this.
+ */
 const horizonSeconds = 0.05;
 const greatestDepth = 16;
 const depthInBacklog = 3;
 
 /**
- * What runs that have just ended say of those to come.
+ * Decides from the runs that have just ended which jobs have short runs, and so how much work their nodes get ahead of
+ * time.
  * @param isBacklogged whether more ends wait to be recorded: then it is not the nodes that wait, and less is enough
  */
-export function aheadOf(ended: readonly EndedRun[], { isBacklogged = false } = {}): Ahead {
+export function aheadOf(runs: readonly EndedRun[], { isBacklogged = false } = {}): Ahead {
+  const ended = runs.filter(({ isCut }) => !isCut);
   const most = isBacklogged ? depthInBacklog : greatestDepth;
   const ofJobs = meanSeconds(ended, ({ jobPk }) => jobPk);
   const ofNodes = meanSeconds(ended, ({ nodePk }) => nodePk);
@@ -70,13 +82,13 @@ function planPoolAhead(pool: PoolSnapshot, placed: readonly Placement[], ahead: 
   const waiting = stillWaiting(pool, placed, room);
   const next = new Set<number>();
   let unknown = nodes.reduce((sum, { freeSlots, slots }) => sum + (freeSlots > 0 ? slots : 0), 0);
-  for (const task of inOrder(waiting, pool.jobOrder)) {
+  for (const task of inOrder(waiting, pool.jobOrder, "time")) {
     if (!ahead.jobPks.has(task.jobPk)) unknown -= task.requiredSlots;
     if (unknown < 0 || task.requiredSlots > ahead.slots || !isOrdinary(task)) break;
     next.add(task.taskPk);
   }
   const jobs = waiting.map((job) => ({ ...job, tasks: job.tasks.filter(({ taskPk }) => next.has(taskPk)) }));
-  return planPool({ ...pool, nodes, jobs, gangNodes: 0, preemptible: [] }).map((placement) => ({
+  return planPool({ ...pool, nodes, jobs, gangNodes: 0, preemptible: [] }, "time").map((placement) => ({
     ...placement,
     beyond: beyond.get(placement.nodePk) ?? 0,
   }));
@@ -84,14 +96,15 @@ function planPoolAhead(pool: PoolSnapshot, placed: readonly Placement[], ahead: 
 
 /** To how many slots beyond its own each node may be filled. */
 function slotsBeyond({ nodes }: PoolSnapshot, placed: readonly Placement[], depths: Ahead["depths"]) {
-  // How long a task that takes the whole node will take, the runs before it do not say.
+  // Nothing waits behind a task that takes the whole node: how long that one will run cannot be told from the runs
+  // before it.
   const isTaken = new Set(placed.flatMap(({ nodePk, isExclusive }) => (isExclusive ? [nodePk] : [])));
   return new Map(
     nodes.map(({ nodePk, slots }) => [nodePk, isTaken.has(nodePk) ? 0 : slots * (depths.get(nodePk) ?? 0)]),
   );
 }
 
-/** The nodes with the room that is left to them then. */
+/** The nodes with the slots that tasks sent ahead may still take. */
 function roomAhead({ nodes }: PoolSnapshot, placed: readonly Placement[], beyond: ReadonlyMap<number, number>) {
   const taken = total(
     placed,
@@ -115,14 +128,16 @@ function stillWaiting({ jobs, nodes }: PoolSnapshot, placed: readonly Placement[
   );
   return jobs.map((job) => {
     const waiting = job.tasks.filter(({ taskPk, requiredSlots }) => !isPlaced.has(taskPk) && requiredSlots <= largest);
-    const left = job.headroom === undefined ? waiting.length : job.headroom - (started.get(job.jobPk) ?? 0);
-    // At the end of a queue no node takes all: others are about to have slots for what is left.
-    const share = waiting.length > room ? room : Math.ceil(waiting.length / 2);
-    return { ...job, tasks: waiting.slice(0, left), headroom: share };
+    const left = Math.max(0, (job.headroom ?? Number.POSITIVE_INFINITY) - (started.get(job.jobPk) ?? 0));
+    // When few tasks are left, a node gets half of them at most: other nodes will soon have free slots for the rest.
+    const share = job.hasMore || waiting.length > room ? room : Math.ceil(waiting.length / 2);
+    const hasMore = job.hasMore || share < Math.min(left, waiting.length);
+    return { ...job, tasks: waiting.slice(0, Math.min(left, share)), hasMore };
   });
 }
 
-const isOrdinary = ({ instances, isExclusive, isRestart }: WaitingTask) =>
+/** Whether it needs neither whole nodes nor the slots of others. */
+export const isOrdinary = ({ instances, isExclusive, isRestart }: WaitingTask) =>
   instances === undefined && !isExclusive && !isRestart;
 
 function total<Item>(items: readonly Item[], keyOf: (item: Item) => number, numberOf: (item: Item) => number) {

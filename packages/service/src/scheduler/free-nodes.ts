@@ -40,7 +40,7 @@ export class FreeNodes {
     return [node.nodePk];
   }
 
-  /** Leaves to a multi-instance task what it could use of the nodes that are free. */
+  /** Reserves the free nodes that a multi-instance task could use. */
   hold(task: OrderedTask, closed: ClosedNodes): void {
     for (const node of this.#whole(task, closed)) this.#change(node, -node.free);
   }
@@ -56,7 +56,7 @@ export class FreeNodes {
     return node && isOpen(node, task, closed) ? node : undefined;
   }
 
-  /** Gives slots back that a running task has to leave. */
+  /** Returns the slots of a running task that has to make room. */
   release(nodePk: number, slots: number): void {
     const node = this.#byPk.get(nodePk);
     if (node) this.#change(node, slots);

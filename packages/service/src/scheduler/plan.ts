@@ -1,5 +1,5 @@
 import { type ClosedNodes, FreeNodes } from "./free-nodes.ts";
-import { hasGang, inOrder, type OrderedTask } from "./order.ts";
+import { hasGang, inOrder, type OrderedTask, type Sharing } from "./order.ts";
 import { Preemption } from "./preemption.ts";
 import type { Placement, PoolSnapshot, RunningTask, Snapshot } from "./snapshot.ts";
 
@@ -11,18 +11,22 @@ import type { Placement, PoolSnapshot, RunningTask, Snapshot } from "./snapshot.
  * holds what it does not need for itself: such tasks cannot wait for each other.
  */
 export function plan(snapshot: Snapshot): Placement[] {
-  return snapshot.pools.flatMap(planPool);
+  return snapshot.pools.flatMap((pool) => planPool(pool));
 }
 
-/** The plan for one pool. */
-export function planPool(pool: PoolSnapshot): Placement[] {
+/** The plan for one pool. Where a job has more tasks than the snapshot shows, those of lower priority wait for them. */
+export function planPool(pool: PoolSnapshot, sharing: Sharing = "slots"): Placement[] {
   const room = { nodes: new FreeNodes(pool.nodes, pool.fillType), preemption: new Preemption(pool.preemptible ?? []) };
   const headroom = new Map(pool.jobs.map((job) => [job.jobPk, job.headroom ?? Number.POSITIVE_INFINITY]));
   const closed = new Map(pool.jobs.map((job) => [job.jobPk, new Set(job.closedNodePks)]));
+  const unplaced = new Map(pool.jobs.map((job) => [job.jobPk, job.tasks.length]));
+  const hasMore = new Set(pool.jobs.flatMap((job) => (job.hasMore ? [job.jobPk] : [])));
   const isTurn = pool.jobs.some(hasGang);
   const placements: Placement[] = [];
   let isHeld = false;
-  for (const task of inOrder(pool.jobs, pool.jobOrder)) {
+  let leastPriority = Number.NEGATIVE_INFINITY;
+  for (const task of inOrder(pool.jobs, pool.jobOrder, sharing)) {
+    if (task.priority < leastPriority) break;
     if (room.nodes.isFull && !room.preemption.isPossibleFor(task)) break;
     const left = headroom.get(task.jobPk) ?? 0;
     const shut = closed.get(task.jobPk) ?? none;
@@ -30,6 +34,8 @@ export function planPool(pool: PoolSnapshot): Placement[] {
     const place = takeRoom(task, room, shut);
     if (place) {
       headroom.set(task.jobPk, left - 1);
+      unplaced.set(task.jobPk, (unplaced.get(task.jobPk) ?? 0) - 1);
+      if (unplaced.get(task.jobPk) === 0 && hasMore.has(task.jobPk)) leastPriority = task.priority;
       placements.push({ ...placement(task, place), ...(isTurn ? { isTurn } : {}) });
     } else if (!isHeld && task.instances !== undefined) {
       isHeld = true;

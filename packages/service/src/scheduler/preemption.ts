@@ -16,7 +16,7 @@ export class Preemption {
     return this.#running.some((running) => yields(running, task));
   }
 
-  /** Nothing may be taken any more. */
+  /** No running task may be taken from its node any more. */
   end(): void {
     this.#running = [];
   }
@@ -36,7 +36,7 @@ export class Preemption {
   }
 }
 
-/** No manager yields to another of its priority: they would displace each other for ever. */
+/** Job managers of equal priority do not yield to each other: they would take turns without end. */
 function yields({ priority, isProtected, isManager }: RunningTask, task: OrderedTask): boolean {
   if (priority < task.priority && !isProtected) return true;
   return task.isRestart === true && priority <= task.priority && !isManager;
@@ -50,7 +50,7 @@ interface Search {
   readonly closed: ClosedNodes;
 }
 
-/** What goes from one node so far, and the slots that are free there then. */
+/** The tasks that would leave one node, and the slots that would be free there. */
 interface Gathered {
   readonly tasks: readonly RunningTask[];
   readonly free: number;
@@ -79,7 +79,7 @@ function roomOnOneNode(search: Search): readonly RunningTask[] | undefined {
   return undefined;
 }
 
-/** Those that have to go although there are more slots than needed: the last in order are spared first. */
+/** Drops tasks that need not go because enough slots are free without them, beginning with the last. */
 function withoutSpared(tasks: readonly RunningTask[], nodePk: number, surplus: number): readonly RunningTask[] {
   let left = surplus;
   return tasks.toReversed().filter(({ places }) => {

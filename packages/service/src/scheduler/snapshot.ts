@@ -48,6 +48,16 @@ export interface JobSnapshot {
   readonly closedNodePks?: readonly number[];
   /** When the job was last served while multi-instance tasks waited in the pool; in milliseconds. */
   readonly turnTime?: number;
+  /** Slots that its tasks hold; none when absent. */
+  readonly heldSlots?: number;
+  /** Of those the ones that its tasks have not got yet, because they are on nodes ahead of time; none when absent. */
+  readonly aheadSlots?: number;
+  /** Slot-seconds that it has had, to compare it with others of its pool and priority; none when absent. */
+  readonly servedSeconds?: number;
+  /** How long a run of the job takes on average; absent until one has ended. */
+  readonly runSeconds?: number;
+  /** Whether more of its tasks wait than `tasks` has. */
+  readonly hasMore?: boolean;
   /** In the order in which they are served. */
   readonly tasks: readonly WaitingTask[];
 }
@@ -63,7 +73,7 @@ export interface WaitingTask {
   readonly needsDedicated?: boolean;
   /** How many whole nodes a multi-instance task needs at once. */
   readonly instances?: number;
-  /** Whether it is a job manager that was on a node before: tasks of its priority or a lower one make room for it. */
+  /** Whether it is a job manager that lost its node. Tasks of the same or a lower priority make room for it. */
   readonly isRestart?: boolean;
 }
 
@@ -78,8 +88,10 @@ export interface Placement {
   readonly others?: readonly number[];
   /** Running tasks that have to leave for it. */
   readonly preempts?: readonly number[];
-  /** To how many slots beyond those of the node it may be placed there, to begin when others end; none when absent. */
+  /**
+   * Set for a task that is sent ahead: how many slots' worth of waiting tasks the node may have, beyond its own slots.
+   */
   readonly beyond?: number;
-  /** Whether it is to be noted that the job had its turn. */
+  /** Whether the placement counts as the job's turn among jobs that wait for several nodes. */
   readonly isTurn?: boolean;
 }

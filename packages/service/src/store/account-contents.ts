@@ -1,4 +1,4 @@
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Sql } from "./database.ts";
 
 /** What an account still has of which the deletion has not begun, as far as one round goes, and whether it has anything. */
@@ -31,7 +31,8 @@ export async function deleteAccount(sql: Sql, { pk }: Account, dueTime: Date): P
       where a.pk = p.application_pk and a.account_pk = ${pk} returning a.id, p.*
     )
     insert into blob_removal (storage_account, container, blob, due_time)
-    select storage_account, container, id || '/' || version || '-' || content || '.zip', ${dueTime}::timestamptz
+    select storage_account, container, id || '/' || version || '-' || content || '.zip',
+      greatest(${dueTime}::timestamptz, upload_expiry)
     from package, unnest(array[upload_id, content_id]) as content where content is not null`;
   for (const table of ["application", "certificate", "node_life", "account_usage", "pool_load"])
     await sql`delete from ${sql(table)} where account_pk = ${pk}`;

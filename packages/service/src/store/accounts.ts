@@ -1,5 +1,6 @@
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import { asJson, type Sql } from "./database.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 /** What an account is read from, in a statement that calls its table `a`. */
 export const accountColumns = (sql: Sql) => sql`
@@ -11,10 +12,19 @@ export async function readAccount(sql: Sql, name: string): Promise<Account | und
 }
 
 export async function lockAccount(sql: Sql, name: string): Promise<Account | undefined> {
-  const [account] = await sql<
-    Account[]
-  >`select ${accountColumns(sql)} from account a where a.name = ${name} for update`;
+  const [account] = await sql<Account[]>`
+    select ${accountColumns(sql)} from account a where a.name = ${name} for no key update`;
   return account;
+}
+
+/** Keeps an account from being deleted until the transaction ends; false when it is gone. */
+export async function holdAccount(sql: Sql, { pk }: Pick<Account, "pk">): Promise<boolean> {
+  return (await sql`select pk from account where pk = ${pk} for key share`).count > 0;
+}
+
+/** Locks an account so that nothing can be added to it any more: it is to be deleted. */
+export async function lockAccountToDelete(sql: Sql, { pk }: Account): Promise<void> {
+  await sql`select pk from account where pk = ${pk} for update`;
 }
 
 export interface FirstAccount {
@@ -68,17 +78,35 @@ export async function saveAccount(sql: Sql, account: Account): Promise<Account> 
   return account;
 }
 
-/** All accounts, those of a subscription, or of one of its resource groups; names of both are compared without case. */
-export async function listAccounts(
-  sql: Sql,
-  { subscriptionId, resourceGroup }: { readonly subscriptionId?: string; readonly resourceGroup?: string } = {},
-): Promise<Account[]> {
-  return sql<Account[]>`
-    select ${accountColumns(sql)} from account a
-    where true
-      ${subscriptionId === undefined ? sql`` : sql`and lower(subscription_id) = lower(${subscriptionId})`}
+interface AccountPage {
+  readonly subscriptionId: string;
+  readonly resourceGroup?: string;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/**
+ * One page of the accounts of a subscription, or of one of its resource groups, in the order of their names; the names
+ * of both are compared without case.
+ */
+export async function listAccounts(sql: Sql, page: AccountPage): Promise<Sized<Account>[]> {
+  const { subscriptionId, resourceGroup, after = "", limit } = page;
+  const rows = sql`
+    select ${accountColumns(sql)}, a.spec_bytes from account a
+    where name > ${after} and lower(subscription_id) = lower(${subscriptionId})
       ${resourceGroup === undefined ? sql`` : sql`and lower(resource_group) = lower(${resourceGroup})`}
-    order by name`;
+    order by name limit ${limit}`;
+  return sql<Sized<Account>[]>`${firstBytes(sql, rows, "name")}`;
+}
+
+/** Under which names an account is kept, and in which region it says that it is. */
+export interface AccountPlace extends Pick<Account, "name" | "subscriptionId" | "resourceGroup"> {
+  readonly location: string;
+}
+
+export async function listAccountPlaces(sql: Sql): Promise<AccountPlace[]> {
+  return sql<AccountPlace[]>`
+    select name, subscription_id, resource_group, spec ->> 'location' as location from account order by name`;
 }
 
 export async function readDeletingAccounts(sql: Sql): Promise<Account[]> {

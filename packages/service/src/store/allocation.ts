@@ -1,4 +1,4 @@
-import type { AllocationUse } from "../domain/allocation.ts";
+import type { AllocationUse } from "../domain/pool/allocation.ts";
 import { advisoryKey, type Sql } from "./database.ts";
 
 /** What the account's nodes use; while the transaction lasts, nobody else adds nodes to the account's pools. */

@@ -1,7 +1,7 @@
 import type { ApplicationPackageReference } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import type { Application, ApplicationPackage, ResolvedPackage } from "../domain/application.ts";
-import type { BlobPlace } from "../domain/storage.ts";
+import type { Account } from "../domain/account/account.ts";
+import type { Application, ApplicationPackage, ResolvedPackage } from "../domain/account/application.ts";
+import type { BlobPlace } from "../domain/account/storage.ts";
 import { asJson, type Sql } from "./database.ts";
 import { notify } from "./notices.ts";
 
@@ -178,6 +178,14 @@ export async function insertBlobRemovals(sql: Sql, blobs: readonly BlobPlace[], 
     from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (storage_account text, container text, blob text)`;
 }
 
+/** Lets a blob stay that was to go; answers false when it may have gone already. */
+export async function cancelBlobRemoval(sql: Sql, { storageAccount, container, blob }: BlobPlace): Promise<boolean> {
+  const cancelled = await sql`
+    delete from blob_removal
+    where storage_account = ${storageAccount} and container = ${container} and blob = ${blob}`;
+  return cancelled.count > 0;
+}
+
 export async function readDueBlobRemovals(sql: Sql, now: Date): Promise<(BlobPlace & { readonly pk: number })[]> {
   return sql<(BlobPlace & { pk: number })[]>`
     select * from blob_removal where due_time <= ${now} order by due_time limit 100`;
@@ -198,8 +206,11 @@ export async function removeFromNodes(
   { directory, contentId }: { readonly directory: string; readonly contentId: string },
 ): Promise<void> {
   const asked = await sql`
-    insert into directory_removal (node_pk, directory)
-    select n.pk, ${directory} from node n join pool p on p.pk = n.pool_pk
-    where p.account_pk = ${accountPk} and not n.packages @> ${asJson([{ contentId }])}::text::jsonb`;
+    with present as (
+      select n.pk from node n join pool p on p.pk = n.pool_pk
+      where p.account_pk = ${accountPk} and not n.packages @> ${asJson([{ contentId }])}::text::jsonb
+      order by n.pk for key share of n
+    )
+    insert into directory_removal (node_pk, directory) select pk, ${directory} from present`;
   if (asked.count > 0) await notify(sql, "orders");
 }

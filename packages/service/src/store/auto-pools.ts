@@ -1,5 +1,5 @@
 import type { AutoPoolSpecification } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** What a pool was made for. */

@@ -1,6 +1,6 @@
 import type { AutoScaleRun } from "@kyanite/contract";
-import type { AutoScale } from "../domain/auto-scale.ts";
-import type { Pool } from "../domain/pool.ts";
+import type { AutoScale } from "../domain/pool/auto-scale.ts";
+import type { Pool } from "../domain/pool/pool.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** How many evaluations of a pool are kept. */

@@ -1,9 +1,10 @@
 import { CertificateState } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import type { Certificate } from "../domain/certificate.ts";
+import type { Account } from "../domain/account/account.ts";
+import type { Certificate } from "../domain/account/certificate.ts";
 import type { Filter } from "../domain/filter.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 export type NewCertificate = Pick<
   Certificate,
@@ -14,6 +15,12 @@ export type NewCertificate = Pick<
 const certificateFilterColumns: FilterColumns = {
   state: { column: "state", type: "state", operators: ["eq", "ne"], values: CertificateState.enum },
   stateTransitionTime: { column: "state_transition_time", type: "time" },
+};
+
+/** What `$filter` may say of certificates on the management plane, where they have names. */
+export const namedCertificateFilterColumns: FilterColumns = {
+  ...certificateFilterColumns,
+  name: { column: "('sha1-' || thumbprint)", type: "id" },
 };
 
 /** Inserts a certificate; undefined when the account has it. */
@@ -70,12 +77,14 @@ export async function listCertificates(
   sql: Sql,
   account: Account,
   page: { filter?: Filter; after?: string; limit: number },
-): Promise<Certificate[]> {
-  return sql<Certificate[]>`
-    select * from certificate
+  columns = certificateFilterColumns,
+): Promise<Sized<Certificate>[]> {
+  const rows = sql`
+    select *, octet_length(data) + octet_length(public_data) as spec_bytes from certificate
     where account_pk = ${account.pk} and thumbprint > ${page.after ?? ""}
-      ${page.filter ? sql`and ${filterToSql(sql, page.filter, certificateFilterColumns)}` : sql``}
+      ${page.filter ? sql`and ${filterToSql(sql, page.filter, columns)}` : sql``}
     order by thumbprint limit ${page.limit}`;
+  return sql<Sized<Certificate>[]>`${firstBytes(sql, rows, "thumbprint")}`;
 }
 
 /** Ids of the pools that refer to a certificate. */

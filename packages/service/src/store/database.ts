@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import type { Clock, Log } from "@kyanite/runtime";
 import postgres from "postgres";
+import { lastingPool } from "./lasting-pool.ts";
 
 type Types = { bigint: number };
 
@@ -31,7 +32,7 @@ export interface DatabaseOptions extends DatabaseAddress {
 
 const migrationsDirectory = new URL("../../migrations/", import.meta.url);
 
-/** Opens a pool; no connection is made before the first statement. */
+/** Opens a pool that survives its connections; none is made before the first statement. */
 export function openDatabase({
   url,
   maxConnections,
@@ -61,7 +62,16 @@ export function openDatabase({
       jit: "off",
     },
   };
-  return url === undefined ? postgres(options) : postgres(url, options);
+  const open = (more: object) => {
+    const all = { ...options, ...more };
+    return url === undefined ? postgres(all) : postgres(url, all);
+  };
+  return lastingPool({
+    // Lines are encrypted already.
+    open: (openLine) => open({ socket: openLine, ssl: false }),
+    encryption: open({}).options.ssl,
+    onLost: onClose ?? (() => {}),
+  });
 }
 
 /**
@@ -110,16 +120,21 @@ function sqlState(cause: unknown): string | undefined {
   return typeof cause.code === "string" ? cause.code : undefined;
 }
 
+/** The driver's own codes for a connection that is not there. */
+const disconnections = new Set(["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT"]);
+
+/** SQLSTATEs of a server that is not to be had: lost connections, shutdown and start-up, no more room for connections. */
+const unavailable = /^(08...|57P0.|53...)$/;
+
 /** Whether the database could not be reached or is going away, so that trying again later makes sense. */
 export function isDatabaseAway(cause: unknown): boolean {
   const code = sqlState(cause) ?? "";
-  return (
-    /^(08|57P0|53)/.test(code) ||
-    ["CONNECTION_CLOSED", "CONNECTION_ENDED", "CONNECTION_DESTROYED", "CONNECT_TIMEOUT", "ECONNREFUSED"].includes(
-      code,
-    ) ||
-    ["ECONNRESET", "ENOENT", "EPIPE"].includes(code)
-  );
+  return unavailable.test(code) || disconnections.has(code) || isNetworkErrorOfStatement(cause);
+}
+
+/** Files and other connections fail with the same codes; only what fails in the driver carries the statement. */
+function isNetworkErrorOfStatement(cause: unknown): boolean {
+  return cause instanceof Error && "syscall" in cause && "query" in cause;
 }
 
 /**
@@ -156,7 +171,7 @@ async function readMigrations(): Promise<ReadonlyMap<number, string>> {
   return known;
 }
 
-/** A stable 31-bit number for a name, for PostgreSQL's advisory locks. */
+/** A stable 31-bit number for a name, as PostgreSQL's advisory locks need it. */
 export function advisoryKey(name: string): number {
   let hash = 17;
   for (const character of `kyanite:${name}`)
@@ -172,13 +187,13 @@ export async function waitForDatabase(
   database: Database,
   { seconds, clock, log }: { seconds: number; clock: Clock; log: Log },
 ): Promise<void> {
-  const deadline = clock.now().getTime() + seconds * 1000;
+  const deadline = clock.elapsed() + seconds * 1000;
   for (let attempt = 1; ; attempt++) {
     try {
       await database`select 1`;
       return;
     } catch (cause) {
-      if (!isDatabaseAway(cause) || clock.now().getTime() > deadline) throw notReached(database, cause);
+      if (!isDatabaseAway(cause) || clock.elapsed() > deadline) throw notReached(database, cause);
       if (attempt === 1) log.warn("waiting for the database", { cause, seconds });
       await clock.sleep(100);
     }

@@ -14,7 +14,7 @@ type Fragment = postgres.PendingQuery<postgres.Row[]>;
 
 /**
  * The condition of a filter, with every value as a bound parameter. As in {@link matches}, an absent value satisfies
- * nothing but `ne`: filters have no negation, so that what is unknown counts as false. Comparisons stand bare, for an
+ * nothing: filters have no negation, so that what is unknown counts as false. Comparisons stand bare, for an
  * index to be used.
  * @throws BatchError InvalidQueryParameterValue for a property, operator or literal that the list does not take
  */
@@ -56,7 +56,7 @@ function comparison(sql: Sql, { operator, value }: Comparison, column: FilterCol
     case "eq":
       return sql`${left} = ${right}`;
     case "ne":
-      return sql`${left} is distinct from ${right}`;
+      return sql`${left} <> ${right}`;
     case "gt":
       return sql`${left} > ${right}`;
     case "ge":

@@ -1,4 +1,4 @@
-import type { Role } from "../domain/caller.ts";
+import type { Role } from "../domain/account/caller.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** A program that signs in with an id and a secret of its own. */

@@ -1,8 +1,9 @@
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
-import type { JobSchedule, NewJobSchedule } from "../domain/job-schedule.ts";
+import type { JobSchedule, NewJobSchedule } from "../domain/job-schedule/job-schedule.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -93,12 +94,13 @@ export async function listJobSchedules(
   sql: Sql,
   account: Account,
   page: { filter?: Filter; after?: string; limit: number },
-): Promise<JobSchedule[]> {
-  return sql<JobSchedule[]>`
+): Promise<Sized<JobSchedule>[]> {
+  const rows = sql`
     select * from job_schedule
     where account_pk = ${account.pk} and key > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, jobScheduleFilterColumns)}` : sql``}
     order by key limit ${page.limit}`;
+  return sql<Sized<JobSchedule>[]>`${firstBytes(sql, rows, "key")}`;
 }
 
 /** Job schedules that may have something to do; an active one has nothing to do while a job of it runs. */

@@ -1,9 +1,10 @@
 import { JobState } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
-import { type Job, openStates } from "../domain/job.ts";
+import { type Job, openStates } from "../domain/job/job.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 export type NewJob = Omit<Job, "pk" | "etag">;
 
@@ -67,7 +68,7 @@ export async function lockJobByPk(sql: Sql, pk: number): Promise<Job | undefined
 export async function lockJobForTasks(sql: Sql, account: Account, id: string): Promise<Job | undefined> {
   const found = await readJob(sql, account, id);
   if (!found) return undefined;
-  // In one step: two writers that both share the row could not both go on to hold it alone.
+  // The row is locked in one step: two writers with a shared lock could not both make theirs exclusive.
   const [job] = found.usesTaskDependencies
     ? await sql<Job[]>`select * from job where pk = ${found.pk} for no key update`
     : await sql<Job[]>`select * from job where pk = ${found.pk} for share`;
@@ -110,22 +111,24 @@ interface JobPage {
 }
 
 /** One page of jobs in the order of their keys, beginning after `after`. */
-export async function listJobs(sql: Sql, account: Account, page: JobPage): Promise<Job[]> {
-  return sql<Job[]>`
+export async function listJobs(sql: Sql, account: Account, page: JobPage): Promise<Sized<Job>[]> {
+  const rows = sql`
     select * from job
     where account_pk = ${account.pk} and key > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, jobFilterColumns)}` : sql``}
     order by key limit ${page.limit}`;
+  return sql<Sized<Job>[]>`${firstBytes(sql, rows, "key")}`;
 }
 
 /** The same of the jobs that a schedule has made. */
-export async function listJobsOfSchedule(sql: Sql, jobSchedulePk: number, page: JobPage): Promise<Job[]> {
+export async function listJobsOfSchedule(sql: Sql, jobSchedulePk: number, page: JobPage): Promise<Sized<Job>[]> {
   const { id: _, ...columns } = jobFilterColumns;
-  return sql<Job[]>`
+  const rows = sql`
     select * from job
     where job_schedule_pk = ${jobSchedulePk} and key > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, columns)}` : sql``}
     order by key limit ${page.limit}`;
+  return sql<Sized<Job>[]>`${firstBytes(sql, rows, "key")}`;
 }
 
 /** The job of a schedule that has not completed, if any: there is one at most. */

@@ -1,7 +1,7 @@
-import { nodeStatesBefore } from "../domain/node.ts";
-import type { Pool } from "../domain/pool.ts";
-import type { NodeToProvide } from "../domain/provided-nodes.ts";
-import type { Retention } from "../domain/retention.ts";
+import { nodeStatesBefore } from "../domain/node/node.ts";
+import type { NodeToMake, NodeToProvide } from "../domain/node/provided-nodes.ts";
+import type { Pool } from "../domain/pool/pool.ts";
+import type { Retention } from "../domain/task/retention.ts";
 import { asJson, type Sql } from "./database.ts";
 
 export interface NewNode {
@@ -73,6 +73,15 @@ export async function saveRetainedUntil(sql: Sql, nodePk: number, until: Date): 
 export async function readNodesToProvide(sql: Sql): Promise<NodeToProvide[]> {
   return sql<NodeToProvide[]>`
     select pk, id, state, running_tasks, retains_data, retained_until, start_failures from node order by pk`;
+}
+
+/** What nodes are to be, for their provider. */
+export async function readNodeSpecs(sql: Sql, pks: readonly number[]): Promise<NodeToMake[]> {
+  return sql<NodeToMake[]>`
+    select n.id, n.is_dedicated, p.vm_size, p.cores, p.id as pool_id, a.name as account_name,
+      coalesce(p.spec -> 'metadata', '[]'::jsonb) as metadata
+    from node n join pool p on p.pk = n.pool_pk join account a on a.pk = p.account_pk
+    where n.pk = any(${[...pks]}::bigint[])`;
 }
 
 /** Deletes nodes that are gone; what they were used for stays known. */

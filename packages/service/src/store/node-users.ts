@@ -1,4 +1,4 @@
-import type { NodeUser } from "../domain/user-accounts.ts";
+import type { NodeUser } from "../domain/pool/user-accounts.ts";
 import type { Sql } from "./database.ts";
 
 /** Adds a user; false when the node has one of that name. */

@@ -1,14 +1,15 @@
 import { ComputeNodeState, type StartTask, StartTaskState, TaskExecutionResult } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import type { NodeNumbers } from "../domain/auto-scale.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
-import { jobManagerRank } from "../domain/job-manager.ts";
-import type { NodeLoad } from "../domain/load.ts";
-import { connectedStates, type Node, nodeStatesBefore, schedulableStates } from "../domain/node.ts";
-import type { Pool } from "../domain/pool.ts";
+import type { NodeLoad } from "../domain/node/load.ts";
+import { connectedStates, type Node, nodeStatesBefore } from "../domain/node/node.ts";
+import type { NodeNumbers } from "../domain/pool/auto-scale.ts";
+import type { Pool } from "../domain/pool/pool.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 import { notify } from "./notices.ts";
+import { firstBytes, type Sized } from "./page.ts";
+import { isManager, mayTakeTasks } from "./standing.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -35,11 +36,13 @@ const nodeFilterColumns: FilterColumns = {
   "startTaskInfo/endTime": { column: "(start_task_info ->> 'endTime')::timestamptz", type: "time" },
 };
 
-/** The node whose agent presents this secret; undefined when there is none. */
+/**
+ * The node whose agent presents this secret; undefined when there is none. One that is leaving is among them: it may
+ * have tasks to end, and files that are read.
+ */
 export async function readNodeOfAgent(sql: Sql, id: string, tokenHash: string): Promise<Node | undefined> {
   const [node] = await sql<Node[]>`
-    select * from node where id = ${id} and token_hash = decode(${tokenHash}, 'hex')
-      and (state not in ('leavingpool', 'preempted') or state = 'leavingpool' and running_tasks > 0)`;
+    select * from node where id = ${id} and token_hash = decode(${tokenHash}, 'hex')`;
   return node;
 }
 
@@ -53,7 +56,7 @@ export async function readNodesOfManagers(sql: Sql, poolPk: number): Promise<num
     select n.pk from node n
     where n.pool_pk = ${poolPk} and n.running_tasks > 0 and exists (
       select from task t
-      where t.node_pk = n.pk and t.state in ('preparing', 'running') and t.queue_rank = ${jobManagerRank}
+      where t.node_pk = n.pk and t.state in ('preparing', 'running') and ${isManager(sql)}
     )`;
   return nodes.map(({ pk }) => pk);
 }
@@ -81,17 +84,23 @@ export async function listNodes(
   sql: Sql,
   pool: Pool,
   page: { filter?: Filter; after?: string; limit: number },
-): Promise<Node[]> {
-  return sql<Node[]>`
-    select * from node
+): Promise<Sized<Node>[]> {
+  const rows = sql`
+    select *, coalesce(octet_length(start_task::text), 0) as spec_bytes from node
     where pool_pk = ${pool.pk} and id > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, nodeFilterColumns)}` : sql``}
     order by id limit ${page.limit}`;
+  return sql<Sized<Node>[]>`${firstBytes(sql, rows, "id")}`;
 }
 
 /** Locks nodes in the order in which everybody locks nodes. */
 export async function lockNodes(sql: Sql, pks: readonly number[]): Promise<Node[]> {
   return sql<Node[]>`select * from node where pk = any(${[...pks]}::bigint[]) order by pk for no key update`;
+}
+
+/** Locks nodes so that nobody can refer to them any more: they are to be deleted. */
+export async function lockNodesToDelete(sql: Sql, pks: readonly number[]): Promise<void> {
+  await sql`select pk from node where pk = any(${[...pks]}::bigint[]) order by pk for update`;
 }
 
 export async function lockNodeOfRun(sql: Sql, runId: string): Promise<Node | undefined> {
@@ -110,6 +119,7 @@ export async function saveNode(sql: Sql, node: Node): Promise<void> {
       last_seen = ${node.lastSeen},
       ip_address = ${node.ipAddress},
       agent_version = ${node.agentVersion},
+      host_id = ${node.hostId},
       start_task = ${node.startTask ? asJson(node.startTask satisfies StartTask) : null}::text::jsonb,
       start_run_id = ${node.startRunId},
       start_task_info = ${node.startTaskInfo ? asJson(node.startTaskInfo) : null}::text::jsonb,
@@ -173,7 +183,10 @@ export async function readNodesReadyToAct(sql: Sql): Promise<Node[]> {
     where pending_action in ('reboot', 'reimage', 'deallocate') and running_tasks = 0 order by pk limit 1000`;
 }
 
-/** Nodes that their provider has to end: released ones, and those that are to restart and whose agent is not asked to. */
+/**
+ * Nodes that their provider has to stop: those that are being released, and those that restart without their agent
+ * being asked to.
+ */
 export async function readNodesToHalt(sql: Sql): Promise<Node[]> {
   return sql<Node[]>`
     select * from node
@@ -261,12 +274,11 @@ export interface NodeRoom {
 /** Which of these nodes may take tasks; they stay so until the transaction ends. */
 export async function lockNodesForPlacement(sql: Sql, pks: readonly number[]): Promise<NodeRoom[]> {
   return sql<NodeRoom[]>`
-    select pk, id, (select p.id from pool p where p.pk = node.pool_pk) as pool_id, slots,
-      slots - used_slots as free_slots
-    from node
-    where pk = any(${[...pks]}::bigint[]) and state = any(${[...schedulableStates]}) and scheduling_state = 'enabled'
-      and pending_action is null
-    order by pk for no key update`;
+    select n.pk, n.id, (select p.id from pool p where p.pk = n.pool_pk) as pool_id, n.slots,
+      n.slots - n.used_slots as free_slots
+    from node n
+    where n.pk = any(${[...pks]}::bigint[]) and ${mayTakeTasks(sql)}
+    order by n.pk for no key update`;
 }
 
 /**
@@ -279,11 +291,10 @@ export async function insertDirectoryRemovals(
   directory: string,
 ): Promise<number[]> {
   const nodes = await sql<{ nodePk: number }[]>`
+    with present as (select pk from node where id = any(${[...nodeIds]}::text[]) order by pk for key share)
     insert into directory_removal (node_pk, directory)
-    select pk, ${directory} from node
-    where id = any(${[...nodeIds]}::text[]) and not exists (
-      select from directory_removal r where r.node_pk = node.pk and r.directory = ${directory}
-    )
+    select pk, ${directory} from present
+    where not exists (select from directory_removal r where r.node_pk = present.pk and r.directory = ${directory})
     returning node_pk`;
   return nodes.map(({ nodePk }) => nodePk);
 }
@@ -328,6 +339,6 @@ export async function listNodeCounts(
 }
 
 export async function readNodeById(sql: Sql, id: string): Promise<Node | undefined> {
-  const [node] = await sql<Node[]>`select * from node where id = ${id} and state <> 'leavingpool'`;
+  const [node] = await sql<Node[]>`select * from node where id = ${id}`;
   return node;
 }

@@ -4,10 +4,10 @@ import type { Database, Sql } from "./database.ts";
  * What servers tell each other through the database, delivered at commit. A notice only wakes somebody sooner: whoever
  * listens compares what is with what should be, so a lost notice costs time, never correctness.
  */
-export const notices = ["schedule", "orders", "pools", "nodes", "jobs", "jobschedules", "files", "accounts"] as const;
+export const notices = ["schedule", "orders", "pools", "nodes", "jobs", "jobschedules", "accounts"] as const;
 export type Notice = (typeof notices)[number];
 
-/** @param payload for `orders`, the pks of the nodes concerned; for `files`, a request for a node's file. */
+/** @param payload for `orders`, the pks of the nodes concerned */
 export async function notify(sql: Sql, notice: Notice, payload = ""): Promise<void> {
   await sql`select pg_notify(${`kyanite_${notice}`}, ${payload})`;
 }

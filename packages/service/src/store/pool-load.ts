@@ -1,6 +1,6 @@
 import type { NodeSample } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
-import type { PoolLoad } from "../domain/pool-statistics.ts";
+import type { Account } from "../domain/account/account.ts";
+import type { PoolLoad } from "../domain/pool/pool-statistics.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** Adds samples of nodes to what their pools have had. */
@@ -37,19 +37,50 @@ export async function addPoolLoad(
     join pool p on p.pk = n.pool_pk
     group by p.pk, p.account_pk
     order by p.pk
+    on conflict (pool_pk) do update set ${addition(sql)}`;
+}
+
+const addition = (sql: Sql) => sql`
+  samples = l.samples + excluded.samples,
+  cpu_percent = l.cpu_percent + excluded.cpu_percent,
+  memory_bytes = l.memory_bytes + excluded.memory_bytes,
+  memory_peak = greatest(l.memory_peak, excluded.memory_peak),
+  disk_bytes = l.disk_bytes + excluded.disk_bytes,
+  disk_peak = greatest(l.disk_peak, excluded.disk_peak),
+  read_operations = l.read_operations + excluded.read_operations,
+  write_operations = l.write_operations + excluded.write_operations,
+  read_bytes = l.read_bytes + excluded.read_bytes,
+  write_bytes = l.write_bytes + excluded.write_bytes,
+  in_bytes = l.in_bytes + excluded.in_bytes,
+  out_bytes = l.out_bytes + excluded.out_bytes,
+  dedicated_core_seconds = l.dedicated_core_seconds + excluded.dedicated_core_seconds`;
+
+/** What a pool that is deleted has had is counted with all others of its account that are gone. */
+export async function keepPoolLoad(sql: Sql, poolPk: number): Promise<void> {
+  await sql`
+    with gone as (delete from pool_load where pool_pk = ${poolPk} returning *)
+    insert into pool_load as l (
+      pool_pk, account_pk, samples, cpu_percent, memory_bytes, memory_peak, disk_bytes, disk_peak, read_operations,
+      write_operations, read_bytes, write_bytes, in_bytes, out_bytes, dedicated_core_seconds
+    )
+    select -account_pk, account_pk, samples, cpu_percent, memory_bytes, memory_peak, disk_bytes, disk_peak,
+      read_operations, write_operations, read_bytes, write_bytes, in_bytes, out_bytes, dedicated_core_seconds
+    from gone
+    on conflict (pool_pk) do update set ${addition(sql)}`;
+}
+
+/** Keeps of lives of nodes that ended before an instant only how long they were together, for each pool. */
+export async function sumUpNodeLives(sql: Sql, before: Date): Promise<void> {
+  await sql`
+    with past as (delete from node_life where end_time < ${before} returning *)
+    insert into pool_load as l (pool_pk, account_pk, dedicated_core_seconds)
+    select coalesce(p.pk, -o.account_pk) as pool_pk, o.account_pk,
+      coalesce(sum(o.cores * extract(epoch from o.end_time - o.start_time)) filter (where o.is_dedicated), 0)
+    from past o left join (select pk from pool order by pk for key share) p on p.pk = o.pool_pk
+    group by 1, 2
+    order by 1
     on conflict (pool_pk) do update set
-      samples = l.samples + excluded.samples,
-      cpu_percent = l.cpu_percent + excluded.cpu_percent,
-      memory_bytes = l.memory_bytes + excluded.memory_bytes,
-      memory_peak = greatest(l.memory_peak, excluded.memory_peak),
-      disk_bytes = l.disk_bytes + excluded.disk_bytes,
-      disk_peak = greatest(l.disk_peak, excluded.disk_peak),
-      read_operations = l.read_operations + excluded.read_operations,
-      write_operations = l.write_operations + excluded.write_operations,
-      read_bytes = l.read_bytes + excluded.read_bytes,
-      write_bytes = l.write_bytes + excluded.write_bytes,
-      in_bytes = l.in_bytes + excluded.in_bytes,
-      out_bytes = l.out_bytes + excluded.out_bytes`;
+      dedicated_core_seconds = l.dedicated_core_seconds + excluded.dedicated_core_seconds`;
 }
 
 const sums = (sql: Sql) => sql`
@@ -75,7 +106,7 @@ export async function readPoolLoads(
         select q.cores, n.allocation_time, greatest(${now}::timestamptz, n.allocation_time)
         from node n join pool q on q.pk = n.pool_pk where n.pool_pk = p.pool_pk and n.is_dedicated
       ) as life
-    ) as dedicated_core_seconds
+    ) + coalesce(sum(l.dedicated_core_seconds), 0) as dedicated_core_seconds
     from unnest(${pks}::bigint[]) as p (pool_pk) left join pool_load l using (pool_pk)
     group by p.pool_pk`;
   return new Map(rows.map((row) => [row.poolPk, row]));
@@ -95,7 +126,7 @@ export async function readAccountLoad(
         select p.cores, n.allocation_time, greatest(${now}::timestamptz, n.allocation_time)
         from node n join pool p on p.pk = n.pool_pk where p.account_pk = ${account.pk} and n.is_dedicated
       ) as life
-    ) as dedicated_core_seconds
+    ) + coalesce(sum(dedicated_core_seconds), 0) as dedicated_core_seconds
     from pool_load where account_pk = ${account.pk}`;
   if (!row) throw new Error("an aggregate without a row");
   return { load: row, since: row.since };

@@ -1,4 +1,4 @@
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
 import type { Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";

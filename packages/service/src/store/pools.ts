@@ -1,9 +1,10 @@
 import { AllocationState, type AutoScaleRun, PoolState } from "@kyanite/contract";
-import type { Account } from "../domain/account.ts";
+import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
-import type { Pool } from "../domain/pool.ts";
+import type { Pool } from "../domain/pool/pool.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 /** A pool with the number of nodes it has, those that are leaving included, and its latest evaluation. */
 export interface PoolWithNodes extends Pool {
@@ -114,12 +115,13 @@ export async function listPools(
   sql: Sql,
   account: Account,
   page: { filter?: Filter; after?: string; limit: number },
-): Promise<PoolWithNodes[]> {
-  return sql<PoolWithNodes[]>`
+): Promise<Sized<PoolWithNodes>[]> {
+  const rows = sql`
     select ${withNodes(sql)} from pool p
     where p.account_pk = ${account.pk} and p.key > ${page.after ?? ""}
       ${page.filter ? sql`and ${filterToSql(sql, page.filter, poolFilterColumns)}` : sql``}
     order by p.key limit ${page.limit}`;
+  return sql<Sized<PoolWithNodes>[]>`${firstBytes(sql, rows, "key")}`;
 }
 
 /** Pools whose nodes are not yet what they should be. */

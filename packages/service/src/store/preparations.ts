@@ -1,7 +1,7 @@
 import { TaskExecutionResult } from "@kyanite/contract";
 import type { Filter } from "../domain/filter.ts";
-import type { Job } from "../domain/job.ts";
-import { begunPreparation, type Preparation } from "../domain/preparation.ts";
+import type { Job } from "../domain/job/job.ts";
+import { begunPreparation, type Preparation } from "../domain/job/preparation.ts";
 import { asJson, type Sql } from "./database.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 
@@ -122,9 +122,12 @@ export async function savePreparations(sql: Sql, preparations: readonly Preparat
     where preparation.pk = g.pk`;
 }
 
-/** @returns the nodes that had been prepared for the job */
-export async function deletePreparations(sql: Sql, jobPk: number): Promise<string[]> {
-  const deleted = await sql<{ nodeId: string }[]>`
-    delete from preparation where job_pk = ${jobPk} returning node_id`;
-  return deleted.map(({ nodeId }) => nodeId);
+/** The nodes that have been prepared for a job, whether or not they are still there. */
+export async function readPreparedNodes(sql: Sql, jobPk: number): Promise<string[]> {
+  const nodes = await sql<{ nodeId: string }[]>`select node_id from preparation where job_pk = ${jobPk}`;
+  return nodes.map(({ nodeId }) => nodeId);
+}
+
+export async function deletePreparations(sql: Sql, jobPk: number): Promise<void> {
+  await sql`delete from preparation where job_pk = ${jobPk}`;
 }

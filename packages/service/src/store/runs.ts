@@ -1,4 +1,4 @@
-import type { JobRun, PackageRun, Run, StartTaskRun, TaskRun } from "../domain/run.ts";
+import type { JobRun, PackageRun, Run, StartTaskRun, TaskRun } from "../domain/run/run.ts";
 import type { Sql } from "./database.ts";
 
 /** Which runs a node should have. */
@@ -31,7 +31,9 @@ export async function readWantedRuns(sql: Sql, nodePks: readonly number[]): Prom
 /** Where a run is, and what it finds there. */
 const place = (sql: Sql) => sql`
   a.name as account_name, a.storage_account, p.id as pool_id, n.id as node_id, n.is_dedicated,
-  n.packages as node_packages, p.spec -> 'certificateReferences' as certificate_references`;
+  n.packages as node_packages, p.spec -> 'certificateReferences' as certificate_references,
+  p.spec #> '{virtualMachineConfiguration,containerConfiguration}' as container_configuration,
+  p.enable_inter_node_communication`;
 
 /** The runs with these ids that are still wanted. */
 export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run[]> {
@@ -47,7 +49,7 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     join node n on n.pk = t.node_pk
     join pool p on p.pk = n.pool_pk
     join account a on a.pk = p.account_pk
-    order by t.pk`;
+    order by j.priority desc, t.queue_rank, t.pk`;
   const rest = without(runIds, tasks);
   if (rest.length === 0) return tasks;
   const startTasks = await sql<StartTaskRun[]>`

@@ -1,6 +1,6 @@
 import type { SampleHistory, SampleVariable } from "@kyanite/autoscale";
 import type { NodeSample } from "@kyanite/contract";
-import { schedulableStates } from "../domain/node.ts";
+import { schedulableStates } from "../domain/node/node.ts";
 import { after } from "../domain/time.ts";
 import { asJson, type Sql } from "./database.ts";
 
@@ -24,9 +24,12 @@ export async function insertNodeSamples(
     network_out_bytes: sample.networkOutBytes,
   }));
   await sql`
+    with present as (
+      select pk from node where pk = any(${rows.map((row) => row.node_pk)}::bigint[]) order by pk for key share
+    )
     insert into node_sample
     select g.* from jsonb_populate_recordset(null::node_sample, ${asJson(rows)}::text::jsonb) as g
-    where exists (select from node n where n.pk = g.node_pk)
+    join present on present.pk = g.node_pk
     on conflict do nothing`;
 }
 
@@ -50,7 +53,9 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
   await sql`
     with due as (
       select pk, account_pk, key, task_slots_per_node from pool p
-      where state = 'active' and creation_time <= ${at}
+      -- A pool that seems to be made later still was made before the clock was set back.
+      where state = 'active' and (creation_time <= ${at} or creation_time > ${after(at, 2 * periodSeconds)})
+      order by pk for key share
     ), job_of_due as (
       select due.pk as pool_pk, j.pk, j.state, j.uses_task_dependencies
       from due join job j on j.account_pk = due.account_pk and j.pool_key = due.key

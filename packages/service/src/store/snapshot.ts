@@ -1,17 +1,13 @@
-import { jobManagerRank } from "../domain/job-manager.ts";
-import type {
-  JobSnapshot,
-  NodeSnapshot,
-  PoolSnapshot,
-  RunningTask,
-  Snapshot,
-  WaitingTask,
-} from "../scheduler/snapshot.ts";
+import type { Served } from "../scheduler/served.ts";
+import type { NodeSnapshot, PoolSnapshot, RunningTask, Snapshot } from "../scheduler/snapshot.ts";
 import type { Sql } from "./database.ts";
+import { isManager, mayTakeTasks } from "./standing.ts";
+import { readWaiting } from "./waiting-tasks.ts";
 
-/** How much of the world one round of scheduling looks at; what is left over is there in the next round. */
+/** How much one round of scheduling reads. The rest is read in later rounds. */
 export interface SnapshotBounds {
   readonly tasksPerPool: number;
+  /** A minimum. With more free slots, as many tasks as there are free slots are read, up to a bound. */
   readonly jobsPerPool: number;
   /**
    * Only these nodes, when given, and only of pools where looking at some of the nodes is enough: where nobody waits
@@ -37,8 +33,13 @@ interface PoolRow {
   readonly restartPriority: number | null;
 }
 
-/** Reads what the planner needs; its cost does not depend on how many tasks wait. */
-export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Snapshot> {
+const mostJobs = 500;
+
+/**
+ * Reads what the planner needs; its cost does not depend on how many tasks wait.
+ * @param served says which of many jobs of one priority are looked at: those that have had least
+ */
+export async function readSnapshot(sql: Sql, bounds: SnapshotBounds, served?: Served): Promise<Snapshot> {
   const snapshots: PoolSnapshot[] = [];
   for (const pool of await readPools(sql, bounds.nodes)) {
     const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
@@ -49,8 +50,9 @@ export async function readSnapshot(sql: Sql, bounds: SnapshotBounds): Promise<Sn
     const also = [...new Set(places.map(({ nodePk }) => nodePk))];
     const [jobs, nodes] = await Promise.all([
       readWaiting(sql, poolPk, {
-        jobs: bounds.jobsPerPool,
-        // One more for each job, whose manager may not suit any of the nodes.
+        jobs: Math.max(bounds.jobsPerPool, Math.min(limit, mostJobs)),
+        served: jobOrder === "none" ? served?.ofPool(poolPk) : undefined,
+        // One more for each job, because none of the nodes may suit its manager.
         tasks: limit + 1,
         largestRoom: places.length > 0 ? largestNode : largestRoom,
         mayPreempt: places.length > 0,
@@ -88,10 +90,10 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
   return sql<PoolRow[]>`
     with restarting as (
       select p.pk, max(j.priority) as priority
-      from task m
-      join job j on j.pk = m.job_pk and j.state = 'active'
+      from task t
+      join job j on j.pk = t.job_pk and j.state = 'active'
       join pool p on p.account_pk = j.account_pk and p.key = j.pool_key
-      where m.state = 'active' and m.queue_rank < 0 and m.previous_state is not null
+      where t.state = 'active' and ${isManager(sql)} and t.previous_state is not null
       group by p.pk
     ),
     preempting as (
@@ -109,9 +111,7 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
       room.*, p.pk in (select pk from preempting) as may_preempt,
       (select priority from restarting r where r.pk = p.pk) as restart_priority,
       case when p.enable_inter_node_communication and p.task_slots_per_node = 1 then (
-        select count(*) from node m
-        where m.pool_pk = p.pk and m.state in ('idle', 'running') and m.scheduling_state = 'enabled'
-          and m.pending_action is null
+        select count(*) from node n where n.pool_pk = p.pk and ${mayTakeTasks(sql)}
       ) else 0 end as gang_nodes
     from pool p
     cross join lateral (
@@ -119,8 +119,8 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
         max(least(n.slots, n.slots * (1 + ${depth}) - n.used_slots))::int as largest_room,
         max(n.slots) as largest_node
       from node n ${join}
-      where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-        and n.pending_action is null and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
+      where n.pool_pk = p.pk and ${mayTakeTasks(sql)}
+        and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
     ) room
     where p.state = 'active' and room.free_slots is not null and ${isMeant}`;
 }
@@ -137,14 +137,13 @@ async function readPreemptible(
   return sql<RunningTask[]>`
     with preemptible as (
       select t.pk, t.node_pk, t.instances, coalesce(t.held_slots, t.required_slots) as slots, j.priority,
-        not j.allow_task_preemption as is_protected, t.queue_rank < 0 as is_manager,
+        not j.allow_task_preemption as is_protected, ${isManager(sql)} as is_manager,
         row_number() over (order by j.priority, t.start_time desc nulls first, t.pk desc) as place
       from pool p
       join job j on j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
         and (j.allow_task_preemption or j.priority <= ${restartPriority}::integer)
       join task t on t.job_pk = j.pk and t.state in ('preparing', 'running')
-      join node n on n.pk = t.node_pk and n.pool_pk = p.pk and n.state = 'running' and n.scheduling_state = 'enabled'
-        and n.pending_action is null
+      join node n on n.pk = t.node_pk and n.pool_pk = p.pk and ${mayTakeTasks(sql)}
       where p.pk = ${poolPk}
     )
     select t.pk as task_pk, t.priority, t.is_protected, t.is_manager, case
@@ -157,121 +156,6 @@ async function readPreemptible(
     from preemptible t
     where t.node_pk in (select node_pk from preemptible where place <= ${limit})
     order by t.place`;
-}
-
-interface WaitingRow {
-  readonly jobPk: number;
-  readonly priority: number;
-  readonly headroom: number | null;
-  readonly taskPk: number;
-  readonly requiredSlots: number;
-  readonly affinityId: string | null;
-  readonly closedNodePks: readonly number[] | null;
-  readonly isExclusive: boolean;
-  readonly needsDedicated: boolean;
-  readonly isRestart: boolean;
-  readonly instances: number | null;
-  readonly turnTime: Date | null;
-}
-
-async function readWaiting(
-  sql: Sql,
-  poolPk: number,
-  limits: { jobs: number; tasks: number; largestRoom: number; mayPreempt: boolean; gangNodes: number },
-): Promise<JobSnapshot[]> {
-  const rows = await sql<WaitingRow[]>`
-    select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, j.turn_time, t.pk as task_pk, t.required_slots,
-      t.affinity_id, t.instances,
-      t.is_manager and t.previous_state is not null as is_restart,
-      t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
-      t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
-    from pool p
-    cross join lateral (
-      select j.pk, j.priority, j.turn_time, h.headroom, j.spec -> 'jobManagerTask' as manager,
-        case when j.spec ? 'jobPreparationTask' then array(
-          select n.pk from preparation c join node n on n.id = c.node_id
-          where c.job_pk = j.pk and c.state = 'failed' and n.pool_pk = p.pk and n.state in ('idle', 'running')
-            and n.scheduling_state = 'enabled' and n.pending_action is null
-        ) end as closed_node_pks
-      from job j
-      cross join lateral (
-        select case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
-          select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
-        ))::int end as headroom
-      ) h
-      -- Jobs that can have no task placed now must not keep others out of the first few.
-      where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
-        and h.headroom is distinct from 0
-        -- Not exists: that may become a join, which reads all that waits.
-        and (
-          select true from task t
-          where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0
-            and t.required_slots <= ${limits.largestRoom}
-            and (t.instances is null or t.instances <= ${limits.gangNodes})
-          limit 1
-        )
-        and (not j.spec ? 'jobPreparationTask' or exists (
-          select from node n
-          where n.pool_pk = p.pk and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-            and (n.used_slots < n.slots or ${limits.mayPreempt})
-            and not exists (
-              select from preparation c where c.job_pk = j.pk and c.node_id = n.id and c.state = 'failed'
-            )
-        ))
-      order by j.priority desc, j.pk
-      limit ${limits.jobs}
-    ) j
-    cross join lateral (
-      select t.pk, t.required_slots, t.instances, t.queue_rank, t.previous_state, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id,
-        t.queue_rank = ${jobManagerRank} as is_manager
-      from task t
-      where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0 and t.required_slots <= ${limits.largestRoom}
-        and (t.instances is null or t.instances <= ${limits.gangNodes})
-      order by t.queue_rank, t.pk
-      limit ${limits.tasks}
-    ) t
-    where p.pk = ${poolPk}
-    order by j.priority desc, j.pk, t.queue_rank, t.pk`;
-  const jobs = new Map<number, WaitingRow[]>();
-  for (const row of rows) {
-    const known = jobs.get(row.jobPk);
-    if (known) known.push(row);
-    else jobs.set(row.jobPk, [row]);
-  }
-  return [...jobs.values()].flatMap(jobSnapshot);
-}
-
-function jobSnapshot(rows: readonly WaitingRow[]): JobSnapshot[] {
-  const [first] = rows;
-  if (!first) return [];
-  return [
-    {
-      jobPk: first.jobPk,
-      priority: first.priority,
-      ...(first.headroom === null ? {} : { headroom: first.headroom }),
-      ...(first.closedNodePks?.length ? { closedNodePks: first.closedNodePks } : {}),
-      ...(first.turnTime === null ? {} : { turnTime: first.turnTime.getTime() }),
-      tasks: rows.map(waitingTask),
-    },
-  ];
-}
-
-function waitingTask(row: WaitingRow): WaitingTask {
-  const { taskPk, requiredSlots, affinityId, isExclusive, needsDedicated, isRestart, instances } = row;
-  return {
-    taskPk,
-    requiredSlots,
-    ...(instances === null ? {} : { instances }),
-    ...(affinityId === null ? {} : { affinityNodeId: nodeIdOfAffinity(affinityId) }),
-    ...(isExclusive ? { isExclusive } : {}),
-    ...(needsDedicated ? { needsDedicated } : {}),
-    ...(isRestart ? { isRestart } : {}),
-  };
-}
-
-/** `TVM:<nodeId>` is what nodes and tasks show as their affinity id. */
-function nodeIdOfAffinity(affinityId: string): string {
-  return affinityId.replace(/^TVM:/i, "").toLowerCase();
 }
 
 /** Keeps to the nodes that are looked at, when given, and says how deep each may be filled. */
@@ -295,8 +179,7 @@ async function readRoom(
   return sql<NodeSnapshot[]>`
     select n.pk as node_pk, n.id as node_id, n.slots, n.slots - n.used_slots as free_slots, n.is_dedicated
     from node n ${join}
-    where n.pool_pk = ${poolPk} and n.state in ('idle', 'running') and n.scheduling_state = 'enabled'
-      and n.pending_action is null
+    where n.pool_pk = ${poolPk} and ${mayTakeTasks(sql)}
       and (n.used_slots < n.slots * (1 + ${depth}) or n.pk = any(${[...also]}::bigint[]))
     order by ${fillType === "pack" ? sql`n.slots - n.used_slots` : sql`n.used_slots - n.slots`}, n.pk
     limit ${limit}`;

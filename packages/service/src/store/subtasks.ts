@@ -1,5 +1,5 @@
-import type { Subtask } from "../domain/subtask.ts";
-import type { Task } from "../domain/task.ts";
+import type { Subtask } from "../domain/task/subtask.ts";
+import type { Task } from "../domain/task/task.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** A multi-instance task and the nodes it is placed on, the primary's first. */
@@ -35,7 +35,8 @@ export async function startInstances(sql: Sql, taskPks: readonly number[], now: 
   await sql`
     update subtask s set
       run_id = case s.id when 0 then t.run_id else gen_random_uuid() end, is_coordinated = false,
-      start_time = ${now}, end_time = null, exit_code = null, result = null, failure_info = null, node_pk = n.pk,
+      start_time = ${now}, end_time = null, exit_code = null, result = null, failure_info = null,
+      container_info = null, node_pk = n.pk,
       state = 'running',
       state_transition_time = case s.state when 'running' then s.state_transition_time else ${now} end,
       previous_state = case s.state when 'running' then s.previous_state else s.state end,
@@ -91,6 +92,7 @@ export async function saveSubtasks(sql: Sql, subtasks: readonly Subtask[]): Prom
     exit_code: subtask.exitCode,
     result: subtask.result,
     failure_info: subtask.failureInfo,
+    container_info: subtask.containerInfo,
   }));
   await sql`
     update subtask set
@@ -104,7 +106,8 @@ export async function saveSubtasks(sql: Sql, subtasks: readonly Subtask[]): Prom
       end_time = g.end_time,
       exit_code = g.exit_code,
       result = g.result,
-      failure_info = g.failure_info
+      failure_info = g.failure_info,
+      container_info = g.container_info
     from jsonb_populate_recordset(null::subtask, ${asJson(rows)}::text::jsonb) as g
     where subtask.task_pk = g.task_pk and subtask.id = g.id`;
 }

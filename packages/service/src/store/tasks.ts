@@ -1,12 +1,15 @@
 import { type TaskAddParameter, TaskExecutionResult, TaskState } from "@kyanite/contract";
 import { type Filter, mayMatch } from "../domain/filter.ts";
-import type { Job } from "../domain/job.ts";
-import type { NodeLoad } from "../domain/load.ts";
-import type { NewTask } from "../domain/new-task.ts";
-import { type Task, taskStandings, taskStatesBefore } from "../domain/task.ts";
+import type { Job } from "../domain/job/job.ts";
+import type { NodeLoad } from "../domain/node/load.ts";
+import type { NewTask } from "../domain/task/new-task.ts";
+import { type Task, taskStandings, taskStatesBefore } from "../domain/task/task.ts";
+import { updateStatement } from "./columns.ts";
 import { asArray, asJson, type Sql } from "./database.ts";
+import { deleteDependencies, insertDependencies } from "./dependencies.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 import type { NodeRoom } from "./nodes.ts";
+import { firstBytes, type Sized } from "./page.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -59,103 +62,6 @@ export async function insertTasks(sql: Sql, job: Job, tasks: readonly NewTask[],
   return inserted;
 }
 
-async function insertDependencies(
-  sql: Sql,
-  job: Job,
-  tasks: readonly NewTask[],
-  inserted: readonly InsertedTask[],
-): Promise<void> {
-  const pks = new Map(inserted.map(({ key, pk }) => [key, pk]));
-  const children = tasks.flatMap((task) => {
-    const pk = pks.get(task.key);
-    const isWaiting = task.parentKeys.length > 0 || task.parentRanges.length > 0;
-    return pk !== undefined && isWaiting ? [{ pk, ...task }] : [];
-  });
-  if (children.length === 0) return;
-  const single = children.flatMap(({ pk, parentKeys }) => parentKeys.map((parent) => ({ pk, parent })));
-  const ranges = children.flatMap(({ pk, parentRanges }) =>
-    parentRanges.map(({ start, end }) => ({ pk, from: start, to: end })),
-  );
-  await sql`
-    insert into task_dependency (job_pk, parent_key, child_pk)
-    select ${job.pk}, parent, pk from jsonb_to_recordset(${asJson(single)}::text::jsonb) as d (parent text, pk bigint)`;
-  await sql`
-    insert into task_dependency_range (job_pk, range_start, range_end, child_pk)
-    select ${job.pk}, "from", "to", pk
-    from jsonb_to_recordset(${asJson(ranges)}::text::jsonb) as d ("from" bigint, "to" bigint, pk bigint)`;
-  await sql`
-    with satisfied as (
-      select d.child_pk, count(*) as parents
-      from task_dependency d join task p on p.job_pk = d.job_pk and p.key = d.parent_key and p.is_satisfied
-      where d.job_pk = ${job.pk} and d.child_pk = any(${children.map(({ pk }) => pk)}::bigint[])
-      group by d.child_pk
-      union all
-      select r.child_pk, count(distinct p.number)
-      from task_dependency_range r
-      join task p on p.job_pk = r.job_pk and p.number between r.range_start and r.range_end and p.is_satisfied
-      where r.job_pk = ${job.pk} and r.child_pk = any(${children.map(({ pk }) => pk)}::bigint[])
-      group by r.child_pk
-    )
-    update task set waiting_for = waiting_for - s.parents
-    from (select child_pk, sum(parents)::int as parents from satisfied group by child_pk) s
-    where task.pk = s.child_pk`;
-}
-
-/**
- * Lets the tasks go on that wait for these, which have just become satisfied: one less to wait for, for each task id
- * and each integer of a range that is satisfied for the first time.
- */
-export async function releaseDependents(sql: Sql, parents: readonly Task[]): Promise<void> {
-  const jobPks = [...new Set(parents.map(({ jobPk }) => jobPk))];
-  const pks = parents.map(({ pk }) => pk);
-  // Whoever adds tasks to such a job holds its row; waiting here makes the new tasks' dependencies visible.
-  await sql`select pk from job where pk = any(${jobPks}::bigint[]) order by pk for share`;
-  await sql`
-    with parent as (select pk, job_pk, key, number from task where pk = any(${pks}::bigint[])),
-    released as (
-      select d.child_pk, count(*) as parents
-      from task_dependency d join parent p on p.job_pk = d.job_pk and p.key = d.parent_key
-      group by d.child_pk
-      union all
-      select r.child_pk, count(distinct p.number)
-      from parent p
-      join task_dependency_range r on r.job_pk = p.job_pk and p.number between r.range_start and r.range_end
-      where not exists (
-        select from task other
-        where other.job_pk = p.job_pk and other.number = p.number and other.is_satisfied
-          and other.pk <> all(${pks}::bigint[])
-      )
-      group by r.child_pk
-    )
-    update task set waiting_for = waiting_for - s.parents
-    from (select child_pk, sum(parents)::int as parents from released group by child_pk) s
-    where task.pk = s.child_pk and task.waiting_for > 0`;
-}
-
-/**
- * Lets tasks that still wait for others wait for this one again, which is about to be deleted and had satisfied them.
- * Those that wait for nothing any more are not affected.
- */
-export async function withdrawFromDependents(sql: Sql, parent: Task): Promise<void> {
-  await sql`select pk from job where pk = ${parent.jobPk} for no key update`;
-  await sql`
-    with parent as (select pk, job_pk, key, number from task where pk = ${parent.pk}),
-    withdrawn as (
-      select d.child_pk from task_dependency d join parent p on p.job_pk = d.job_pk and p.key = d.parent_key
-      union all
-      select r.child_pk
-      from parent p
-      join task_dependency_range r on r.job_pk = p.job_pk and p.number between r.range_start and r.range_end
-      where not exists (
-        select from task other
-        where other.job_pk = p.job_pk and other.number = p.number and other.is_satisfied and other.pk <> p.pk
-      )
-    )
-    update task set waiting_for = waiting_for + s.parents
-    from (select child_pk, count(*)::int as parents from withdrawn group by child_pk) s
-    where task.pk = s.child_pk and task.waiting_for > 0`;
-}
-
 export async function readTask(sql: Sql, job: Job, id: string): Promise<Task | undefined> {
   const [task] = await sql<Task[]>`select * from task where job_pk = ${job.pk} and key = ${id.toLowerCase()}`;
   return task;
@@ -197,15 +103,17 @@ export async function listTasks(
   sql: Sql,
   job: Job,
   page: { filter?: Filter; after?: string; limit: number },
-): Promise<Task[]> {
+): Promise<Sized<Task>[]> {
   const { filter, after = "", limit } = page;
   const isWanted = filter ? sql`and ${filterToSql(sql, filter, taskFilterColumns)}` : sql``;
   const standings = Object.entries(taskStandings);
   const possible = standings.filter(([, facts]) => !filter || mayMatch(filter, facts));
-  if (possible.length === standings.length)
-    return sql<Task[]>`
+  if (possible.length === standings.length) {
+    const rows = sql`
       select * from task where job_pk = ${job.pk} and key > ${after} ${isWanted} order by key limit ${limit}`;
-  return sql<Task[]>`
+    return sql<Sized<Task>[]>`${firstBytes(sql, rows, "key")}`;
+  }
+  const rows = sql`
     select found.* from unnest(${possible.map(([name]) => `${job.pk} ${name}`)}::text[]) standing
     cross join lateral (
       select * from task
@@ -213,63 +121,49 @@ export async function listTasks(
       order by key limit ${limit}
     ) found
     order by key limit ${limit}`;
+  return sql<Sized<Task>[]>`${firstBytes(sql, rows, "key")}`;
 }
+
+/** What changes as a task goes on, with its type in the database. */
+const changing = {
+  state: "text",
+  stateTransitionTime: "timestamptz",
+  previousState: "text",
+  previousStateTransitionTime: "timestamptz",
+  isSatisfied: "boolean",
+  retryCount: "integer",
+  lastRetryTime: "timestamptz",
+  requeueCount: "integer",
+  lastRequeueTime: "timestamptz",
+  internalRetryCount: "integer",
+  heldSlots: "integer",
+  firstStartTime: "timestamptz",
+  wallClockSeconds: "double precision",
+  startTime: "timestamptz",
+  endTime: "timestamptz",
+  exitCode: "integer",
+  result: "text",
+  failureInfo: "jsonb",
+  containerInfo: "jsonb",
+  nodePk: "bigint",
+  runId: "uuid",
+} as const satisfies Partial<Record<keyof Task, string>>;
+
+const saveStatement = updateStatement("task", changing);
 
 /** Saves what the service changes in tasks, in one statement. ETags stay: they belong to clients' changes. */
 export async function saveTasks(sql: Sql, tasks: readonly Task[]): Promise<void> {
   if (tasks.length === 0) return;
-  const column = (value: (task: Task) => string | number | boolean | Date | null) => asArray(tasks.map(value));
-  await sql`
-    update task set
-      state = g.state,
-      state_transition_time = g.state_transition_time,
-      previous_state = g.previous_state,
-      previous_state_transition_time = g.previous_state_transition_time,
-      is_satisfied = g.is_satisfied,
-      retry_count = g.retry_count,
-      last_retry_time = g.last_retry_time,
-      requeue_count = g.requeue_count,
-      last_requeue_time = g.last_requeue_time,
-      internal_retry_count = g.internal_retry_count,
-      held_slots = g.held_slots,
-      first_start_time = g.first_start_time,
-      wall_clock_seconds = g.wall_clock_seconds,
-      start_time = g.start_time,
-      end_time = g.end_time,
-      exit_code = g.exit_code,
-      result = g.result,
-      failure_info = g.failure_info,
-      node_pk = g.node_pk,
-      run_id = g.run_id
-    from unnest(
-      ${column((task) => task.pk)}::text::bigint[],
-      ${column((task) => task.state)}::text::text[],
-      ${column((task) => task.stateTransitionTime)}::text::timestamptz[],
-      ${column((task) => task.previousState)}::text::text[],
-      ${column((task) => task.previousStateTransitionTime)}::text::timestamptz[],
-      ${column((task) => task.isSatisfied)}::text::boolean[],
-      ${column((task) => task.retryCount)}::text::integer[],
-      ${column((task) => task.lastRetryTime)}::text::timestamptz[],
-      ${column((task) => task.requeueCount)}::text::integer[],
-      ${column((task) => task.lastRequeueTime)}::text::timestamptz[],
-      ${column((task) => task.internalRetryCount)}::text::integer[],
-      ${column((task) => task.heldSlots)}::text::integer[],
-      ${column((task) => task.firstStartTime)}::text::timestamptz[],
-      ${column((task) => task.wallClockSeconds)}::text::double precision[],
-      ${column((task) => task.startTime)}::text::timestamptz[],
-      ${column((task) => task.endTime)}::text::timestamptz[],
-      ${column((task) => task.exitCode)}::text::integer[],
-      ${column((task) => task.result)}::text::text[],
-      ${column((task) => (task.failureInfo === null ? null : asJson(task.failureInfo)))}::text::jsonb[],
-      ${column((task) => task.nodePk)}::text::bigint[],
-      ${column((task) => task.runId)}::text::uuid[]
-    ) as g (
-      pk, state, state_transition_time, previous_state, previous_state_transition_time, is_satisfied, retry_count,
-      last_retry_time, requeue_count, last_requeue_time, internal_retry_count, held_slots, first_start_time,
-      wall_clock_seconds, start_time, end_time, exit_code, result, failure_info, node_pk, run_id
-    )
-    where task.pk = g.pk and task.pk = any(${tasks.map(({ pk }) => pk)}::bigint[])`;
+  const values = Object.keys(changing).map((name) => {
+    const property = name as keyof typeof changing;
+    return asArray(tasks.map((task) => scalar(task[property])));
+  });
+  const pks = tasks.map(({ pk }) => pk);
+  await sql.unsafe(saveStatement, [pks, ...values], { prepare: true });
 }
+
+const scalar = (value: Task[keyof typeof changing]) =>
+  value !== null && typeof value === "object" && !(value instanceof Date) ? asJson(value) : value;
 
 /** A client's change of one task: saves it with a new ETag. */
 export async function touchTask(sql: Sql, task: Task, spec: TaskAddParameter, now: Date): Promise<{ etag: string }> {
@@ -409,8 +303,7 @@ export async function deleteTasks(
   const pks = tasks.map(({ pk }) => pk);
   const subtasks = await sql<{ nodeId: string | null }[]>`
     delete from subtask where task_pk = any(${pks}::bigint[]) returning node_info ->> 'nodeId' as node_id`;
-  await sql`delete from task_dependency where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
-  await sql`delete from task_dependency_range where job_pk = ${jobPk} and child_pk = any(${pks}::bigint[])`;
+  await deleteDependencies(sql, jobPk, pks);
   const nodeIds = new Set([...tasks, ...subtasks].flatMap(({ nodeId }) => nodeId ?? []));
   return { count: tasks.length, nodeIds: [...nodeIds] };
 }
@@ -418,8 +311,7 @@ export async function deleteTasks(
 export async function deleteTask(sql: Sql, task: Task): Promise<void> {
   await sql`delete from task where pk = ${task.pk}`;
   if (task.instances !== null) await sql`delete from subtask where task_pk = ${task.pk}`;
-  await sql`delete from task_dependency where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
-  await sql`delete from task_dependency_range where job_pk = ${task.jobPk} and child_pk = ${task.pk}`;
+  await deleteDependencies(sql, task.jobPk, [task.pk]);
 }
 
 /** Up to `limit` tasks of a job that are on nodes, in the order in which everybody locks tasks. */

@@ -1,7 +1,7 @@
-import type { Account } from "../domain/account.ts";
-import type { Job } from "../domain/job.ts";
-import type { JobSchedule } from "../domain/job-schedule.ts";
-import type { JobUsage, Usage } from "../domain/usage.ts";
+import type { Account } from "../domain/account/account.ts";
+import type { Job } from "../domain/job/job.ts";
+import type { JobSchedule } from "../domain/job-schedule/job-schedule.ts";
+import type { JobUsage, Usage } from "../domain/task/usage.ts";
 import { asJson, type Sql } from "./database.ts";
 
 /** Adds to what jobs have used up; a job is named once. */

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,11 +6,20 @@ import { promisify } from "node:util";
 import { addServicePrincipal } from "@kyanite/service/identity/principals";
 import { firstGroup, type RunningService, runningService, zip } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Az, debiansAz, newestAz } from "./installed-az.ts";
 
-/** One session of Debian's `az`, as a user would type it; run by `npm run test:clients`, as each `az` takes seconds. */
-const isWanted = process.env.KYANITE_CLIENTS === "1";
-const hasAz = isWanted && existsSync("/usr/bin/az");
-if (isWanted && !hasAz) console.warn("SKIPPED: needs the Debian package azure-cli");
+/** Sessions of `az`, as README has them; each `az` takes seconds, so that `npm test` alone runs none. */
+const wanted = process.env.KYANITE_CLIENTS;
+const isWanted = wanted === "quick" || wanted === "all";
+const found = (az: Promise<Az>) =>
+  az.then(
+    ({ program }) => program,
+    (cause: unknown) => console.warn("SKIPPED: a session of az, which cannot be had", cause),
+  );
+const sessions = [
+  ["old", isWanted ? await found(debiansAz()) : undefined],
+  ["new", wanted === "all" ? await found(newestAz()) : undefined],
+] as const;
 
 const run = promisify(execFile);
 let service: RunningService;
@@ -19,7 +27,7 @@ let directory: string;
 let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
-  if (!hasAz) return;
+  if (!isWanted) return;
   service = await runningService({ https: true });
   directory = await mkdtemp(join(tmpdir(), "kyanite-az-"));
   const authority = join(directory, "ca.pem");
@@ -27,34 +35,35 @@ beforeAll(async () => {
   env = {
     PATH: "/usr/bin:/bin",
     HOME: directory,
-    AZURE_CONFIG_DIR: join(directory, "azure"),
     AZURE_CORE_COLLECT_TELEMETRY: "0",
     REQUESTS_CA_BUNDLE: authority,
   };
 });
 afterAll(async () => {
-  if (!hasAz) return;
+  if (!isWanted) return;
   await service[Symbol.asyncDispose]();
   await rm(directory, { recursive: true, force: true });
 });
 
-/** The JSON that a command prints, if any; `more` are arguments that may hold blanks. */
-async function az(command: string, ...more: readonly string[]): Promise<unknown> {
-  const { stdout } = await run("/usr/bin/az", [...command.split(" "), ...more, "-o", "json"], { env });
-  return stdout.trim() === "" ? undefined : JSON.parse(stdout);
-}
-
-describe.skipIf(!hasAz)("a session of az", () => {
+describe.for(sessions)("a session of az, the %s one", ([name, program = ""]) => {
   const { resourceGroup, subscriptionId } = firstGroup;
 
+  /** The JSON that a command prints, if any; `more` are arguments that may hold blanks. */
+  async function az(command: string, ...more: readonly string[]): Promise<unknown> {
+    const words = [...command.split(" "), ...more, "-o", "json"];
+    const { stdout } = await run(program, words, { env: { ...env, AZURE_CONFIG_DIR: join(directory, name) } });
+    return stdout.trim() === "" ? undefined : JSON.parse(stdout);
+  }
+
   beforeAll(async () => {
+    if (program === "") return;
     // What the resource manager says of itself does not reach this far: for bearer tokens az must be told of Batch.
     // By address: behind a name, accounts have names of their own in it, which Debian does not resolve.
     const resourceManager = service.https.url.replace("localhost", "127.0.0.1");
     const endpoints = { resourceManager, batchResourceId: "https://batch.core.windows.net/" };
     await az("cloud register --name Kyanite --cloud-config", JSON.stringify({ endpoints }));
     await az("cloud set --name Kyanite");
-    const principal = { name: "az", role: "owner" as const, accountName: null };
+    const principal = { name: `az-${name}`, role: "owner" as const, accountName: null };
     const added = await addServicePrincipal(service.database, principal, new Date());
     await az(
       `login --service-principal --tenant adfs --username ${added?.clientId}`,
@@ -63,16 +72,36 @@ describe.skipIf(!hasAz)("a session of az", () => {
     );
   }, 120_000);
 
-  test("signs in and sees the account", async () => {
-    expect(await az("account list --query [].id")).toEqual([subscriptionId]);
-    expect(await az("group list --query [].name")).toEqual([resourceGroup]);
-    expect(await az("batch account list --query [].name")).toEqual(["test"]);
-  }, 120_000);
+  test.skipIf(program === "")(
+    "signs in and sees the account",
+    async () => {
+      expect(await az("account list --query [].id")).toEqual([subscriptionId]);
+      expect(await az("group list --query [].name")).toEqual([resourceGroup]);
+      expect(await az("batch account list --query [].name")).toEqual(["test"]);
+    },
+    120_000,
+  );
 
-  test.each(["", " --shared-key-auth"])(
+  test.skipIf(program === "")(
+    "makes a group and an account with a storage account in it",
+    async () => {
+      const { accountName } = service.storage;
+      expect(await az("group create --name made --location westeurope --query properties.provisioningState")).toBe(
+        "Succeeded",
+      );
+      const created = await az(
+        `batch account create --name made --resource-group made --location westeurope --storage-account ${accountName}`,
+      );
+      expect(Object(created).autoStorage.storageAccountId).toMatch(new RegExp(`/storageAccounts/${accountName}$`));
+      await az("batch account delete --name made --resource-group made --yes");
+    },
+    120_000,
+  );
+
+  test.skipIf(program === "").each(["", " --shared-key-auth"])(
     "works from an application package to a task's output%s",
     async (mode) => {
-      const id = mode === "" ? "bearer" : "key";
+      const id = `${mode === "" ? "bearer" : "key"}${name}`;
       await az(`batch account login --name test --resource-group ${resourceGroup}${mode}`);
       const of = `--name test --resource-group ${resourceGroup} --application-name ${id}`;
       const archive = join(directory, `${id}.zip`);

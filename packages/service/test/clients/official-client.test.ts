@@ -18,6 +18,7 @@ import {
   zip,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkRow } from "./outcomes.ts";
 
 let service: RunningService;
 let client: BatchServiceClient;
@@ -301,5 +302,9 @@ describe("the official client", () => {
   test("has had each of its methods called", () => {
     expect(methods.filter((name) => !called.has(name))).toEqual([]);
     expect(methods.length).toBeGreaterThan(80);
+    checkRow(
+      "JavaScript `@azure/batch` | 10.2.0",
+      methods.map((name) => ({ name, passed: called.has(name) })),
+    );
   });
 });

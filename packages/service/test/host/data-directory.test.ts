@@ -103,6 +103,7 @@ describe("endpoints", () => {
     storageAccount: "kyanite",
     storageConnectionString: "AccountName=kyanite",
     blobEndpoint: url,
+    blobHttpsEndpoint: "https://localhost:3/kyanite",
     explorerUrl: url,
     pid: process.pid,
     version: "1",
@@ -119,6 +120,14 @@ describe("endpoints", () => {
     await removeEndpoints(path);
     await removeEndpoints(path);
     await expect(stat(join(path, "endpoints.json"))).rejects.toThrow("ENOENT");
+  });
+
+  test("that are damaged are named, and what to do", async () => {
+    await openDataDirectory(path, { traversable: false });
+    for (const text of ["", '{"account": "lo', "[]", '{"account": "local"}']) {
+      await writeFile(join(path, "endpoints.json"), text);
+      await expect(readRunningEndpoints(path)).rejects.toThrow(`${join(path, "endpoints.json")} is damaged: restart`);
+    }
   });
 
   test("of a killed server do not count for the one that is starting", async () => {

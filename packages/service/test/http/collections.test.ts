@@ -34,7 +34,9 @@ describe("a collection of tasks", () => {
       { id: "no-command" },
       task("wrong-type", { requiredSlots: "two" }),
       task("unknown-property", { colour: "red" }),
-      task("unsupported", { resourceFiles: [{ httpUrl: "http://a/b", filePath: "b", identityReference: {} }] }),
+      task("unsupported", {
+        resourceFiles: [{ httpUrl: "http://a/b", filePath: "b", identityReference: { resourceId: "i" } }],
+      }),
       task("dependent", { dependsOn: { taskIds: ["good"] } }),
       task("twice"),
       task("TWICE"),
@@ -43,16 +45,16 @@ describe("a collection of tasks", () => {
     expect(answer.headers.etag).toBeUndefined();
     const codes = results(answer.json).map(({ taskId, status, error }) => [taskId, status, error?.code]);
     expect(codes).toEqual([
-      ["good", "Success", undefined],
-      ["KNOWN", "ClientError", "TaskExists"],
-      ["no spaces", "ClientError", "InvalidPropertyValue"],
-      ["no-command", "ClientError", "MissingRequiredProperty"],
-      ["wrong-type", "ClientError", "InvalidPropertyValue"],
-      ["unknown-property", "ClientError", "UnsupportedProperty"],
-      ["unsupported", "ClientError", "UnsupportedProperty"],
-      ["dependent", "ClientError", "TaskDependenciesNotSpecifiedOnJob"],
-      ["twice", "Success", undefined],
-      ["TWICE", "ClientError", "TaskExists"],
+      ["good", "success", undefined],
+      ["KNOWN", "clienterror", "TaskExists"],
+      ["no spaces", "clienterror", "InvalidPropertyValue"],
+      ["no-command", "clienterror", "MissingRequiredProperty"],
+      ["wrong-type", "clienterror", "InvalidPropertyValue"],
+      ["unknown-property", "clienterror", "UnsupportedProperty"],
+      ["unsupported", "clienterror", "UnsupportedProperty"],
+      ["dependent", "clienterror", "UnsupportedProperty"],
+      ["twice", "success", undefined],
+      ["TWICE", "clienterror", "TaskExists"],
     ]);
     const [good, , , noCommand] = results(answer.json);
     expect(good).toMatchObject({ location: `${service.url}/jobs/job/tasks/good`, eTag: expect.stringMatching(/^0x/) });

@@ -1,12 +1,18 @@
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog, systemClock } from "@kyanite/runtime";
 import { startEmbeddedPostgres } from "@kyanite/service";
-import { rawClient, runningService, until } from "@kyanite/testkit";
+import { metricsToken, rawClient, runningService, until } from "@kyanite/testkit";
 import { expect, test } from "vitest";
 
-test("while the database is away the API answers 503 with Retry-After, and works again when it is back", async () => {
+/** A process with its children. */
+async function processesOf(pid: number): Promise<number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  return [pid, ...children.split(" ").filter(Boolean).map(Number)];
+}
+
+test("while the database hangs or is away /readyz says so, the API answers 503 with Retry-After, and works again when it is back", async () => {
   const dataDirectory = await mkdtemp(join(tmpdir(), "kyanite-away-"));
   await chmod(dataDirectory, 0o711);
   const means = { dataDirectory, clock: systemClock, log: createLog("silent") };
@@ -16,6 +22,12 @@ test("while the database is away the API answers 503 with Retry-After, and works
     const call = rawClient(service);
     const health = { authorization: null, version: null };
     expect((await call("GET", "/pools")).status).toBe(200);
+    const processes = await processesOf(postgres.process.pid);
+    for (const pid of processes) process.kill(pid, "SIGSTOP");
+    const asked = await Promise.all(Array.from({ length: 20 }, () => call("GET", "/readyz", health)));
+    for (const pid of processes) process.kill(pid, "SIGCONT");
+    for (const answer of asked) expect(answer).toMatchObject({ status: 503, text: "the database does not answer\n" });
+    expect((await call("GET", "/readyz", health)).status).toBe(200);
     await postgres.stop();
     const away = await until(
       () => call("GET", "/pools"),
@@ -25,7 +37,8 @@ test("while the database is away the API answers 503 with Retry-After, and works
     expect(away.json).toMatchObject({ code: "ServerBusy" });
     expect((await call("GET", "/readyz", health)).status).toBe(503);
     expect((await call("GET", "/livez", health)).status).toBe(200);
-    expect((await call("GET", "/metrics", health)).text).toContain("kyanite_request_seconds");
+    const watcher = { ...health, authorization: `Bearer ${metricsToken}` };
+    expect((await call("GET", "/metrics", watcher)).text).toContain("kyanite_request_seconds");
     const again = await startEmbeddedPostgres(means);
     try {
       const back = await until(

@@ -22,6 +22,7 @@ const unreachable: Readonly<Record<string, string>> = {
   JobDisabled: "a disabled job takes tasks and changes",
   JobNotActive: "the more exact JobBeingTerminated, JobCompleted or JobBeingDeleted",
   JobPreparationTaskNotRunOnNode: "no operation asks for one node's preparation",
+  JobPreparationTaskNotSpecified: "JobPreparationTaskOrReleaseTaskNotSpecified, which the service answers in truth",
   JobReleaseTaskNotRunOnNode: "no operation asks for one node's release",
   JobReleaseTaskNotSpecified: "no operation asks for release tasks alone",
   JobScheduleDisabled: "a disabled schedule takes every request",
@@ -47,6 +48,7 @@ const unreachable: Readonly<Record<string, string>> = {
   UnsupportedHeader: "headers that mean nothing are ignored",
   UnsupportedHttpVersion: "versions of HTTP that are not known are refused unread",
   UpgradePoolVersionConflict: "pools of cloud services are not made",
+  TaskDependenciesNotSpecifiedOnJob: "UnsupportedProperty with the property's name, which the service answers in truth",
 };
 
 let service: RunningService;

@@ -12,7 +12,7 @@ beforeAll(async () => {
   call = rawClient(service);
   await call("POST", "/pools", { body: aPool("pool") });
   await call("POST", "/jobs", { body: { id: "job", poolInfo: { poolId: "pool" } } });
-  const script = `echo hello; : > empty; mkdir -p deep/er; cd deep/er; for n in ${names.map((name) => `"${name}"`).join(" ")}; do echo x > "$n"; done`;
+  const script = `echo hello; : > empty; mkdir -p deep/er; mkdir back; echo slash > "back\\slash.txt"; echo two > back/two; echo both > "back\\both"; echo other > back/both; echo latin > "$(printf "\\351t\\351")"; cd deep/er; for n in ${names.map((name) => `"${name}"`).join(" ")}; do echo x > "$n"; done`;
   await call("POST", "/jobs/job/tasks", { body: { id: "task", commandLine: `/bin/sh -c '${script}'` } });
   const task = await until(
     async () => Object((await call("GET", "/jobs/job/tasks/task")).json),
@@ -76,6 +76,15 @@ describe("a file", () => {
     expect(await call("GET", `${files}/${path}`)).toMatchObject({ status: 200, text: "x\n" });
   });
 
+  test("is found with backslashes for slashes, when none has such a name", async () => {
+    expect(await call("GET", `${files}/${encodeURIComponent("wd\\back\\two")}`)).toMatchObject({ text: "two\n" });
+    expect(await call("GET", `${files}/${encodeURIComponent("wd/back\\both")}`)).toMatchObject({ text: "both\n" });
+    const url = (await call("HEAD", `${files}/wd%5Cback%5Ctwo`)).headers["ocp-batch-file-url"];
+    expect(decodeURIComponent(String(url))).toBe(`${service.url}${files}/wd/back/two`);
+    const out = encodeURIComponent("..\\other\\stdout.txt");
+    expect(await call("GET", `${files}/${out}`)).toMatchObject({ status: 404, json: { code: "FileNotFound" } });
+  });
+
   test("outside the node is not found", async () => {
     const path = encodeURIComponent("../../../../../etc/passwd");
     expect(await call("GET", `${files}/${path}`)).toMatchObject({ status: 400, json: { code: "InvalidUri" } });
@@ -89,6 +98,44 @@ describe("a list of files", () => {
     const level = (await pages(`${files}?api-version=2024-07-01.20.0`)).map(({ name }) => name);
     expect(level).toEqual(expect.arrayContaining(["stderr.txt", "stdout.txt", "wd"]));
     expect(level.filter((name) => name.includes("/"))).toEqual([]);
+  });
+
+  test.each([
+    ["task", files, ""],
+    ["node", () => `/pools/pool/nodes/${nodeId}/files`, "workitems/job/job-1/task/"],
+  ])("of a %s shows what is in a folder, or what there begins like a text", async (_, place, root) => {
+    const begin = async (prefix: string) => {
+      const filter = encodeURIComponent(`startswith(name,'${root}${prefix}')`);
+      const path = typeof place === "string" ? place : place();
+      const all = await pages(`${path}?api-version=2024-07-01.20.0&recursive=false&maxresults=2&$filter=${filter}`);
+      return all.map(({ name }) => name.slice(root.length));
+    };
+    expect(await begin("wd/deep/")).toEqual(["wd/deep/er"]);
+    expect(await begin("WD/DEEP/")).toEqual(["wd/deep/er"]);
+    expect(await begin("wd/deep")).toEqual(["wd/deep"]);
+    expect(await begin("wd")).toEqual(["wd"]);
+    expect(await begin("wd/")).toEqual(expect.arrayContaining(["wd/deep", "wd/empty"]));
+    expect(await begin("wd/e")).toEqual(["wd/empty"]);
+    expect(await begin("std")).toEqual(["stderr.txt", "stdout.txt"]);
+    expect(await begin("none/")).toEqual([]);
+  });
+
+  test("names files so that each can be fetched, whatever their names", async () => {
+    const query = "api-version=2024-07-01.20.0&recursive=true";
+    const all = Object((await call("GET", `${files}?${query}`, { version: null })).json).value;
+    const contents = new Map<string, string>();
+    for (const { name, url, isDirectory } of all) {
+      if (isDirectory) continue;
+      const answer = await call("GET", url.slice(service.url.length));
+      contents.set(name, answer.text);
+      expect([name, answer.status, answer.headers["ocp-batch-file-url"]]).toEqual([name, 200, encodeURIComponent(url)]);
+    }
+    expect(Object.fromEntries(contents)).toMatchObject({
+      "wd/back\\slash.txt": "slash\n",
+      "wd/back\\both": "both\n",
+      "wd/back/both": "other\n",
+      "wd/\uefe9t\uefe9": "latin\n",
+    });
   });
 
   test("comes in pages with each file once, whatever is deleted meanwhile", async () => {

@@ -1,7 +1,14 @@
-import { join } from "node:path";
 import type { Provider } from "@kyanite/providers";
-import { readRunningProcess, signalProcess } from "@kyanite/runtime";
-import { aPool, type RawClient, type RunningService, rawClient, runningService, until } from "@kyanite/testkit";
+import { signalProcess } from "@kyanite/runtime";
+import {
+  agentOfNode,
+  aPool,
+  type RawClient,
+  type RunningService,
+  rawClient,
+  runningService,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 /** What can be asked of a node, with the API version that has it for nodes of every kind. */
@@ -116,7 +123,7 @@ describe("a node whose agent stands still", () => {
     async ({ action, state, code }) => {
       const nodeId = await idleNode();
       const node = `/pools/pool/nodes/${nodeId}`;
-      const agent = await readRunningProcess(join(service.nodesDirectory, nodeId, "agent.json"));
+      const agent = await agentOfNode(service.nodesDirectory, nodeId);
       if (!agent) throw new Error("the node has no agent");
       signalProcess(agent, "SIGSTOP");
       try {

@@ -106,6 +106,27 @@ describe("adding", () => {
     expect(await client.job.listFromJobSchedule(id)).toHaveLength(0);
   });
 
+  test("has made its first job when the request is answered", async () => {
+    for (let attempt = 0; attempt < 10; attempt++) {
+      const id = await aSchedule();
+      expect((await client.job.listFromJobSchedule(id)).map((job) => job.id)).toEqual([`${id}:job-1`]);
+      expect((await client.jobSchedule.get(id)).executionInfo?.recentJob?.id).toBe(`${id}:job-1`);
+    }
+  });
+
+  test("dates are given back as the service writes them, which every client can read", async () => {
+    const id = await aSchedule({ schedule: { doNotRunUntil: nextYear } });
+    const path = `/jobschedules/${id}`;
+    const schedule = { doNotRunUntil: "2099-01-01t01:20:30.123456789+02:00", doNotRunAfter: "2099-06-01T00:00Z" };
+    expect((await send(client, "PATCH", path, { body: { schedule } })).status).toBe(200);
+    expect((await send(client, "GET", path)).body).toMatchObject({
+      schedule: { doNotRunUntil: "2098-12-31T23:20:30.1234567Z", doNotRunAfter: "2099-06-01T00:00:00Z" },
+    });
+    expect((await client.jobSchedule.get(id)).schedule?.doNotRunUntil).toEqual(new Date("2098-12-31T23:20:30.123Z"));
+    const refused = await send(client, "PATCH", path, { body: { schedule: { doNotRunAfter: "2099-02-30" } } });
+    expect(refused).toMatchObject({ status: 400, code: "InvalidPropertyValue" });
+  });
+
   test("a schedule without an interval makes one job, and completes with it", async () => {
     const id = await aSchedule({ schedule: {} });
     await jobsOf(id, 1);
@@ -356,7 +377,7 @@ describe("reading", () => {
     expect(await listed(`${mine} and schedule/doNotRunUntil ge DateTime'2100-01-01' and id gt 'read-2'`)).toEqual([
       "Read-3",
     ]);
-    expect(await listed("schedule/doNotRunAfter lt DateTime'2100-01-01'")).toEqual([]);
+    expect(await listed(`${mine} and schedule/doNotRunAfter lt DateTime'2100-01-01'`)).toEqual([]);
     expect(await listed(`${mine} and executionInfo/endTime gt DateTime'2000-01-01'`)).toEqual([]);
     expect(await codeOf(listed("displayName eq 'x'"))).toBe("InvalidQueryParameterValue");
     const options = { jobScheduleListOptions: { filter: "id eq 'READ-1'", select: "id,state" } };

@@ -1,5 +1,14 @@
 import type { BatchServiceClient } from "@azure/batch";
-import { aPool, batchClient, type RunningService, runningService, send, steadyPool, until } from "@kyanite/testkit";
+import {
+  anAutoPool,
+  aPool,
+  batchClient,
+  type RunningService,
+  runningService,
+  send,
+  steadyPool,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
@@ -219,6 +228,60 @@ test.each([
   expect(await refusal(client.pool.get("wrong"))).toMatchObject({ code: "PoolNotFound" });
 });
 
+describe("a pool that describes hardware of Azure's", () => {
+  const described = {
+    virtualMachineConfiguration: {
+      ...machine,
+      dataDisks: [{ lun: 0, diskSizeGB: 32, caching: "readwrite", storageAccountType: "standard_lrs" }],
+      securityProfile: { securityType: "trustedLaunch", encryptionAtHost: true },
+      extensions: [{ name: "e", publisher: "p", type: "t", protectedSettings: { key: "secret" } }],
+    },
+    networkConfiguration: { subnetId: "/subscriptions/s/resourceGroups/g/subnets/n" },
+    targetDedicatedNodes: 0,
+  };
+
+  const version = "2024-07-01.20.0";
+
+  test("shows it as given, and names what has no effect", async () => {
+    const body = aPool("described", described);
+    expect((await send(client, "POST", "/pools", { version, body })).status).toBe(201);
+    const shown = await send(client, "GET", "/pools/described", { version });
+    expect(shown.body).toMatchObject({
+      virtualMachineConfiguration: {
+        dataDisks: described.virtualMachineConfiguration.dataDisks,
+        securityProfile: described.virtualMachineConfiguration.securityProfile,
+        extensions: [{ name: "e", publisher: "p", type: "t" }],
+      },
+      networkConfiguration: described.networkConfiguration,
+      propertiesWithoutEffect: [
+        "virtualMachineConfiguration.dataDisks",
+        "virtualMachineConfiguration.extensions",
+        "virtualMachineConfiguration.securityProfile",
+        "networkConfiguration.subnetId",
+      ],
+    });
+    expect(JSON.stringify(shown.body)).not.toContain("secret");
+    await client.pool.deleteMethod("described");
+    await gone("described");
+  });
+
+  test("is refused where the operator wants to know, in a job as well", async () => {
+    await using strict = await runningService({ settings: { unsupportedProperties: "refuse" } });
+    const strictClient = batchClient(strict);
+    const autoPoolSpecification = { poolLifetimeOption: "job", pool: anAutoPool(described) };
+    const poolInfo = { autoPoolSpecification };
+    for (const [path, body] of [
+      ["/pools", aPool("described", described)],
+      ["/jobs", { id: "j", poolInfo }],
+      ["/jobschedules", { id: "s", schedule: {}, jobSpecification: { poolInfo } }],
+    ] as const)
+      expect(await send(strictClient, "POST", path, { version, body }), path).toMatchObject({
+        status: 400,
+        code: "UnsupportedProperty",
+      });
+  });
+});
+
 test("a resize names at least one target, and a timeout of five minutes or more", async () => {
   expect(await refusal(client.pool.resize("empty", {}))).toMatchObject({ code: "MissingRequiredProperty" });
   expect(
@@ -256,9 +319,17 @@ describe("a pool with nodes", () => {
   });
 
   test("does not change what it is made of", async () => {
-    const refused = await refusal(client.pool.patch("pool", { targetNodeCommunicationMode: "simplified" }));
+    const refused = await send(client, "PATCH", "/pools/pool", { body: { displayName: "changed" } });
     expect(refused).toMatchObject({ status: 409, code: "OperationInvalidForCurrentState" });
-    expect(JSON.stringify(refused)).toContain("targetNodeCommunicationMode");
+    expect(JSON.stringify(refused)).toContain("displayName");
+  });
+
+  test("changes how its nodes shall be reached, and how they are reached stays", async () => {
+    await client.pool.patch("pool", { targetNodeCommunicationMode: "classic" });
+    expect(await client.pool.get("pool")).toMatchObject({
+      targetNodeCommunicationMode: "classic",
+      currentNodeCommunicationMode: "simplified",
+    });
   });
 
   test("gives a node away with its task, which is requeued and runs elsewhere", async () => {

@@ -29,10 +29,10 @@ const requestOf = ({ method, url, headers, contentLengthSigned }: Vector) => {
 describe.skipIf(!isPresent)("known signatures", () => {
   test.each(known.vectors.map((vector) => [`${vector.method} ${vector.url}`, vector] as const))("%s", (_, vector) => {
     const request = requestOf(vector);
-    expect(stringsToSign(request, known.account)).toContain(vector.stringToSign);
+    expect([...stringsToSign(request, known.account)]).toContain(vector.stringToSign);
     const signature = vector.authorization.replace(`SharedKey ${known.account}:`, "");
-    expect(isSignedWith(request, known.account, known.key, signature)).toBe(true);
-    expect(isSignedWith({ ...request, method: "PATCH" }, known.account, known.key, signature)).toBe(false);
+    expect(isSignedWith(request, known.account, [known.key], signature)).toBe(true);
+    expect(isSignedWith({ ...request, method: "PATCH" }, known.account, [known.key], signature)).toBe(false);
   });
 
   test("there are five", () => expect(known.vectors).toHaveLength(5));

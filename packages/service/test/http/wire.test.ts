@@ -1,6 +1,8 @@
+import { createHmac } from "node:crypto";
 import { operations } from "@kyanite/contract";
 import {
   aPool,
+  metricsToken,
   type RawAnswer,
   type RawClient,
   type RunningService,
@@ -54,6 +56,24 @@ describe("who may call", () => {
     expect(errorOf(await call("GET", "/pools", { authorization }))).toMatchObject({ status, code });
   });
 
+  test("a wrong signature is told what would have been signed here", async () => {
+    const wrong = `SharedKey test:${Buffer.alloc(32).toString("base64")}`;
+    const headers = { "ocp-date": new Date().toUTCString() };
+    const refused = errorOf(await call("GET", "/pools?maxresults=1&timeout=5", { authorization: wrong, headers }));
+    const detail = String(Object(refused).AuthenticationErrorDetail);
+    const [, text = ""] = /Server used following string to sign: '(GET\n.*)'\.$/s.exec(detail) ?? [];
+    expect(text).toContain("/test/pools\napi-version:2024-07-01.20.0\nmaxresults:1\ntimeout:5");
+    const signature = createHmac("sha256", Buffer.from(service.account.key, "base64")).update(text).digest("base64");
+    const authorization = `SharedKey test:${signature}`;
+    expect((await call("GET", "/pools?maxresults=1&timeout=5", { authorization, headers })).status).toBe(200);
+    const unknown = errorOf(
+      await call("GET", "/pools?maxresults=1&timeout=5", { authorization: wrong.replace("test", "none"), headers }),
+    );
+    expect(Object(unknown).AuthenticationErrorDetail).toBe(detail.replace("/test/", "/none/"));
+    const long = errorOf(await call("GET", `/pools?x=${"y".repeat(20_000)}`, { authorization: wrong }));
+    expect(String(Object(long).AuthenticationErrorDetail).length).toBeLessThan(5_000);
+  });
+
   test.each([
     ["in the past", -16 * 60_000, 403],
     ["in the future", 16 * 60_000, 403],
@@ -88,7 +108,9 @@ describe("who may call", () => {
   });
 
   test("metrics count requests, loops and what exists", async () => {
-    const { status, text } = await call("GET", "/metrics", { authorization: null, version: null });
+    const read = (authorization: string | null) => call("GET", "/metrics", { authorization, version: null });
+    for (const wrong of [null, "Bearer wrong", metricsToken]) expect((await read(wrong)).status).toBe(401);
+    const { status, text } = await read(`Bearer ${metricsToken}`);
     expect(status).toBe(200);
     expect(text).toMatch(/kyanite_request_seconds_count\{operation="Pool_Add",status="201"\} 1/);
     expect(text).toMatch(/kyanite_loop_round_seconds_count\{loop="resize-pools",outcome="done"\} [1-9]/);
@@ -107,6 +129,23 @@ describe("who may call", () => {
   test.each(["/metrics", "/openapi.json"])("%s is not shown to those who come through a proxy", async (path) => {
     const headers = { "x-forwarded-for": "203.0.113.7" };
     expect((await call("GET", path, { authorization: null, version: null, headers })).status).toBe(403);
+  });
+
+  test.each(["/metrics", "/openapi.json", "/metadata/endpoints", "/adfs/discovery/keys"])(
+    "%s is not shown to pages of others who made their name point to this machine",
+    async (path) => {
+      const ask = async (host: string) =>
+        (await call("GET", path, { authorization: `Bearer ${metricsToken}`, version: null, headers: { host } })).status;
+      for (const host of ["evil.example", "evil.example:10080", "localhost.evil.example", "127.0.0.1.evil.example"])
+        expect([host, await ask(host)]).toEqual([host, 403]);
+      for (const host of ["localhost", "test.localhost:10080", "127.0.0.1:1", "[::1]:10080"])
+        expect([host, await ask(host)]).toEqual([host, 200]);
+    },
+  );
+
+  test("a host that is none is refused", async () => {
+    const refused = await call("GET", "/pools", { headers: { host: "a b/c" } });
+    expect(errorOf(refused)).toMatchObject({ status: 400, code: "InvalidHeaderValue", HeaderName: "Host" });
   });
 
   test("every operation asks for a credential before it does or shows anything", async () => {
@@ -134,6 +173,9 @@ describe("what is asked for", () => {
     ["a skip token of our own making", { query: { $skiptoken: "abc" } }, "InvalidQueryParameterValue"],
     ["a filter that is none", { query: { $filter: "state" } }, "InvalidQueryParameterValue"],
     ["a filter by what cannot be filtered", { query: { $filter: "url eq 'x'" } }, "InvalidQueryParameterValue"],
+    ["a timeout of a fraction of a second", { query: { timeout: "1.7e-225" } }, "InvalidQueryParameterValue"],
+    ["a timeout of seconds and a half", { query: { timeout: "1.5" } }, "InvalidQueryParameterValue"],
+    ["no timeout at all", { query: { timeout: 0 } }, "OutOfRangeQueryParameterValue"],
     ["a filter with U+0000", { query: { $filter: "id eq '\0'" } }, "InvalidQueryParameterValue"],
   ])("%s is refused", async (_, request, code) => {
     expect(errorOf(await call("GET", "/pools", request))).toMatchObject({ status: 400, code });
@@ -199,6 +241,40 @@ describe("what is asked for", () => {
 });
 
 describe("bodies", () => {
+  test("may have numbers and booleans as strings, as az sends its options", async () => {
+    const pool = aPool("strings", { targetDedicatedNodes: "0", taskSlotsPerNode: "2", enableAutoScale: "false" });
+    expect((await call("POST", "/pools", { body: pool })).status).toBe(201);
+    expect((await call("GET", "/pools/strings")).json).toMatchObject({ taskSlotsPerNode: 2, enableAutoScale: false });
+    const resized = await call("POST", "/pools/strings/resize", { body: { targetDedicatedNodes: "0" } });
+    expect(resized.status).toBe(202);
+    const job = {
+      id: "strings",
+      poolInfo: { poolId: "pool" },
+      priority: "3",
+      constraints: { maxTaskRetryCount: "-1" },
+      metadata: [{ name: "n", value: "5" }],
+    };
+    expect((await call("POST", "/jobs", { body: job })).status).toBe(201);
+    expect((await call("GET", "/jobs/strings")).json).toMatchObject({
+      priority: 3,
+      constraints: { maxTaskRetryCount: -1 },
+      metadata: [{ name: "n", value: "5" }],
+    });
+    for (const priority of ["3.0", "+3", " 3", "03", "three", "", "1e2", "true"])
+      expect(errorOf(await call("PATCH", "/jobs/strings", { body: { priority } }))).toMatchObject({
+        code: "InvalidPropertyValue",
+        PropertyName: "priority",
+      });
+    const value = [
+      { id: "a", commandLine: "true", requiredSlots: "1", constraints: { maxTaskRetryCount: "2" } },
+      { id: "b", commandLine: "true", requiredSlots: "many" },
+    ];
+    const added = await call("POST", "/jobs/strings/addtaskcollection", { body: { value } });
+    expect(Object(added.json).value).toMatchObject([{ status: "success" }, { status: "clienterror" }]);
+    await call("DELETE", "/jobs/strings");
+    await call("DELETE", "/pools/strings");
+  });
+
   const job = (id: string) => ({ id, poolInfo: { poolId: "pool" } });
 
   test.each([
@@ -312,21 +388,21 @@ describe("answers", () => {
     expect(json).toMatchObject({ eTag: headers.etag });
   });
 
-  test("to pages of this machine and of allowed origins may be read, to others not", async () => {
+  test("to our own pages and those of allowed origins may be read, to others not", async () => {
     const preflight = (origin: string) => call("OPTIONS", "/pools", { headers: { origin }, authorization: null });
-    const allowed = await preflight("http://localhost:3000");
-    expect(allowed.status).toBe(204);
-    expect(allowed.headers).toMatchObject({
-      "access-control-allow-origin": "http://localhost:3000",
-      "access-control-allow-headers": expect.stringContaining("ocp-date"),
-      vary: "origin",
-    });
-    expect((await preflight("https://evil.example")).headers["access-control-allow-origin"]).toBeUndefined();
-    expect((await preflight("https://portal.example")).headers["access-control-allow-origin"]).toBe(
-      "https://portal.example",
-    );
-    const read = await call("GET", "/pools/none", { headers: { origin: "http://127.0.0.1:8080" } });
-    expect(read.headers["access-control-allow-origin"]).toBe("http://127.0.0.1:8080");
+    for (const origin of [service.url, "https://portal.example"]) {
+      const allowed = await preflight(origin);
+      expect(allowed.status).toBe(204);
+      expect(allowed.headers).toMatchObject({
+        "access-control-allow-origin": origin,
+        "access-control-allow-headers": expect.stringContaining("ocp-date"),
+        vary: "origin",
+      });
+    }
+    for (const origin of ["https://evil.example", "http://localhost:3000", "http://127.0.0.1:8080", "null"])
+      expect([origin, (await preflight(origin)).headers["access-control-allow-origin"]]).toEqual([origin, undefined]);
+    const read = await call("GET", "/pools/none", { headers: { origin: "https://other.example" } });
+    expect(read.headers["access-control-allow-origin"]).toBe("https://other.example");
   });
 });
 

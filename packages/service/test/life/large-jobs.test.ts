@@ -1,10 +1,11 @@
 import { aPool, type TemporaryDatabase, temporaryDatabase } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Job } from "../../src/domain/job.ts";
-import { newJob } from "../../src/domain/new-job.ts";
-import { newPool } from "../../src/domain/new-pool.ts";
-import { newTask } from "../../src/domain/new-task.ts";
-import { beginDeleteJob, lockExistingJob, terminateJob } from "../../src/lifecycle/job.ts";
+import type { Job } from "../../src/domain/job/job.ts";
+import { newJob } from "../../src/domain/job/new-job.ts";
+import { newPool } from "../../src/domain/pool/new-pool.ts";
+import { newTask } from "../../src/domain/task/new-task.ts";
+import { lockExistingJob } from "../../src/lifecycle/existing.ts";
+import { beginDeleteJob, terminateJob } from "../../src/lifecycle/job.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
 import { readAccount } from "../../src/store/accounts.ts";
@@ -95,7 +96,7 @@ test("a large job is terminated and deleted in the background, and others are no
   expect(await readTaskCounts(database, large)).toMatchObject({ active: size - 1500, running: 1500 });
 
   await transaction(database, async (sql) =>
-    terminateJob(sql, await lockExistingJob(sql, account, "large"), { by: "client", reason: "enough" }, now),
+    terminateJob(sql, await lockExistingJob(sql, account, { jobId: "large" }), { by: "client", reason: "enough" }, now),
   );
   await settleAll();
   expect((await readJob(database, account, "large"))?.state).toBe("completed");
@@ -104,8 +105,8 @@ test("a large job is terminated and deleted in the background, and others are no
   expect(node).toEqual({ usedSlots: 0, runningTasks: 0 });
 
   await transaction(database, async (sql) => {
-    await beginDeleteJob(sql, await lockExistingJob(sql, account, "large"), false, now);
-    await beginDeleteJob(sql, await lockExistingJob(sql, account, "small"), false, now);
+    await beginDeleteJob(sql, await lockExistingJob(sql, account, { jobId: "large" }), false, now);
+    await beginDeleteJob(sql, await lockExistingJob(sql, account, { jobId: "small" }), false, now);
   });
   expect(await advanceJobs(database, now)).toBe(true);
   expect(await readJob(database, account, "small")).toBeUndefined();

@@ -91,7 +91,7 @@ export class Model {
     if (!task) return "TaskNotFound";
     if (job.state === "deleting") return "JobBeingDeleted";
     if (task.state === "completed") return "TaskCompleted";
-    this.#complete(job, task, { result: "failure", options: task.options.default, isSuccess: false });
+    this.#end(job, task);
     return undefined;
   }
 
@@ -201,6 +201,12 @@ export class Model {
     this.#complete(job, task, { result: isSuccess ? "success" : "failure", options, isSuccess });
   }
 
+  /** Ended on request, by itself or with its job: that asks nothing of the job. */
+  #end(job: ModelJob, task: ModelTask): void {
+    const options = { ...task.options.default, jobAction: "none" as const };
+    this.#complete(job, task, { result: "failure", options, isSuccess: false });
+  }
+
   #complete(
     job: ModelJob,
     task: ModelTask,
@@ -282,7 +288,7 @@ export class Model {
       if (state === "disabling" && job.disableOption === "requeue") {
         task.requeues++;
         Object.assign(task, { state: "active", node: null });
-      } else this.#complete(job, task, { result: "failure", options: task.options.default, isSuccess: false });
+      } else this.#end(job, task);
     }
   }
 

@@ -2,39 +2,39 @@ import {
   BatchError,
   type JobAddParameter,
   type JobPatchParameter,
-  type RunExit,
-  type RunReturn,
+  type RunOutcome,
   type TaskAddParameter,
   type TaskUpdateParameter,
 } from "@kyanite/contract";
 import { aPool, type TemporaryDatabase } from "@kyanite/testkit";
-import type { Account } from "../../src/domain/account.ts";
+import type { Account } from "../../src/domain/account/account.ts";
 import type { Facts } from "../../src/domain/filter.ts";
-import { checkJobAction, type Job, jobTransitions } from "../../src/domain/job.ts";
-import { newJob } from "../../src/domain/new-job.ts";
-import { newPool } from "../../src/domain/new-pool.ts";
-import { type Task, taskStandings, taskTransitions } from "../../src/domain/task.ts";
+import { checkJobAction, type Job, jobTransitions } from "../../src/domain/job/job.ts";
+import { newJob } from "../../src/domain/job/new-job.ts";
+import { patchedJob } from "../../src/domain/job/update-job.ts";
+import { newPool } from "../../src/domain/pool/new-pool.ts";
+import { type Task, taskStandings, taskTransitions } from "../../src/domain/task/task.ts";
 import { after } from "../../src/domain/time.ts";
-import { patchedJob } from "../../src/domain/update-job.ts";
 import type { AddingOptions } from "../../src/lifecycle/auto-pool.ts";
+import { lockExistingJob } from "../../src/lifecycle/existing.ts";
 import {
   beginDeleteJob,
   disableJob,
   enableJob,
   endCompleteJobs,
   endExpiredJobs,
-  lockExistingJob,
   terminateJob,
   updateJob,
 } from "../../src/lifecycle/job.ts";
 import { addJob } from "../../src/lifecycle/new-job.ts";
-import { type Hello, loseSilentNodes, welcomeNode } from "../../src/lifecycle/node.ts";
+import { type HelloFrom, loseSilentNodes, welcomeNode } from "../../src/lifecycle/node.ts";
 import { placeTasks } from "../../src/lifecycle/placement.ts";
 import { finishAndRefill } from "../../src/lifecycle/refill.ts";
 import { finishRuns } from "../../src/lifecycle/run.ts";
 import { advanceJobs } from "../../src/lifecycle/settle-jobs.ts";
 import { addTasks, reactivateTask, removeTask, terminateTask, updateTask } from "../../src/lifecycle/task.ts";
 import { plan } from "../../src/scheduler/plan.ts";
+import { Served } from "../../src/scheduler/served.ts";
 import { type Database, type Sql, transaction } from "../../src/store/database.ts";
 import { lockJobForTasks } from "../../src/store/jobs.ts";
 import { insertNodes } from "../../src/store/node-provision.ts";
@@ -43,6 +43,7 @@ import { insertPool, lockPool } from "../../src/store/pools.ts";
 import { readSnapshot } from "../../src/store/snapshot.ts";
 import { lockTask } from "../../src/store/tasks.ts";
 import { addAccount } from "../builders.ts";
+import { someQuotas } from "../quotas.ts";
 import type { JobChange } from "./model.ts";
 
 export const nodeCount = 2;
@@ -61,7 +62,7 @@ export interface SeenRun {
 /** How an agent reports the end of a run. */
 interface Report {
   readonly runId: string;
-  readonly exit: RunExit | RunReturn;
+  readonly exit: RunOutcome;
   /** How long it took; a second when absent. */
   readonly seconds?: number;
 }
@@ -76,6 +77,7 @@ export class World {
   #bootTime = new Date("2025-12-31T00:00:00Z");
   #now = new Date("2026-01-01T00:00:00Z");
   #lastReport: Report | undefined;
+  readonly #served = new Served();
 
   private constructor(database: Database, account: Account, nodePks: number[]) {
     this.#database = database;
@@ -121,12 +123,7 @@ export class World {
 
   get #adding(): AddingOptions {
     return {
-      quotas: {
-        poolQuota: 10,
-        activeJobAndJobScheduleQuota: 1000,
-        autoScaleMinimumSeconds: 300,
-        poolSampleSeconds: 30,
-      },
+      quotas: someQuotas(),
       now: this.#now,
     };
   }
@@ -190,7 +187,8 @@ export class World {
   /** Rounds of scheduling until nothing more is placed. */
   async schedule(): Promise<void> {
     for (;;) {
-      const placements = plan(await readSnapshot(this.#database, bounds));
+      const snapshot = await readSnapshot(this.#database, bounds, this.#served);
+      const placements = plan(this.#served.addTo(snapshot, this.#now));
       const placed = await transaction(this.#database, (sql) => placeTasks(sql, placements, this.#now));
       if (placed === 0) return;
     }
@@ -216,7 +214,9 @@ export class World {
   /** A report after which the node gets its next tasks at once. */
   async reportAndRefill({ runId, exit, seconds = 1 }: Report, node: number): Promise<void> {
     const run = { runId, exit, startTime: after(this.#now, -seconds), endTime: this.#now, nodePk: this.#pk(node) };
-    await transaction(this.#database, (sql) => finishAndRefill(sql, [run], { bounds, now: this.#now }));
+    await transaction(this.#database, (sql) =>
+      finishAndRefill(sql, [run], { bounds, served: this.#served, now: this.#now }),
+    );
   }
 
   async lose(node: number): Promise<void> {
@@ -240,9 +240,8 @@ export class World {
   }
 
   async #hello(node: number, bootTime: Date): Promise<void> {
-    const hello: Hello = {
-      type: "hello",
-      nodeId: `node${node}`,
+    const hello: HelloFrom = {
+      hostId: null,
       agentVersion: "1",
       bootTime: bootTime.toISOString(),
       ipAddress: "127.0.0.1",
@@ -332,12 +331,12 @@ export class World {
   }
 
   #onJob(id: string, act: (sql: Sql, job: Job) => Promise<unknown>) {
-    return this.#attempt(async (sql) => act(sql, await lockExistingJob(sql, this.#account, id)));
+    return this.#attempt(async (sql) => act(sql, await lockExistingJob(sql, this.#account, { jobId: id })));
   }
 
   #onTask(jobId: string, id: string, act: (sql: Sql, job: Job, task: Task) => Promise<unknown>) {
     return this.#attempt(async (sql) => {
-      const job = await lockExistingJob(sql, this.#account, jobId);
+      const job = await lockExistingJob(sql, this.#account, { jobId });
       const task = await lockTask(sql, job, id);
       if (!task) throw new BatchError("TaskNotFound");
       await act(sql, job, task);

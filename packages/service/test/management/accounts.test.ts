@@ -1,7 +1,10 @@
+import { request } from "node:https";
+import { text as readText } from "node:stream/consumers";
 import type { BatchManagementClient } from "@azure/arm-batch";
 import {
   aPool,
   batchClient,
+  batchToken,
   firstGroup,
   managementClient,
   type RunningService,
@@ -52,6 +55,26 @@ describe("an account", () => {
     });
     for (const which of ["primary", "secondary"] as const)
       expect(await (await dataClient("second", which)).pool.list()).toHaveLength(0);
+  });
+
+  test("says where it answers, by a host that every machine knows", async () => {
+    await make("reached");
+    await (await dataClient("reached")).pool.add(aPool("pool-of-reached"));
+    const token = await batchToken(service);
+    for (const [name, isReached] of [["reached", true] as const, [service.account.name, false] as const]) {
+      const { accountEndpoint } = await management.batchAccountOperations.get(resourceGroup, name);
+      // As clients do it.
+      const url = new URL(`https://${accountEndpoint}/pools?api-version=2024-07-01.20.0`);
+      expect(url.host).toBe(new URL(service.https.url).host);
+      const text = await new Promise<string>((resolve, reject) => {
+        const headers = { authorization: `Bearer ${token}` };
+        request(url, { ca: service.https.ca, headers }, (response) => resolve(readText(response)))
+          .on("error", reject)
+          .end();
+      });
+      expect(text).toContain("#pools");
+      expect(text.includes("pool-of-reached")).toBe(isReached);
+    }
   });
 
   test("is listed in its subscription and group only", async () => {

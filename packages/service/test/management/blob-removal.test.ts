@@ -3,12 +3,16 @@ import { BlobServiceClient, BlockBlobClient } from "@azure/storage-blob";
 import { createLog } from "@kyanite/runtime";
 import { firstGroup, managementClient, type RunningService, runningService, zip } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { activatePackage, blobOf, insertPromotion } from "../../src/lifecycle/application.ts";
 import { collectBlobs } from "../../src/loops/collect-blobs.ts";
 import { storageAccounts } from "../../src/storage-accounts.ts";
-import { insertBlobRemovals } from "../../src/store/applications.ts";
+import { readAccount } from "../../src/store/accounts.ts";
+import { insertBlobRemovals, readApplication, readPackage } from "../../src/store/applications.ts";
 
 let service: RunningService;
 const { resourceGroup } = firstGroup;
+/** Its container is named after it, and other tests use the same storage. */
+const app = `app-${randomUUID()}`;
 
 beforeAll(async () => {
   service = await runningService({ https: true });
@@ -22,32 +26,63 @@ async function blobsOf(container: string): Promise<string[]> {
   return names.sort();
 }
 
-/** Uploads a version and activates it; answers the container and the blob. */
+/** Uploads a version and activates it; answers the container, and the blobs of the upload and of what nodes get. */
 async function publish(version: string) {
   const { applicationPackageOperations: packages } = await managementClient(service);
-  const { storageUrl = "" } = await packages.create(resourceGroup, service.account.name, "app", version);
-  const blob = new BlockBlobClient(storageUrl);
-  await blob.uploadData(zip([{ name: "file", content: version }]));
-  await packages.activate(resourceGroup, service.account.name, "app", version, { format: "zip" });
-  return { container: blob.containerName, name: blob.name };
+  const { storageUrl = "" } = await packages.create(resourceGroup, service.account.name, app, version);
+  const upload = new BlockBlobClient(storageUrl);
+  await upload.uploadData(zip([{ name: "file", content: version }]));
+  const active = await packages.activate(resourceGroup, service.account.name, app, version, { format: "zip" });
+  const { name } = new BlockBlobClient(active.storageUrl ?? "");
+  return { container: upload.containerName, name, upload: upload.name };
 }
 
 test("replaced and deleted packages stay for an hour, for nodes that are fetching them, and then go", async () => {
   const { applicationOperations: applications, applicationPackageOperations: packages } =
     await managementClient(service);
-  await applications.create(resourceGroup, service.account.name, "app");
+  await applications.create(resourceGroup, service.account.name, app);
   const replaced = await publish("1");
   const kept = await publish("1");
   const deleted = await publish("2");
-  await packages.delete(resourceGroup, service.account.name, "app", "2");
+  await packages.delete(resourceGroup, service.account.name, app, "2");
   const { container } = kept;
-  expect(await blobsOf(container)).toEqual([replaced.name, kept.name, deleted.name].sort());
+  const uploads = [replaced.upload, kept.upload, deleted.upload];
+  const all = [...uploads, replaced.name, kept.name, deleted.name].sort();
+  expect(await blobsOf(container)).toEqual(all);
   const loop = collectBlobs(service.database, storageAccounts([service.storage]), createLog("error"));
   const inMinutes = (minutes: number) => new Date(Date.now() + minutes * 60_000);
   await loop.round(inMinutes(50));
-  expect(await blobsOf(container)).toEqual([replaced.name, kept.name, deleted.name].sort());
+  expect(await blobsOf(container)).toEqual(all);
   await loop.round(inMinutes(70));
+  // Until its URL has expired, an upload could come again.
+  expect(await blobsOf(container)).toEqual([...uploads, kept.name].sort());
+  await loop.round(inMinutes(310));
   expect(await blobsOf(container)).toEqual([kept.name]);
+});
+
+test("a copy that was made for an activation that failed goes after an hour", async () => {
+  const { applicationOperations: applications, applicationPackageOperations: packages } =
+    await managementClient(service);
+  const failed = `failed-${randomUUID()}`;
+  await applications.create(resourceGroup, service.account.name, failed);
+  const { storageUrl = "" } = await packages.create(resourceGroup, service.account.name, failed, "1");
+  const upload = new BlockBlobClient(storageUrl);
+  await upload.uploadData(zip([{ name: "file", content: "1" }]));
+  const account = await readAccount(service.database, service.account.name);
+  const application = account && (await readApplication(service.database, account, failed));
+  const prepared = application && (await readPackage(service.database, application, "1"));
+  if (!prepared) throw new Error("There is no package");
+  const contentId = await insertPromotion(service.database, application, prepared, new Date());
+  const { blob } = blobOf(application, prepared, contentId);
+  const storage = storageAccounts([service.storage]);
+  const place = { ...blobOf(application, prepared, prepared.uploadId ?? ""), to: blob };
+  await storage.copyBlob({ ...place, expiresOn: new Date(Date.now() + 60_000) });
+  expect(await blobsOf(upload.containerName)).toContain(blob);
+  const loop = collectBlobs(service.database, storage, createLog("error"));
+  await loop.round(new Date(Date.now() + 70 * 60_000));
+  expect(await blobsOf(upload.containerName)).toEqual([upload.name]);
+  const activation = { prepared, contentId, now: new Date() };
+  await expect(activatePackage(service.database, application, activation)).rejects.toThrow();
 });
 
 test("blobs that cannot be removed do not hold up the others, and those that are gone already are done with", async () => {

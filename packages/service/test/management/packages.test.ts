@@ -126,6 +126,25 @@ describe("a package", () => {
     );
   });
 
+  test("is written by nobody who may not add packages, and not through its upload's URL once it is active", async () => {
+    await management.applicationOperations.create(resourceGroup, account, "closed");
+    const packages = management.applicationPackageOperations;
+    const { storageUrl } = await packages.create(resourceGroup, account, "closed", "1");
+    const reader = (await managementClient(service, { role: "reader" })).applicationPackageOperations;
+    expect((await reader.get(resourceGroup, account, "closed", "1")).storageUrl).toBeUndefined();
+    expect((await packages.get(resourceGroup, account, "closed", "1")).storageUrl).toMatch(/[?&]sp=rcw&/);
+    await upload(storageUrl, archive("good"));
+    await packages.activate(resourceGroup, account, "closed", "1", { format: "zip" });
+    await upload(storageUrl, archive("evil"));
+    const active = await reader.get(resourceGroup, account, "closed", "1");
+    expect(active.storageUrl).toMatch(/[?&]sp=r&/);
+    expect(await new BlockBlobClient(active.storageUrl ?? "").downloadToBuffer()).toEqual(archive("good"));
+    const again = await packages.create(resourceGroup, account, "closed", "1");
+    const whileReplaced = await reader.get(resourceGroup, account, "closed", "1");
+    expect(new URL(again.storageUrl ?? "").pathname).not.toBe(new URL(whileReplaced.storageUrl ?? "").pathname);
+    expect(await new BlockBlobClient(whileReplaced.storageUrl ?? "").downloadToBuffer()).toEqual(archive("good"));
+  });
+
   test("that is active cannot be replaced or deleted when updates are not allowed, but a new one can be added", async () => {
     await publish("locked", "1", "locked");
     await management.applicationOperations.update(resourceGroup, account, "locked", { allowUpdates: false });
@@ -161,7 +180,8 @@ describe("a package that `az` makes", () => {
     const content = zip([{ name: "big", content: randomBytes(6_000_000) }]);
     const put = (query: string) =>
       fetch(relayed + query, { method: "PUT", body: content, headers: { "x-ms-blob-type": "BlockBlob" } });
-    expect((await put("?comp=block")).status).toBe(413);
+    // Without a signature it is a request like others, and its body is not read.
+    expect((await put("?comp=block")).status).toBe(400);
     expect((await put(url.search.replace(/sig=../, "sig=xx"))).status).toBe(403);
     const answer = await put(url.search);
     expect(answer.status).toBe(201);

@@ -165,8 +165,6 @@ describe("a new pool", () => {
     ["both kinds of scale", { scaleSettings: { fixedScale: {}, autoScale: { formula: "" } } }, "InvalidPropertyValue"],
     ["an unknown size", { vmSize: "huge" }, "InvalidPropertyValue"],
     ["identities", { identity: { type: "UserAssigned", userAssignedIdentities: {} } }, "UnsupportedProperty"],
-    ["licences", { applicationLicenses: ["maya"] }, "UnsupportedProperty"],
-    ["a subnet", { networkConfiguration: { subnetId: "/subscriptions/x" } }, "UnsupportedProperty"],
     [
       "cloud services",
       { deploymentConfiguration: { cloudServiceConfiguration: { osFamily: "6" } } },
@@ -226,6 +224,12 @@ describe("a pool that is there", () => {
   test("with nodes keeps its machines", async () => {
     await steady("both");
     expect(await codeOf(update("both", { vmSize: "standard_d4s_v3" }))).toBe("OperationInvalidForCurrentState");
+    const refused = await update("both", { interNodeCommunication: "Enabled" }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({
+      statusCode: 409,
+      message: expect.stringContaining("properties.interNodeCommunication"),
+      details: { error: { target: "properties.interNodeCommunication" } },
+    });
   });
 
   test("is resized by its scale, from a formula to a number and back", async () => {

@@ -1,5 +1,5 @@
 import { firstGroup, managementClient, managementToken, type RunningService, runningService } from "@kyanite/testkit";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 let service: RunningService;
 const { subscriptionId, resourceGroup } = firstGroup;
@@ -17,7 +17,10 @@ type Principal = Parameters<typeof managementToken>[1];
 async function ask(path: string, principal: Principal = { role: "reader" }, init: RequestInit = {}) {
   const { token } = await (await managementToken(service, principal))();
   const url = `${service.url}${path}?api-version=2022-12-01`;
-  const response = await fetch(url, { ...init, headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(url, {
+    ...init,
+    headers: { authorization: `Bearer ${token}`, "content-type": "application/json" },
+  });
   return { status: response.status, body: Object(await response.json()) };
 }
 
@@ -66,9 +69,63 @@ test("without a token of this plane there is nothing to see", async () => {
   }
 });
 
-test("groups are not made or deleted by themselves, and a malformed name is refused", async () => {
+test("a group may be named before an account is in it, but not deleted; a malformed name is refused", async () => {
   const path = `/subscriptions/${elsewhere}/resourceGroups/new`;
-  const { status, body } = await ask(path, { role: "owner" }, { method: "PUT", body: "{}" });
+  const put = { method: "PUT", body: JSON.stringify({ location: "westeurope", tags: {} }) };
+  expect(await ask(path, { role: "owner" }, put)).toMatchObject({
+    status: 200,
+    body: { id: path, name: "new", location: "westeurope", properties: { provisioningState: "Succeeded" } },
+  });
+  expect((await ask(path, { role: "operator" }, put)).status).toBe(403);
+  const { status, body } = await ask(path, { role: "owner" }, { method: "DELETE" });
   expect([status, body.error.code]).toEqual([400, "OperationNotSupported"]);
   expect((await ask(`/subscriptions/${elsewhere}/resourceGroups/%zz`)).status).toBe(400);
+});
+
+describe("other resource providers", () => {
+  const group = `/subscriptions/${elsewhere}/resourceGroups/any/providers`;
+
+  test("are none of this server, and say so as a resource manager does", async () => {
+    for (const path of [`${group}/Microsoft.Compute/disks/d`, "/providers/Microsoft.KeyVault/operations"])
+      expect(await ask(path), path).toMatchObject({
+        status: 404,
+        body: { error: { code: "InvalidResourceNamespace" } },
+      });
+    expect((await ask(`/subscriptions/${elsewhere}/providers/Microsoft.Batch`)).body).toMatchObject({
+      registrationState: "Registered",
+    });
+    expect((await fetch(`${service.url}${group}/Microsoft.Compute/disks?api-version=2022-12-01`)).status).toBe(401);
+  });
+
+  test("show the storage accounts that accounts can be linked with", async () => {
+    const { accountName, blobEndpoint } = service.storage;
+    const id = `${group}/Microsoft.Storage/storageAccounts/${accountName}`;
+    const { status, body } = await ask(id);
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: { id, name: accountName, properties: { primaryEndpoints: { blob: `${blobEndpoint}/` } } },
+    });
+    expect((await ask(`${group}/Microsoft.Storage/storageAccounts`)).body.value).toHaveLength(1);
+    expect((await ask(`${id}/blobServices/default`)).body).toMatchObject({ name: "default" });
+    expect(await ask(`${group}/Microsoft.Storage/storageAccounts/none`)).toMatchObject({
+      status: 404,
+      body: { error: { code: "ResourceNotFound" } },
+    });
+    const management = await managementClient(service, { subscriptionId: elsewhere });
+    const linked = await management.batchAccountOperations.beginCreateAndWait("any", "linked", {
+      location: "northeurope",
+      autoStorage: { storageAccountId: body.id },
+    });
+    expect(linked.autoStorage?.storageAccountId).toBe(id);
+  });
+
+  test("give the keys of a storage account to owners of all accounts only", async () => {
+    const path = `${group}/Microsoft.Storage/storageAccounts/${service.storage.accountName}/listKeys`;
+    const post = { method: "POST" };
+    expect((await ask(path, { role: "owner" }, post)).body).toMatchObject({
+      keys: [{ keyName: "key1", value: service.storage.accountKey, permissions: "FULL" }],
+    });
+    expect((await ask(path, { role: "owner", accountName: "second" }, post)).status).toBe(403);
+    expect((await ask(path, { role: "operator" }, post)).status).toBe(403);
+  });
 });

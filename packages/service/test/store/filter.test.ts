@@ -148,6 +148,14 @@ test("the database finds what the filter says", async () => {
   );
 });
 
+test("a task without an exit code satisfies no comparison of exit codes", async () => {
+  const rows = [
+    { id: "a", executionInfo: {} },
+    ...[0, 1].map((exitCode) => ({ id: "b", executionInfo: { exitCode } })),
+  ];
+  expect(await found(rows, parseFilter("executionInfo/exitCode ne 0"))).toEqual([2]);
+});
+
 test("what satisfies a filter may do so whatever of it is known", () => {
   const names = ["state", "result", "isOn", "size"] as const;
   fc.assert(
@@ -163,7 +171,7 @@ test.each([
   ["state eq 'Active'", true],
   ["state ne 'active'", false],
   ["result eq 'success'", false],
-  ["result ne 'success'", true],
+  ["result ne 'success'", false],
   ["state eq 'active' and executionInfo/exitCode gt 0", true],
   ["startswith(id, 'a') and result eq 'failure'", false],
   ["result eq 'failure' or isOn eq true", true],

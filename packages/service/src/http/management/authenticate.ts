@@ -1,5 +1,5 @@
 import { BatchError, ManagementError } from "@kyanite/contract";
-import type { Grant } from "../../domain/caller.ts";
+import type { Grant } from "../../domain/account/caller.ts";
 import type { HttpRequest } from "../serve.ts";
 
 export interface AuthenticateOptions {

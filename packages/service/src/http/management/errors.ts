@@ -1,16 +1,11 @@
 import { BatchError, ManagementError } from "@kyanite/contract";
-import type { Log } from "@kyanite/runtime";
 import type { HttpAnswer } from "../answers.ts";
 import { NotModified } from "../conditions.ts";
+import { blameFor, type FailureOptions, retryHeaders } from "../failures.ts";
 import type { HttpRequest } from "../serve.ts";
 
-interface ErrorOptions {
-  readonly isDatabaseAway: (cause: unknown) => boolean;
-  readonly log: Log;
-}
-
 /** The answer for something thrown, in the form that clients of Azure's management plane read. */
-export function managementErrorAnswer(cause: unknown, request: HttpRequest, options: ErrorOptions): HttpAnswer {
+export function managementErrorAnswer(cause: unknown, request: HttpRequest, options: FailureOptions): HttpAnswer {
   const headers = { "x-ms-request-id": request.requestId, "x-ms-correlation-request-id": request.requestId };
   if (cause instanceof NotModified) return { status: 304, headers };
   const error = known(cause, request, options);
@@ -23,26 +18,24 @@ export function managementErrorAnswer(cause: unknown, request: HttpRequest, opti
       ...headers,
       "content-type": "application/json; charset=utf-8",
       ...(error.status === 401 ? { "www-authenticate": "Bearer" } : {}),
-      ...(error.status === 503 || error.status === 429 ? { "retry-after": "2" } : {}),
+      ...retryHeaders(error.status),
     },
     body: JSON.stringify(body),
   };
 }
 
-function known(
-  cause: unknown,
-  request: HttpRequest,
-  { isDatabaseAway, log }: ErrorOptions,
-): ManagementError | BatchError {
+function known(cause: unknown, request: HttpRequest, options: FailureOptions): ManagementError | BatchError {
   if (cause instanceof ManagementError || cause instanceof BatchError) return cause;
-  if (isDatabaseAway(cause)) return new ManagementError("ServerBusy");
-  log.error("request failed", { requestId: request.requestId, path: request.target.split("?")[0], cause });
-  return new ManagementError("InternalServerError");
+  const blame = blameFor(cause, request, options);
+  return new ManagementError(blame === "database" ? "ServerBusy" : "InternalServerError");
 }
 
 function textOf(error: ManagementError | BatchError): string {
-  const reason = error instanceof BatchError ? error.values.Reason : undefined;
-  return reason === undefined ? error.message : `${error.message} ${reason}`;
+  if (!(error instanceof BatchError)) return error.message;
+  const { PropertyName: property, Reason: reason } = error.values;
+  // Many clients show nothing but this text.
+  const detail = [property, reason].filter((part) => part !== undefined).join(": ");
+  return detail === "" ? error.message : `${error.message} ${detail}`;
 }
 
 function targetOf(error: ManagementError | BatchError): { target?: string } {

@@ -1,21 +1,19 @@
 import type { ManagementOperation, managementOperations } from "@kyanite/contract";
-import type { Static, TSchema } from "typebox";
-import type { Account } from "../../domain/account.ts";
-import type { Quotas } from "../../domain/quotas.ts";
-import type { StorageAccounts } from "../../domain/storage.ts";
-import type { AutoScaleSettings } from "../../lifecycle/auto-scale.ts";
+import type { Account } from "../../domain/account/account.ts";
+import type { AccountQuotas } from "../../domain/account/quotas.ts";
+import type { StorageAccounts } from "../../domain/account/storage.ts";
+import type { PoolRules } from "../../lifecycle/quotas.ts";
 import type { Database } from "../../store/database.ts";
-import type { Conditions } from "../conditions.ts";
-import type { ListRequest, Page } from "../handler.ts";
+import type { AnyCall, BodyFor } from "../handler.ts";
 
 /** What handlers of the management plane work with. */
 export interface ManagementContext {
   readonly database: Database;
   readonly storage: StorageAccounts;
-  readonly quotas: Quotas & AutoScaleSettings;
+  readonly quotas: AccountQuotas & PoolRules;
+  /** The account that requests are for whose URL names none. */
+  readonly defaultAccountName: string;
 }
-
-type Names<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
 
 type AccountOf<O extends ManagementOperation> = O["accountOptional"] extends true
   ? Account | undefined
@@ -23,27 +21,15 @@ type AccountOf<O extends ManagementOperation> = O["accountOptional"] extends tru
     ? Account
     : undefined;
 
-type BodyOf<O extends ManagementOperation> = O["body"] extends TSchema
-  ? O["bodyOptional"] extends true
-    ? Static<O["body"]> | undefined
-    : Static<O["body"]>
-  : undefined;
-
-type ResponseOf<O extends ManagementOperation> = O["response"] extends TSchema ? Static<O["response"]> : undefined;
-
-/** A request as a handler sees it: authenticated, permitted, validated. */
-export interface ManagementCall<O extends ManagementOperation = ManagementOperation> {
+export interface ManagementCall<O extends ManagementOperation = ManagementOperation> extends AnyCall<O> {
   readonly account: AccountOf<O>;
-  readonly params: { readonly [K in Names<O["path"]>]: string };
-  readonly body: BodyOf<O>;
-  readonly list: ListRequest;
-  readonly conditions: Conditions;
   /** Whether the caller may see an account. */
   readonly mayRead: (accountName: string) => boolean;
+  /** Whether the caller may do what an operation does, on the account of the request. */
+  readonly may: (operation: keyof typeof managementOperations) => boolean;
   /** Scheme, host and path prefix that the client called. */
   readonly origin: string;
   readonly userAgent: string;
-  readonly now: Date;
 }
 
 export interface ManagementReply<Body> {
@@ -55,11 +41,9 @@ export interface ManagementReply<Body> {
   readonly location?: string;
 }
 
-type AnswerOf<O extends ManagementOperation> = O["shape"] extends "list" ? Page<ResponseOf<O>> : ResponseOf<O>;
-
 export type ManagementHandler<O extends ManagementOperation> = (
   call: ManagementCall<O>,
-) => Promise<ManagementReply<AnswerOf<O>>>;
+) => Promise<ManagementReply<BodyFor<O>>>;
 
 /** A handler for each operation of the management plane. */
 export type ManagementHandlers = {

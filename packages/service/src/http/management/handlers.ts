@@ -1,10 +1,10 @@
-import { accountHandlers } from "./accounts.ts";
-import { applicationHandlers } from "./applications.ts";
-import { certificateHandlers } from "./certificates.ts";
 import type { ManagementContext, ManagementHandlers } from "./handler.ts";
-import { locationHandlers } from "./locations.ts";
-import { networkHandlers } from "./network.ts";
-import { poolHandlers } from "./pools.ts";
+import { accountHandlers } from "./operations/accounts.ts";
+import { applicationHandlers } from "./operations/applications.ts";
+import { certificateHandlers } from "./operations/certificates.ts";
+import { locationHandlers } from "./operations/locations.ts";
+import { networkHandlers } from "./operations/network.ts";
+import { poolHandlers } from "./operations/pools.ts";
 
 /** Every operation of the management plane. */
 export const createManagementHandlers = (context: ManagementContext): ManagementHandlers => ({

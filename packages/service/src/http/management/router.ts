@@ -1,12 +1,5 @@
-import { type ApiVersion, isKnownIn, ManagementError, type ManagementOperation } from "@kyanite/contract";
-
-export interface ManagementRoute {
-  readonly name: string;
-  readonly operation: ManagementOperation;
-  readonly params: Readonly<Record<string, string>>;
-}
-
-type Operations = Readonly<Record<string, ManagementOperation>>;
+import { type ApiVersion, ManagementError, type ManagementOperation } from "@kyanite/contract";
+import { decode, operationsByPath, type Route } from "../router.ts";
 
 /** What a parameter of a path may look like, and how long it may be. */
 const forms: Readonly<Record<string, RegExp>> = {
@@ -25,38 +18,20 @@ const forms: Readonly<Record<string, RegExp>> = {
  * @throws ManagementError NotFound, InvalidRequestBody for a parameter that has not its form
  */
 export function createManagementRouter(
-  operations: Operations,
-): (method: string, path: string, version: ApiVersion) => ManagementRoute {
-  const routes = Object.entries(operations).map(([name, operation]) => ({ name, operation, ...compile(operation) }));
+  operations: Readonly<Record<string, ManagementOperation>>,
+): (method: string, path: string, version: ApiVersion) => Route<ManagementOperation> {
+  const find = operationsByPath(operations, { parameter: () => "[^/]+", end: "/?", flags: "i" });
   return (method, path, version) => {
-    const route = routes.find(
-      ({ operation, pattern }) => operation.method === method && isKnownIn(version, operation) && pattern.test(path),
-    );
+    const route = find(path, version).find(({ operation }) => operation.method === method);
     if (!route) throw new ManagementError("NotFound", "No operation of this version has the path and verb.");
-    const values = route.pattern.exec(path)?.slice(1) ?? [];
-    const params = Object.fromEntries(route.names.map((name, index) => [name, decoded(name, values[index] ?? "")]));
-    return { name: route.name, operation: route.operation, params };
+    const params = Object.entries(route.params).map(([name, text]) => [name, decodedParam(name, text)]);
+    return { ...route, params: Object.fromEntries(params) };
   };
 }
 
-function compile({ path }: ManagementOperation): { pattern: RegExp; names: readonly string[] } {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
-  const source = path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "([^/]+)");
-  return { names, pattern: new RegExp(`^${source}/?$`, "i") };
-}
-
-function decoded(name: string, text: string): string {
+function decodedParam(name: string, text: string): string {
   const value = decode(text);
   if (value === undefined || forms[name]?.test(value) === false)
     throw new ManagementError("InvalidRequestBody", `${name} has not the form that it must have.`, name);
   return value;
-}
-
-/** Undefined for what is not well encoded. */
-export function decode(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

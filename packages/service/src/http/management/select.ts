@@ -1,4 +1,5 @@
 import { BatchError } from "@kyanite/contract";
+import { parameter } from "../target.ts";
 
 /** What every element has, whether it was selected or not: without it nobody would know which is which. */
 const always = ["id", "name", "type", "etag"];
@@ -9,7 +10,7 @@ const always = ["id", "name", "type", "etag"];
  * @throws BatchError for what is no name of a member
  */
 export function selectedMembers(search: URLSearchParams): (resource: unknown) => unknown {
-  const text = [...search].find(([name]) => name.toLowerCase() === "$select")?.[1] ?? "";
+  const text = parameter(search, "$select") ?? "";
   const paths = text.split(",").map((path) => path.trim().split("/"));
   if (text.trim() === "" || text.trim() === "*") return (resource) => resource;
   if (paths.some(([outer = "", ...inner]) => outer === "" || inner.length > (outer === "properties" ? 1 : 0)))

@@ -1,20 +1,17 @@
-import { ManagementError } from "@kyanite/contract";
-import type { Clock, Log } from "@kyanite/runtime";
-import type { Account } from "../../domain/account.ts";
-import { type Grant, roleOn } from "../../domain/caller.ts";
+import { type ApiVersion, FreeObject, ManagementError } from "@kyanite/contract";
+import { type Grant, roleOn, strongestRole } from "../../domain/account/caller.ts";
 import { localTenant } from "../../identity/local-issuer.ts";
+import type { AccountPlace } from "../../store/accounts.ts";
 import type { HttpAnswer } from "../answers.ts";
+import { readBody } from "../request-body.ts";
+import { decode } from "../router.ts";
 import type { Extension, HttpRequest } from "../serve.ts";
-import { type AuthenticateOptions, authenticateManagement } from "./authenticate.ts";
-import { managementErrorAnswer } from "./errors.ts";
+import { managementTypes } from "./body-types.ts";
 import { commonHeaders, jsonAnswer } from "./json-answer.ts";
-import { decode } from "./router.ts";
+import { managementPart, type PartOptions, requireVersion } from "./part.ts";
 
-export interface SubscriptionOptions extends AuthenticateOptions {
-  readonly listAccounts: () => Promise<readonly Account[]>;
-  readonly isDatabaseAway: (cause: unknown) => boolean;
-  readonly clock: Clock;
-  readonly log: Log;
+export interface SubscriptionOptions extends PartOptions {
+  readonly listAccounts: () => Promise<readonly AccountPlace[]>;
 }
 
 /**
@@ -22,27 +19,39 @@ export interface SubscriptionOptions extends AuthenticateOptions {
  * groups. Here these are nothing but the names under which accounts are kept, and a caller sees those of its accounts.
  */
 export function subscriptionPages(options: SubscriptionOptions): Extension {
-  return async (request) => {
-    const [path = "", query = ""] = request.target.split(/\?(.*)/s);
-    const page = pages.map(({ pattern, show }) => ({ found: pattern.exec(path), show })).find(({ found }) => found);
-    if (!page?.found) return undefined;
-    try {
-      const grants = await authenticateManagement(request, options.clock.now(), options);
-      return await answer(request, new URLSearchParams(query), async () =>
-        page.show(
-          seenBy(grants, await options.listAccounts()),
-          ...(page.found?.slice(1).map((name) => decode(name) ?? "") ?? []),
-        ),
-      );
-    } catch (cause) {
-      return managementErrorAnswer(cause, request, options);
-    }
-  };
+  return managementPart(
+    findPage,
+    async ({ request, path, found: { page, names }, grants }) => {
+      if (page.isGroup && request.method === "PUT") return nameGroup(request, path, grants);
+      return answer(request, async () => page.show(seenBy(grants, await options.listAccounts()), ...names));
+    },
+    options,
+  );
 }
 
-async function answer(request: HttpRequest, search: URLSearchParams, show: () => Promise<object>): Promise<HttpAnswer> {
-  if (![...search.keys()].some((name) => name.toLowerCase() === "api-version"))
-    throw new ManagementError("MissingApiVersionParameter");
+function findPage(path: string) {
+  for (const page of pages) {
+    const found = page.pattern.exec(path);
+    if (found) return { page, names: found.slice(1).map((name) => decode(name) ?? "") };
+  }
+  return undefined;
+}
+
+/** A group is there as soon as an account names it, so that making one keeps nothing. */
+async function nameGroup(request: HttpRequest, path: string, grants: readonly Grant[]): Promise<HttpAnswer> {
+  if (strongestRole(grants) !== "owner") throw new ManagementError("AuthorizationFailed");
+  const [, , subscriptionId = "", , encoded = ""] = path.split("/");
+  const name = decode(encoded);
+  if (name === undefined || !/^[\w().-]{1,90}$/.test(name)) throw new ManagementError("InvalidRequestBody");
+  const body = await readBody(request, { body: FreeObject() }, newestVersion, managementTypes);
+  const location = typeof body === "object" && body !== null && "location" in body ? String(body.location) : "";
+  return jsonAnswer(200, commonHeaders(request), wireGroup({ subscriptionId, name, location }));
+}
+
+const newestVersion: ApiVersion = "2026-10-01";
+
+async function answer(request: HttpRequest, show: () => Promise<object>): Promise<HttpAnswer> {
+  requireVersion(request);
   if (request.method !== "GET")
     throw new ManagementError(
       "OperationNotSupported",
@@ -51,16 +60,18 @@ async function answer(request: HttpRequest, search: URLSearchParams, show: () =>
   return jsonAnswer(200, commonHeaders(request), await show());
 }
 
-const seenBy = (grants: readonly Grant[], accounts: readonly Account[]) =>
+const seenBy = (grants: readonly Grant[], accounts: readonly AccountPlace[]) =>
   accounts.filter(({ name }) => roleOn(name, grants) !== undefined);
 
-interface Page {
+interface ResourcePage {
   readonly pattern: RegExp;
+  /** Whether a PUT names one that is not there yet. */
+  readonly isGroup?: true;
   /** @throws ManagementError for what none of the accounts names */
-  readonly show: (accounts: readonly Account[], ...names: string[]) => object;
+  readonly show: (accounts: readonly AccountPlace[], ...names: string[]) => object;
 }
 
-const pages: readonly Page[] = [
+const pages: readonly ResourcePage[] = [
   { pattern: /^\/tenants\/?$/i, show: () => ({ value: [tenant] }) },
   {
     pattern: /^\/subscriptions\/?$/i,
@@ -76,6 +87,7 @@ const pages: readonly Page[] = [
   },
   {
     pattern: /^\/subscriptions\/([^/]+)\/resourceGroups\/([^/]+)\/?$/i,
+    isGroup: true,
     show: (accounts, id = "", name = "") => {
       const group = groupsOf(accounts, subscription(accounts, id)).find((each) => isSame(each.name, name));
       if (!group) throw new ManagementError("ResourceGroupNotFound", `'${name}'.`);
@@ -93,10 +105,10 @@ const tenant = {
 
 const isSame = (one: string, other: string) => one.toLowerCase() === other.toLowerCase();
 
-const subscriptionsOf = (accounts: readonly Account[]) =>
+const subscriptionsOf = (accounts: readonly AccountPlace[]) =>
   distinct(accounts.map(({ subscriptionId }) => subscriptionId));
 
-function subscription(accounts: readonly Account[], id: string): string {
+function subscription(accounts: readonly AccountPlace[], id: string): string {
   const found = subscriptionsOf(accounts).find((each) => isSame(each, id));
   if (found === undefined) throw new ManagementError("SubscriptionNotFound", `'${id}'.`);
   return found;
@@ -114,15 +126,26 @@ function wireSubscription(subscriptionId: string) {
   };
 }
 
-function groupsOf(accounts: readonly Account[], subscriptionId: string) {
+function groupsOf(accounts: readonly AccountPlace[], subscriptionId: string) {
   const own = accounts.filter((account) => isSame(account.subscriptionId, subscriptionId));
-  return distinct(own.map(({ resourceGroup }) => resourceGroup)).map((name) => ({
+  return distinct(own.map(({ resourceGroup }) => resourceGroup)).map((name) => {
+    const location = own.find(({ resourceGroup }) => isSame(resourceGroup, name))?.location ?? "";
+    return wireGroup({ subscriptionId, name, location });
+  });
+}
+
+function wireGroup({
+  subscriptionId,
+  name,
+  location,
+}: Readonly<Record<"subscriptionId" | "name" | "location", string>>) {
+  return {
     id: `/subscriptions/${subscriptionId}/resourceGroups/${name}`,
     name,
     type: "Microsoft.Resources/resourceGroups",
-    location: own.find(({ resourceGroup }) => isSame(resourceGroup, name))?.spec.location ?? "",
+    location,
     properties: { provisioningState: "Succeeded" },
-  }));
+  };
 }
 
 /** Names that differ by more than case, in their first spelling. */

@@ -1,0 +1,221 @@
+import type { OrderedRegistry } from "@kyanite/contract";
+import { type Clock, type Log, limitTo, orAborted } from "@kyanite/runtime";
+import { messageOf, StepFailure } from "../failure.ts";
+import { asDiskFull, invalidImage, invalidRegistry, isKnown, runtimeAnswer } from "./failures.ts";
+import type { ImageStore } from "./image-store.ts";
+import { type ImageReference, parseReference, registryHost } from "./reference.ts";
+import type { ContainerRuntime } from "./runtime.ts";
+
+export type PullPolicy = "always" | "missing" | "never";
+
+export interface WantedImage {
+  readonly imageName: string;
+  readonly registries: readonly OrderedRegistry[];
+  readonly platform?: string | undefined;
+}
+
+/** The images of the machine, which all nodes share. */
+export interface Images {
+  /**
+   * Sees to it that an image is there. However many want one at the same time, it is pulled once; it is given up when
+   * nobody wants it any more.
+   * @returns the name by which the runtime knows it
+   * @throws StepFailure with the documented code and what runtime or registry have said
+   */
+  ensure(image: WantedImage, options: { readonly policy: PullPolicy; readonly signal: AbortSignal }): Promise<string>;
+}
+
+interface ImageOptions {
+  readonly runtime: () => Promise<ContainerRuntime>;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Notes what was pulled and what is used. */
+  readonly store: Pick<ImageStore, "use" | "add">;
+  /** How long a registry may say nothing. */
+  readonly silenceMilliseconds?: number;
+  /** How long is waited before the second try; each further one waits twice as long. */
+  readonly firstPause?: number;
+}
+
+const pullsAtOnce = 3;
+const mostTries = 5;
+const usualFirstPause = 1_000;
+const silenceMilliseconds = 90_000;
+
+interface Pull {
+  readonly done: Promise<void>;
+  readonly controller: AbortController;
+  waiting: number;
+}
+
+export function openImages(options: ImageOptions): Images {
+  const pulls = new Map<string, Pull>();
+  const turns = limitTo(pullsAtOnce);
+  const begin = (key: string, reference: ImageReference, wanted: WantedImage): Pull => {
+    const controller = new AbortController();
+    const done = turns(() => pullPatiently(reference, wanted, controller.signal, options)).finally(() =>
+      pulls.delete(key),
+    );
+    done.catch(() => {});
+    return { done, controller, waiting: 0 };
+  };
+  const pull = async (reference: ImageReference, wanted: WantedImage, signal: AbortSignal) => {
+    // Whoever has another credential finds out with that.
+    const key = JSON.stringify([reference.name, wanted.platform, credentialFor(reference, wanted.registries)]);
+    const going = pulls.get(key) ?? begin(key, reference, wanted);
+    pulls.set(key, going);
+    going.waiting += 1;
+    try {
+      await orAborted(going.done, signal);
+    } finally {
+      going.waiting -= 1;
+      if (going.waiting === 0) {
+        going.controller.abort();
+        if (pulls.get(key) === going) pulls.delete(key);
+      }
+    }
+  };
+  return {
+    async ensure(wanted, { policy, signal }) {
+      const reference = parseReference(wanted.imageName);
+      if (reference === undefined) throw invalidImage(wanted.imageName, "It is no name of an image");
+      const { api } = await options.runtime();
+      const isThere = policy !== "always" && (await isKnown(api.getImage(reference.name)));
+      if (!isThere && policy === "never") throw invalidImage(wanted.imageName, "It is not on the compute node");
+      if (isThere) options.store.use(reference.name);
+      else await pull(reference, wanted, signal);
+      return reference.name;
+    },
+  };
+}
+
+/** The log-in at the image's registry, if one was given. */
+function credentialFor({ registry }: ImageReference, registries: readonly OrderedRegistry[]) {
+  const found = registries.find(({ server, username }) => registryHost(server) === registry && username !== undefined);
+  return found && { username: found.username ?? "", password: found.password ?? "", serveraddress: registry };
+}
+
+/** A registry that does not answer is tried again; one that refuses is not. */
+async function pullPatiently(
+  reference: ImageReference,
+  wanted: WantedImage,
+  signal: AbortSignal,
+  options: ImageOptions,
+): Promise<void> {
+  const { clock, log, firstPause = usualFirstPause } = options;
+  const image = reference.name;
+  for (let tries = 1; ; tries += 1) {
+    signal.throwIfAborted();
+    const began = clock.elapsed();
+    try {
+      log.info("pull begins", { image, tries });
+      await pullOnce(reference, wanted, signal, options);
+      await options.store.add(image);
+      log.info("image pulled", { image, seconds: Math.round((clock.elapsed() - began) / 100) / 10 });
+      return;
+    } catch (cause) {
+      signal.throwIfAborted();
+      const failure = pullFailure(reference, cause);
+      log.warn("pull failed", { image, tries, reason: reasonOf(cause) });
+      if (!(failure instanceof RegistryAway)) throw failure;
+      if (tries === mostTries) throw failure.asFailure;
+      await clock.sleep(firstPause * 2 ** (tries - 1), signal);
+    }
+  }
+}
+
+/** What the runtime says while it pulls, a line each. */
+interface PullProgress {
+  readonly status?: string;
+  readonly error?: string;
+  readonly errorDetail?: { readonly message?: string };
+}
+
+async function pullOnce(
+  reference: ImageReference,
+  { registries, platform }: WantedImage,
+  signal: AbortSignal,
+  { runtime, clock, silenceMilliseconds: silence = silenceMilliseconds, log }: ImageOptions,
+): Promise<void> {
+  const { api } = await runtime();
+  const { repository, version } = reference;
+  const silent = new AbortController();
+  const over = new AbortController();
+  const ending = AbortSignal.any([signal, silent.signal]);
+  let heard = clock.elapsed();
+  const watch = async () => {
+    while (!over.signal.aborted) {
+      await clock.sleep(silence / 3, over.signal);
+      if (clock.elapsed() - heard > silence)
+        silent.abort(new Error(`it has said nothing for ${silence / 1000} seconds`));
+    }
+  };
+  const watching = watch();
+  try {
+    const stream = await orAborted(
+      api.createImage(credentialFor(reference, registries), {
+        _query: { fromImage: repository, tag: version, ...(platform === undefined ? {} : { platform }) },
+        _body: {},
+        abortSignal: ending,
+      }),
+      ending,
+    );
+    let shown = clock.elapsed();
+    for await (const line of lines(stream)) {
+      heard = clock.elapsed();
+      const progress: PullProgress = JSON.parse(line);
+      const error = progress.errorDetail?.message ?? progress.error;
+      if (error !== undefined) throw new Error(error);
+      if (heard - shown < showMilliseconds) continue;
+      shown = heard;
+      log.info("pull goes on", { image: repository, status: progress.status });
+    }
+  } catch (cause) {
+    throw silent.signal.aborted ? silent.signal.reason : cause;
+  } finally {
+    over.abort();
+    await watching;
+  }
+}
+
+const showMilliseconds = 10_000;
+
+async function* lines(stream: NodeJS.ReadableStream): AsyncGenerator<string> {
+  let rest = "";
+  for await (const chunk of stream) {
+    const parts = (rest + String(chunk)).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts.map((part) => part.trim()).filter(Boolean);
+  }
+  if (rest.trim() !== "") yield rest;
+}
+
+/** It may answer another time. */
+class RegistryAway extends Error {
+  readonly asFailure: StepFailure;
+
+  constructor(asFailure: StepFailure) {
+    super(asFailure.message);
+    this.asFailure = asFailure;
+  }
+}
+
+const reasonOf = (cause: unknown) => runtimeAnswer(cause)?.reason ?? messageOf(cause);
+
+const isRefusal =
+  /unauthorized|authentication required|no basic auth|incorrect username or password|denied: |forbidden/i;
+/** Docker Hub says this of images that do not exist. */
+const isUnknown =
+  /manifest unknown|name unknown|not found|no such image|repository does not exist|invalid reference|not a valid|no matching manifest|pull access denied/i;
+
+/** Registries say in words what is wrong, and runtimes pass it on. */
+function pullFailure(reference: ImageReference, cause: unknown): StepFailure | RegistryAway {
+  if (cause instanceof StepFailure) return cause;
+  const reason = reasonOf(cause);
+  const full = asDiskFull(reason, cause);
+  if (full) return full;
+  if (isUnknown.test(reason) && !/unauthorized|authentication/i.test(reason))
+    return invalidImage(reference.name, reason, cause);
+  if (isRefusal.test(reason)) return invalidRegistry(reference.registry, reason, cause);
+  return new RegistryAway(invalidRegistry(reference.registry, reason, cause));
+}

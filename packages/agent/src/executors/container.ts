@@ -1,0 +1,427 @@
+import { fstatSync } from "node:fs";
+import { basename } from "node:path";
+import { text } from "node:stream/consumers";
+import type { RunContainer } from "@kyanite/contract";
+import type { Clock, Directory, Log } from "@kyanite/runtime";
+import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
+import { mayPass, RuntimeLost, runtimeAnswer, startFailure } from "../containers/failures.ts";
+import { fileWriter, outputTaker } from "../containers/output.ts";
+import { untilAnswered } from "../containers/patience.ts";
+import type { ContainerRuntime } from "../containers/runtime.ts";
+import { messageOf } from "../failure.ts";
+import type { MemoryKill } from "../limits.ts";
+import { type OpenFile, openEmptied, openForAppending } from "../task-files/plain-file.ts";
+import type { TaskUser } from "../user.ts";
+import { type ContainerRecord, type Execution, type ExecutionRecord, NeverStarted } from "./executor.ts";
+
+/** Where the output of a container goes, and who hears of it. */
+export interface ContainedRun {
+  readonly runId: string;
+  readonly taskDirectory: Directory;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly user: TaskUser | undefined;
+  /** Called with what is known of the container, whenever that has changed. */
+  onChange(container: RunContainer): void;
+  /** Takes away what was made for the container besides. */
+  onRelease(): Promise<void>;
+}
+
+/** A command that is the main process of a container of its own. */
+export interface ContainedCommand extends ContainedRun {
+  readonly body: ContainerCreateOptions & { readonly name: string };
+  /** What the client asked for, for messages. */
+  readonly settings: string;
+}
+
+/** Commands that are containers. What a former agent has started goes on, and is found again by its name. */
+export interface ContainerExecutor {
+  /** @throws StepFailure, and RuntimeLost when nobody can say what has become of it */
+  start(command: ContainedCommand, onLaunch: (record: ExecutionRecord) => void): Promise<Execution>;
+  adopt(run: ContainedRun, record: ContainerRecord): Execution;
+}
+
+interface Means {
+  readonly runtime: () => Promise<ContainerRuntime>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function containerExecutor(means: Means): ContainerExecutor {
+  return {
+    async start(command, onLaunch) {
+      const { name } = command.body;
+      const files = openFiles(command, "emptied");
+      onLaunch({ kind: "container", name, since: means.clock.now().toISOString() });
+      const contained = new Contained(command, name, files, means);
+      for (let tries = 1; ; tries += 1) {
+        try {
+          await contained.start(command.body);
+          return contained;
+        } catch (cause) {
+          if (tries < mostTries && mayPass(cause)) {
+            await contained.undo();
+            await means.clock.sleep(startPause);
+            continue;
+          }
+          await contained.release();
+          throw await startFailure(cause, command.settings, means.runtime);
+        }
+      }
+    },
+    adopt(run, { name }) {
+      const contained = new Contained(run, name, openFiles(run, "for appending"), means);
+      contained.adopt();
+      return contained;
+    },
+  };
+}
+
+export type Files = Readonly<Record<"stdout" | "stderr", OpenFile>>;
+
+export function openFiles(
+  { taskDirectory, stdout, stderr, user }: ContainedRun,
+  how: "emptied" | "for appending",
+): Files {
+  const open = how === "emptied" ? openEmptied : openForAppending;
+  const out = open(taskDirectory, basename(stdout), { user });
+  try {
+    return { stdout: out, stderr: open(taskDirectory, basename(stderr), { user }) };
+  } catch (cause) {
+    out[Symbol.dispose]();
+    throw cause;
+  }
+}
+
+export function closeFiles(files: Files): void {
+  for (const file of Object.values(files)) file[Symbol.dispose]();
+}
+
+/** A runtime that is being restarted fails at this and that, and then it is there again. */
+const mostTries = 3;
+const startPause = 1_000;
+
+/** So much of a container's output the runtime keeps itself, twice, for an agent that was away. */
+const keptMegabytes = 8;
+
+/** How the runtime shall keep what a container says: as it is, and not much of it. */
+export const boundedLog = ({ kind }: ContainerRuntime) =>
+  kind === "podman"
+    ? { Type: "k8s-file", Config: { "max-size": `${keptMegabytes}mb` } }
+    : { Type: "local", Config: { "max-size": `${keptMegabytes}m`, "max-file": "2", compress: "false" } };
+
+/** Without a body, which some runtimes would take for the container's input. */
+const attaching = { _query: { stream: true, stdin: false, stdout: true, stderr: true }, _body: {}, hijack: true };
+
+/** How long what a container has said may take to come after its end. */
+const outputMilliseconds = 10_000;
+/** How long after the last that a container has said its exit code may take. */
+const answerMilliseconds = 30_000;
+
+class Contained implements Execution {
+  readonly isForgetful = true;
+  readonly #run: ContainedRun;
+  readonly #name: string;
+  readonly #files: Files;
+  readonly #means: Means;
+  #exit: Promise<number> = new Promise(() => {});
+  #containerId = "";
+  #hasTerminal = false;
+  #hasEnded = false;
+  #isStopped = false;
+  #memoryKill: MemoryKill | undefined;
+  #releasing: Promise<void> | undefined;
+
+  constructor(run: ContainedRun, name: string, files: Files, means: Means) {
+    this.#run = run;
+    this.#name = name;
+    this.#files = files;
+    this.#means = means;
+  }
+
+  get exit(): Promise<number> {
+    return this.#exit;
+  }
+
+  async start(body: ContainerCreateOptions): Promise<void> {
+    const { api } = await this.#means.runtime();
+    const container = await api.createContainer(body);
+    this.#containerId = container.id;
+    this.#hasTerminal = body.Tty ?? false;
+    this.#run.onChange({ containerId: container.id, state: "created" });
+    try {
+      const said = await container.attach(attaching);
+      await container.start();
+      this.#run.onChange({ containerId: container.id, state: "running" });
+      this.#settle(this.#follow(this.#copy(said, { stdout: 0, stderr: 0 })));
+    } catch (cause) {
+      const error = runtimeAnswer(cause)?.reason ?? messageOf(cause);
+      this.#run.onChange({ containerId: container.id, state: "created", error });
+      throw cause;
+    }
+  }
+
+  /** Removes what could not be started, as soon as the runtime is there for it. */
+  async undo(): Promise<void> {
+    await this.#insist((container) => container.remove({ force: true, v: true }), [404]);
+  }
+
+  adopt(): void {
+    this.#settle(this.#takeOver());
+  }
+
+  async stop(graceMilliseconds: number): Promise<void> {
+    this.#isStopped = true;
+    const t = Math.ceil(graceMilliseconds / 1000);
+    await this.#insist((container) => container.stop({ t }), [304, 404]);
+    await this.exit.catch(() => {});
+  }
+
+  async kill(): Promise<boolean> {
+    this.#isStopped = true;
+    if (!this.#hasEnded) await this.#insist((container) => container.kill({ signal: "SIGKILL" }), [404, 409]);
+    await this.exit.catch(() => {});
+    return true;
+  }
+
+  memoryKill(): MemoryKill | undefined {
+    return this.#memoryKill;
+  }
+
+  release(): Promise<void> {
+    this.#releasing ??= this.#remove();
+    return this.#releasing;
+  }
+
+  #settle(ending: Promise<number>): void {
+    this.#exit = ending.finally(() => {
+      this.#hasEnded = true;
+    });
+    // Whoever stops it may never ask how it ended.
+    this.#exit.catch(() => {});
+  }
+
+  async #container(): Promise<Container> {
+    const { api } = await this.#means.runtime();
+    return api.getContainer(this.#name);
+  }
+
+  async #takeOver(): Promise<number> {
+    const found = await this.#inspect();
+    if (found === undefined || found.State.Status === "created") {
+      if (found) await this.undo();
+      throw new NeverStarted("the container was never started");
+    }
+    this.#containerId = found.Id;
+    this.#hasTerminal = found.Config.Tty;
+    if (!isRunning(found)) {
+      await this.#catchUp(found);
+      await this.#checkEndMeanwhile(found);
+      return this.#end(found, await this.#untilEnd(Promise.resolve()));
+    }
+    this.#run.onChange({ containerId: found.Id, state: "running" });
+    return this.#follow(this.#catchUp(found));
+  }
+
+  /** Waits for the end, through absences of the runtime that the container outlives. */
+  async #follow(copying: Promise<void>): Promise<number> {
+    let output = copying;
+    for (;;) {
+      const { kind } = await this.#means.runtime();
+      // Podman looks only now and then whether a container has ended; what it says ends at once.
+      if (kind === "podman") await output;
+      const code = await this.#untilEnd(output);
+      const found = await this.#inspectSoon(code === undefined);
+      if (isRunning(found)) {
+        await output;
+        output = this.#catchUp(found);
+        continue;
+      }
+      await this.#untilCopied(output);
+      return this.#end(found, code);
+    }
+  }
+
+  /**
+   * An answer that a runtime has begun, and not ended before it was ended itself, is waited for in vain.
+   * @returns the exit code; undefined when the runtime was away meanwhile
+   */
+  async #untilEnd(output: Promise<void>): Promise<number | undefined> {
+    const over = new AbortController();
+    const silence = async () => {
+      await output;
+      await this.#means.clock.sleep(answerMilliseconds, over.signal);
+      return undefined;
+    };
+    try {
+      const container = await this.#container();
+      const waiting = container.wait().then(({ StatusCode }: { StatusCode: number }) => StatusCode);
+      return await Promise.race([waiting, silence()]);
+    } catch (cause) {
+      if (runtimeAnswer(cause)?.statusCode === 404) throw new RuntimeLost("the container is gone");
+      this.#means.log.warn("container runtime away", { runId: this.#run.runId, reason: messageOf(cause) });
+      return undefined;
+    } finally {
+      over.abort();
+    }
+  }
+
+  /**
+   * A runtime that ends takes its containers with it, some of them as if they had ended by themselves: to be believed
+   * it has to be there still, and not to have ended the container itself.
+   */
+  async #inspectSoon(wasAway: boolean): Promise<ContainerInspectInfo> {
+    const { api, isOutlived } = await this.#means.runtime();
+    const found = wasAway || isOutlived ? await this.#inspect() : await this.#inspectOnce().catch(() => undefined);
+    if (found === undefined) throw new RuntimeLost("the container runtime has ended");
+    if (isOutlived || isRunning(found)) return found;
+    if (wasAway) throw new RuntimeLost("the container runtime was restarted");
+    if (!this.#isStopped && (await eventsOf(api, found, this.#means.clock)).has("kill"))
+      throw new RuntimeLost("somebody else has ended the container");
+    return found;
+  }
+
+  /**
+   * The runtime may have ended while no agent was there. Then it knows nothing of the container's end but an exit code,
+   * which most often is not the command's.
+   */
+  async #checkEndMeanwhile(found: ContainerInspectInfo): Promise<void> {
+    const { api, isOutlived } = await this.#means.runtime();
+    if (isOutlived) return;
+    const events = await eventsOf(api, found, this.#means.clock);
+    if (events.has("kill") || (!events.has("die") && found.State.ExitCode !== 0))
+      throw new RuntimeLost("the container runtime was restarted");
+  }
+
+  #end(found: ContainerInspectInfo, code: number | undefined): number {
+    const { ExitCode, OOMKilled, Error: error } = found.State;
+    const limitBytes = found.HostConfig.Memory ?? 0;
+    if (OOMKilled) this.#memoryKill = { limitBytes, peakBytes: limitBytes };
+    this.#run.onChange({ containerId: this.#containerId, state: "exited", ...(error ? { error } : {}) });
+    // What a runtime shows of a container may be a little behind.
+    return code ?? ExitCode;
+  }
+
+  async #inspectOnce(): Promise<ContainerInspectInfo> {
+    const container = await this.#container();
+    return container.inspect();
+  }
+
+  /** Undefined when there is no such container. */
+  async #inspect(): Promise<ContainerInspectInfo | undefined> {
+    let found: ContainerInspectInfo | undefined;
+    await this.#insist(
+      async (container) => {
+        found = await container.inspect();
+      },
+      [404],
+    );
+    return found;
+  }
+
+  /**
+   * Does something as soon as the runtime is there for it.
+   * @param accepted answers after which it is as it should be
+   * @throws RuntimeLost when it does not come back
+   */
+  async #insist(act: (container: Container) => Promise<unknown>, accepted: readonly number[]): Promise<void> {
+    const ask = async () => {
+      try {
+        await act(await this.#container());
+      } catch (cause) {
+        if (!accepted.includes(runtimeAnswer(cause)?.statusCode ?? 0)) throw cause;
+      }
+    };
+    await untilAnswered(ask, this.#means).catch((cause: unknown) => {
+      throw new RuntimeLost(runtimeAnswer(cause)?.reason ?? messageOf(cause));
+    });
+  }
+
+  async #catchUp(found: ContainerInspectInfo): Promise<void> {
+    const sizes = { stdout: sizeOf(this.#files.stdout), stderr: sizeOf(this.#files.stderr) };
+    const mayBeCut = sizes.stdout + sizes.stderr > keptMegabytes * 1_000_000;
+    const since = mayBeCut ? lastWritten(this.#files) : undefined;
+    try {
+      const container = await this.#container();
+      const options = { stdout: true, stderr: true, ...(since === undefined ? {} : { since }) } as const;
+      const said = isRunning(found)
+        ? await container.logs({ ...options, follow: true })
+        : [await container.logs({ ...options, follow: false })];
+      await this.#copy(said, since === undefined ? sizes : { stdout: 0, stderr: 0 });
+    } catch (cause) {
+      this.#means.log.warn("output not caught up with", { runId: this.#run.runId, reason: messageOf(cause) });
+    }
+  }
+
+  /** Never fails: what cannot be written, for example because the disk is full, is read all the same. */
+  async #copy(
+    said: AsyncIterable<unknown> | Iterable<unknown>,
+    known: Readonly<Record<"stdout" | "stderr", number>>,
+  ): Promise<void> {
+    const { stdout, stderr } = this.#files;
+    const write = fileWriter({ stdout: stdout.fd, stderr: stderr.fd }, known);
+    const take = outputTaker(write, this.#hasTerminal);
+    let isLost = false;
+    const lose = (cause: unknown) => {
+      if (!isLost) this.#means.log.warn("output lost", { runId: this.#run.runId, reason: messageOf(cause) });
+      isLost = true;
+    };
+    try {
+      for await (const chunk of said) {
+        if (isLost || !Buffer.isBuffer(chunk)) continue;
+        try {
+          take(chunk);
+        } catch (cause) {
+          lose(cause);
+        }
+      }
+    } catch (cause) {
+      // The runtime has gone; who waits for the end hears of it.
+      lose(cause);
+    }
+  }
+
+  async #untilCopied(output: Promise<void>): Promise<void> {
+    const { clock, log } = this.#means;
+    const done = new AbortController();
+    const isLate = await Promise.race([
+      output.then(() => false),
+      clock.sleep(outputMilliseconds, done.signal).then(() => true),
+    ]);
+    done.abort();
+    if (isLate) log.warn("output not at its end", { runId: this.#run.runId });
+  }
+
+  async #remove(): Promise<void> {
+    const { log } = this.#means;
+    try {
+      await this.undo();
+      await this.#run.onRelease();
+    } catch (cause) {
+      log.error("container not removed", { runId: this.#run.runId, cause });
+    } finally {
+      closeFiles(this.#files);
+    }
+  }
+}
+
+const isRunning = ({ State }: ContainerInspectInfo) => State.Running || State.Paused || State.Restarting;
+
+const sizeOf = ({ fd }: OpenFile) => fstatSync(fd).size;
+
+/** When something was written last, in seconds. */
+const lastWritten = ({ stdout, stderr }: Files) =>
+  Math.max(fstatSync(stdout.fd).mtimeMs, fstatSync(stderr.fd).mtimeMs) / 1000;
+
+/** What the runtime remembers of a container that has ended: that it has sent it a signal, and that it has died. */
+async function eventsOf(
+  api: ContainerRuntime["api"],
+  { Id, State }: ContainerInspectInfo,
+  clock: Clock,
+): Promise<ReadonlySet<string>> {
+  const since = Math.floor(Date.parse(State.StartedAt) / 1000);
+  const until = clock.now().getTime() / 1000;
+  const said = await api.getEvents({ since, until, filters: { container: [Id], event: ["kill", "die"] } });
+  const lines = (await text(said)).split("\n").filter((line) => line.trim() !== "");
+  return new Set(lines.map((line): string => JSON.parse(line).Action));
+}

@@ -1,0 +1,123 @@
+import type { RunContainer, RunOrder, RunOutcome } from "@kyanite/contract";
+import { failureOf } from "./failure.ts";
+import type { InterruptedRun, Progress } from "./journal.ts";
+import type { NodeEvent } from "./node.ts";
+import type { NodeParts } from "./node-parts.ts";
+import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
+
+interface RunUnderWay {
+  readonly controller: AbortController;
+  readonly proceed: AbortController;
+  readonly done: Promise<void>;
+}
+
+interface RunningOptions {
+  readonly parts: NodeParts;
+  /** Aborts when the node ends: what runs then is not reported. */
+  readonly stopping: AbortSignal;
+  /** Tells the node what has happened to a run. */
+  tell(event: NodeEvent): void;
+}
+
+/** The runs that are under way on a node. */
+export class Running {
+  readonly #options: RunningOptions;
+  readonly #runs = new Map<string, RunUnderWay>();
+
+  constructor(options: RunningOptions) {
+    this.#options = options;
+  }
+
+  get isEmpty(): boolean {
+    return this.#runs.size === 0;
+  }
+
+  /** Starts a run, once those before it have ended; resolves when it has. */
+  start(order: RunOrder, startTime: string, after: readonly string[]): Promise<void> {
+    return this.#begin(order, async (signals) => {
+      if (after.length > 0) await this.whenEnded(after);
+      return this.#execute(order, signals, () => this.#options.parts.journal.keepRunning(order, startTime));
+    });
+  }
+
+  /** Goes on with a run that a former agent has begun. */
+  resume({ order, startTime, progress }: InterruptedRun): Promise<void> {
+    const { clock, log } = this.#options.parts;
+    const elapsedSeconds = Math.max(0, clock.now().getTime() - new Date(startTime).getTime()) / 1000;
+    log.info("run taken over", { runId: order.runId });
+    return this.#begin(order, (signals) => this.#execute(order, signals, () => {}, { progress, elapsedSeconds }));
+  }
+
+  proceed(runId: string): void {
+    this.#runs.get(runId)?.proceed.abort();
+  }
+
+  stop(runId: string): void {
+    this.#runs.get(runId)?.controller.abort();
+  }
+
+  /** @param reason with which all of them have failed, when that is why they end */
+  stopAll(reason?: Error): void {
+    for (const { controller } of this.#runs.values()) controller.abort(reason);
+  }
+
+  async whenEnded(runIds: Iterable<string> = this.#runs.keys()): Promise<void> {
+    await Promise.all([...runIds].map((runId) => this.#runs.get(runId)?.done));
+  }
+
+  #begin(order: RunOrder, execute: (signals: RunSignals) => Promise<RunOutcome>): Promise<void> {
+    const controller = new AbortController();
+    const proceed = new AbortController();
+    const done = this.#report(order, execute({ cancelled: controller.signal, proceed: proceed.signal }))
+      .catch((cause: unknown) => this.#lose(order.runId, cause))
+      .finally(() => this.#runs.delete(order.runId));
+    this.#runs.set(order.runId, { controller, proceed, done });
+    return done;
+  }
+
+  async #report({ runId, directory, retentionSeconds }: RunOrder, ending: Promise<RunOutcome>): Promise<void> {
+    const { parts, stopping, tell } = this.#options;
+    const { clock, log, journal, retention } = parts;
+    const exit = await ending;
+    const now = clock.now();
+    if (stopping.aborted) return journal.forget(runId);
+    if (retentionSeconds !== undefined) retention.set(directory, new Date(now.getTime() + 1000 * retentionSeconds));
+    log.info("run ended", { runId, exit });
+    tell({ type: "ended", runId, exit, now });
+  }
+
+  /** No run goes on for ever because we have failed. */
+  #lose(runId: string, cause: unknown): void {
+    const { parts, tell } = this.#options;
+    parts.log.error("run lost", { runId, cause });
+    tell({ type: "ended", runId, exit: { kind: "lost", reason: "the agent has failed" }, now: parts.clock.now() });
+  }
+
+  /** What goes wrong in our own book-keeping, such as on a full disk, is the run's end too: nobody waits in vain. */
+  async #execute(
+    order: RunOrder,
+    signals: RunSignals,
+    note: () => void,
+    before: Pick<RunMeans, "progress" | "elapsedSeconds"> = { progress: {}, elapsedSeconds: 0 },
+  ): Promise<RunOutcome> {
+    const { parts, tell } = this.#options;
+    const { log, journal, retention } = parts;
+    const { runId, jobId, taskId, directory } = order;
+    try {
+      note();
+      retention.set(directory, undefined);
+      log.info("run started", { runId, jobId, taskId });
+      const means = {
+        ...parts.runMeans(),
+        ...before,
+        keepProgress: (progress: Progress) => journal.keepProgress(runId, progress),
+        onContainer: (container: RunContainer) => tell({ type: "contained", runId, container }),
+        onCoordinated: () => tell({ type: "coordinated", runId }),
+      };
+      return await executeRun(order, means, signals);
+    } catch (cause) {
+      log.error("run not begun", { runId, cause });
+      return { kind: "failed", failure: failureOf(cause) };
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import { fchmodSync, readFileSync } from "node:fs";
+import { join, normalize } from "node:path";
+import type { OrderedContainer } from "@kyanite/contract";
+import { splitCommandLine } from "@kyanite/contract/command-line";
+import {
+  type ContainerOption,
+  ContainerOptionError,
+  givesRights,
+  mountOf,
+  parseContainerOptions,
+} from "@kyanite/contract/container-options";
+import { type ContainerBind, createBody } from "../containers/create-body.ts";
+import { invalidSettings, startFailure } from "../containers/failures.ts";
+import type { PullPolicy } from "../containers/images.ts";
+import type { ContainerRuntime } from "../containers/runtime.ts";
+import { boundedLog, type ContainedCommand, type ContainedRun } from "../executors/container.ts";
+import type { InstanceEnd } from "../executors/instance-container.ts";
+import { messageOf } from "../failure.ts";
+import { isWithin, namesBetween } from "../paths.ts";
+import { findEntry, Unreachable } from "../task-files/entry.ts";
+import { openFile } from "../task-files/plain-file.ts";
+import type { TaskUser } from "../user.ts";
+import { bindOf, mountsOfNode, substituted } from "./container-mounts.ts";
+import type { PreparedRun, RunContext } from "./step.ts";
+
+interface Wanted {
+  readonly commandLine: string;
+  /** What the names of its output files begin with. */
+  readonly output: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Where the output goes of a run in a container, and who hears of the container. */
+export function containedRun(run: PreparedRun, output: string): ContainedRun {
+  const { order, paths, user, taskDirectory, containers } = run;
+  return {
+    runId: order.runId,
+    taskDirectory,
+    stdout: join(paths.task, `${output}stdout.txt`),
+    stderr: join(paths.task, `${output}stderr.txt`),
+    user,
+    onChange: run.onContainer,
+    onRelease: () => containers.mounts.release(order.runId),
+  };
+}
+
+/**
+ * The container for a command of the run; its image is there.
+ * @throws StepFailure with the documented code and what is wrong
+ */
+export async function containedCommand(
+  run: PreparedRun,
+  container: OrderedContainer,
+  wanted: Wanted,
+): Promise<ContainedCommand> {
+  const { order, paths, containers, signal } = run;
+  const { runOptions, imageName, registries } = container;
+  try {
+    const options = parseContainerOptions(runOptions).map((option) => ({
+      ...option,
+      value: substituted(option.value, wanted.environment),
+      mount: mountOf(option),
+    }));
+    const runtime = await containers.whenReady(signal);
+    const platform = lastOf(options, "platform");
+    const image = await containers.images
+      .ensure({ imageName, registries, platform }, { policy: policyOf(lastOf(options, "pull")), signal })
+      .catch(async (cause: unknown) => {
+        throw await startFailure(cause, runOptions, () => containers.whenReady(signal));
+      });
+    const mounts = [
+      ...(await mountsOfNode(run, container)),
+      ...(await Promise.all(
+        options.flatMap(({ mount }) => mount ?? []).map((mount) => bindOf(mount, run, wanted.environment)),
+      )),
+    ];
+    const inside = userInside(run.user, runtime);
+    if (lastOf(options, "user") !== undefined) openToOthers(run);
+    const body = createBody({
+      image,
+      options,
+      name: `kyanite-${order.runId}`,
+      args: splitCommandLine(wanted.commandLine),
+      environment: {
+        ...environmentInside(run, wanted.environment, mounts),
+        ...(await variablesOfFiles(run, options, wanted.environment)),
+      },
+      ...inside,
+      directory: container.workingDirectory === "taskWorkingDirectory" ? paths.working : undefined,
+      network: container.isOnHostNetwork ? "host" : containers.network,
+      mounts,
+      limits: run.limitsOf(order.slots),
+      gpus: runtime.gpus,
+      labels: { ...containers.labels, "kyanite.run": order.runId },
+      log: boundedLog(runtime),
+    });
+    return { ...containedRun(run, wanted.output), body: { ...body, name: body.name ?? "" }, settings: runOptions };
+  } catch (cause) {
+    await containers.mounts.release(order.runId);
+    if (cause instanceof ContainerOptionError || cause instanceof Unreachable)
+      throw invalidSettings(runOptions, cause.message, cause);
+    throw cause;
+  }
+}
+
+/** How the container of an instance ends. */
+export const endOfContainer = ({ order, containers, settings, onContainer }: RunContext): InstanceEnd => ({
+  label: runLabel(order.runId),
+  graceMilliseconds: 1_000 * settings.killGraceSeconds,
+  onChange: onContainer,
+  onRelease: () => containers.mounts.release(order.runId),
+});
+
+const runLabel = (runId: string) => `kyanite.run=${runId}`;
+
+const lastOf = (options: readonly ContainerOption[], flag: ContainerOption["flag"]) =>
+  options.findLast((option) => option.flag === flag)?.value;
+
+function policyOf(value: string | undefined): PullPolicy {
+  return value === "always" || value === "never" ? value : "missing";
+}
+
+/** Who the command is inside, unless the options name somebody. */
+function userInside(user: TaskUser | undefined, { isRootless }: ContainerRuntime) {
+  const own = process.getuid?.() ?? 0;
+  // Root of a rootless runtime is the agent's own user.
+  if (isRootless) return { user: "0:0", isNeverRoot: false };
+  if (user) return { user: `${user.uid}:${user.gid}`, isNeverRoot: user.isNeverRoot === true };
+  return { user: `${own}:${process.getgid?.() ?? own}`, isNeverRoot: own !== 0 };
+}
+
+/** Some image's user can write the working directory as well, and enter what is above it. */
+function openToOthers({ taskDirectory }: PreparedRun): void {
+  fchmodSync(taskDirectory.fd, 0o775);
+  using working = taskDirectory.enter("wd");
+  fchmodSync(working.fd, 0o777);
+}
+
+/** As whom the output files are read: who was another user inside may have left files that the task's cannot read. */
+export function readerOfOutputs({ order, user }: Pick<RunContext, "order" | "user">): TaskUser | undefined {
+  if (order.container === undefined) return user;
+  return parseContainerOptions(order.container.runOptions).some(givesRights) ? undefined : user;
+}
+
+/** The image knows best where its programs are, and its language; without the working directory it is no home. */
+function environmentInside(
+  { order, paths }: RunContext,
+  environment: Readonly<Record<string, string>>,
+  mounts: readonly ContainerBind[],
+): Readonly<Record<string, string>> {
+  const hasHome = mounts.some(({ target }) => isWithin(target, paths.working));
+  const ofMachine = ["PATH", "LANG", "SHELL", ...(hasHome ? [] : ["HOME"])];
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !ofMachine.includes(name) || name in order.environment),
+  );
+}
+
+/** What files of the node say, as `--env-file` names them. */
+async function variablesOfFiles(
+  { paths, user }: RunContext,
+  options: readonly ContainerOption[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, string>>> {
+  const variables: Record<string, string> = {};
+  for (const { value } of options.filter(({ flag }) => flag === "env-file")) {
+    for (const line of readLines(normalize(value), paths.root, user)) {
+      const [name = "", ...rest] = line.split("=");
+      if (/^\s*(?:#|$)/.test(line)) continue;
+      variables[name] = rest.length > 0 ? rest.join("=") : (environment[name] ?? "");
+    }
+  }
+  return variables;
+}
+
+const mostFileBytes = 1_000_000;
+
+function readLines(path: string, root: string, user: TaskUser | undefined): readonly string[] {
+  if (!isWithin(root, path)) throw new ContainerOptionError(`${path} is not below the compute node's root`);
+  try {
+    using entry = findEntry(namesBetween(root, path), { root, followsLast: true, user });
+    using file = openFile(entry.directory, entry.name ?? "");
+    if (file.stat.size > mostFileBytes) throw new ContainerOptionError(`${path} is too large`);
+    return readFileSync(file.fd, "utf8").split("\n");
+  } catch (cause) {
+    if (cause instanceof ContainerOptionError) throw cause;
+    throw new ContainerOptionError(`${path} cannot be read: ${messageOf(cause)}`);
+  }
+}

@@ -1,0 +1,35 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { hasRuntime, startRuntime, testImage } from "@kyanite/testkit/container-runtimes";
+import { expect, test } from "vitest";
+import { startAgentProcess } from "./agent-process.ts";
+import { aRun, shell } from "./fake-service.ts";
+
+const uid = 65_534;
+
+test.skipIf(!hasRuntime("podman"))(
+  "an ordinary user's agent runs containers of the user's own Podman: root inside is that user",
+  async () => {
+    await using runtime = await startRuntime("podman", uid);
+    await using agent = await startAgentProcess(
+      { KYANITE_AGENT_USERS: "auto", KYANITE_AGENT_CONTAINER_RUNTIME: runtime.socket },
+      uid,
+    );
+    await agent.service.hello();
+    const order = aRun({
+      commandLine: shell("id -u; touch mine; ls /shared; exit 3"),
+      container: {
+        imageName: testImage,
+        runOptions: "--network none -v $AZ_BATCH_NODE_SHARED_DIR:/shared",
+        workingDirectory: "taskWorkingDirectory",
+        registries: [],
+      },
+    });
+    expect(await agent.service.exit(order)).toEqual({ kind: "exited", exitCode: 3 });
+    const directory = join(agent.root, order.directory);
+    expect(await readFile(join(directory, "stdout.txt"), "utf8")).toBe("0\n");
+    expect((await stat(join(directory, "wd/mine"))).uid).toBe(uid);
+    expect(runtime.run("ps", "-aq")).toBe("");
+  },
+  120_000,
+);

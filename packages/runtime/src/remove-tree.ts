@@ -1,0 +1,150 @@
+import { randomUUID } from "node:crypto";
+import { chmodSync, closeSync, constants, fchmodSync, fchownSync, openSync } from "node:fs";
+import { opendir, rename, rmdir, unlink } from "node:fs/promises";
+import { systemClock } from "./clock.ts";
+import { type Directory, isEntryName } from "./directory.ts";
+import { nameOfText } from "./entry-names.ts";
+import { hasErrorCode } from "./files.ts";
+
+/** Somebody may go on filling a directory while it is removed, so it is not tried for ever. */
+const mostTries = 10;
+const longestMilliseconds = 600_000;
+
+/** How many entries are removed at the same time. */
+const atOnce = 32;
+
+/**
+ * Removes an entry with all that is in it; nothing happens when there is none. No link is followed, directories that
+ * their owner closed are opened, and however deep the tree is, a few directories are open at a time: what a directory
+ * below has in it is moved to the top first.
+ * @throws ENOTEMPTY when it is filled faster than it is emptied
+ */
+export async function removeTree(parent: Directory, name: string): Promise<void> {
+  if (!isEntryName(name)) throw new Error(`not the name of a directory's entry: ${JSON.stringify(name)}`);
+  const entry = nameOfText(name);
+  const latest = systemClock.now().getTime() + longestMilliseconds;
+  for (let tries = 1; !(await isRemoved(parent, entry)); tries += 1) {
+    if (tries > mostTries) throw beingFilled();
+    using top = openFully(parent, entry);
+    if (top) await emptyTree(top, latest);
+  }
+}
+
+const beingFilled = () => Object.assign(new Error("The directory is being filled"), { code: "ENOTEMPTY" });
+
+/** Whether an entry is gone now: false for a directory that is not empty. */
+async function isRemoved(parent: Directory, name: Buffer): Promise<boolean> {
+  const path = parent.atBytes(name);
+  try {
+    await unlink(path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT")) return true;
+    // A directory, as Linux and as others say it.
+    if (!hasErrorCode(error, "EISDIR", "EPERM")) throw error;
+    return isRemovedDirectory(path, error);
+  }
+}
+
+async function isRemovedDirectory(path: Buffer, notUnlinked: unknown): Promise<boolean> {
+  try {
+    await rmdir(path);
+    return true;
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT")) return true;
+    if (hasErrorCode(error, "ENOTEMPTY", "EEXIST")) return false;
+    throw hasErrorCode(error, "ENOTDIR") ? notUnlinked : error;
+  }
+}
+
+async function emptyTree(top: Directory, latest: number): Promise<void> {
+  const full = [...(await clear(top, latest))];
+  for (let name = full.pop(); name; name = full.pop()) {
+    using directory = openFully(top, name);
+    if (directory === undefined) continue;
+    for (const inner of await clear(directory, latest)) full.push(await raise(directory, inner, top));
+    await isRemoved(top, name);
+  }
+}
+
+/** Removes what can be removed at once, and gives the names of the directories that are not empty. */
+async function clear(directory: Directory, latest: number): Promise<readonly Buffer[]> {
+  const left: Buffer[] = [];
+  const remove = async (name: Buffer) => {
+    if (!(await isRemoved(directory, name))) left.push(name);
+  };
+  let batch: Buffer[] = [];
+  // Names need not be text: in this encoding every byte is a character.
+  for await (const { name } of await opendir(directory.path, { encoding: "latin1" })) {
+    batch.push(Buffer.from(name, "latin1"));
+    if (batch.length < atOnce) continue;
+    await Promise.all(batch.map(remove));
+    if (systemClock.now().getTime() > latest) throw beingFilled();
+    batch = [];
+  }
+  await Promise.all(batch.map(remove));
+  return left;
+}
+
+/** Moves a directory to the top of the tree that is removed. */
+async function raise(from: Directory, name: Buffer, top: Directory): Promise<Buffer> {
+  const raised = Buffer.from(`.removed-${randomUUID()}`);
+  const move = () => rename(from.atBytes(name), top.atBytes(raised));
+  try {
+    await move();
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT")) return raised;
+    if (!hasErrorCode(error, "EACCES", "EPERM")) throw error;
+    takeRights(from, name);
+    await move();
+  }
+  return raised;
+}
+
+/** Opens a directory so that all can be done in it; undefined when it is gone, or is no directory any more. */
+function openFully(parent: Directory, name: Buffer): Directory | undefined {
+  try {
+    return openWithRights(parent, name);
+  } catch (error) {
+    if (hasErrorCode(error, "ENOENT", "ENOTDIR", "ELOOP")) return undefined;
+    throw error;
+  }
+}
+
+function openWithRights(parent: Directory, name: Buffer): Directory {
+  try {
+    const directory = parent.enter(name);
+    closeToOthers(directory);
+    return directory;
+  } catch (error) {
+    if (!hasErrorCode(error, "EACCES")) throw error;
+    takeRights(parent, name);
+    return parent.enter(name);
+  }
+}
+
+/** As root: from now on its owner can put nothing in it any more, also where it has it open. */
+function closeToOthers(directory: Directory): void {
+  const us = process.getuid?.();
+  if (us === 0) fchownSync(directory.fd, 0, 0);
+  const { uid, mode } = directory.stat();
+  if (uid === us && (mode & 0o777) !== 0o700) fchmodSync(directory.fd, 0o700);
+}
+
+/** Opens a directory itself, for which no right to read it is needed. Node has no name for it, and only Linux has it. */
+const O_PATH = 0o10000000;
+
+/** Opens to ourselves a directory of ours that is closed. */
+function takeRights(parent: Directory, name: Buffer): void {
+  const path = parent.atBytes(name);
+  if (process.platform !== "linux") {
+    chmodSync(path, 0o700);
+    return;
+  }
+  const fd = openSync(path, O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, 0o700);
+  } finally {
+    closeSync(fd);
+  }
+}

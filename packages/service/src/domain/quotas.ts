@@ -1,8 +1,0 @@
-/** How much an account may have; each is a setting, which the error names. */
-export interface Quotas {
-  readonly poolQuota: number;
-  readonly activeJobAndJobScheduleQuota: number;
-  readonly dedicatedCoreQuota: number;
-  readonly lowPriorityCoreQuota: number;
-  readonly accountQuota: number;
-}

@@ -1,0 +1,267 @@
+import { addAbortSignal, type Readable } from "node:stream";
+import { json } from "node:stream/consumers";
+import {
+  BatchError,
+  type ByteRange,
+  FileList,
+  type FilesRequest,
+  type ListedFile,
+  type NodeFile,
+} from "@kyanite/contract";
+import Value from "typebox/value";
+import type { Account } from "../../domain/account/account.ts";
+import type { Filter } from "../../domain/filter.ts";
+import { taskDirectory } from "../../domain/run/directories.ts";
+import { isRetentionOver } from "../../domain/task/retention.ts";
+import { isoTime } from "../../domain/time.ts";
+import { readExistingNode, readExistingTask } from "../../lifecycle/existing.ts";
+import type { Database } from "../../store/database.ts";
+import { readNodeById } from "../../store/nodes.ts";
+import type { NodeFiles } from "../agents/node-files.ts";
+import type { HandlerContext, OperationHandlers } from "../context.ts";
+import type { ListRequest, Page } from "../handler.ts";
+import { poolUrl } from "./pools.ts";
+import { taskUrl } from "./tasks.ts";
+
+/** A directory on a node whose files a client may see: a task's, or the node's root. */
+interface Root {
+  readonly nodePk: number;
+  /** Below the node's root; empty for the root itself. */
+  readonly directory: string;
+  /** URL of the files of this root. */
+  readonly url: string;
+  /** Whether the time is over for which the files had to be kept. */
+  readonly isCleanedUp: boolean;
+}
+
+export const fileHandlers = ({ database, nodeFiles }: HandlerContext) =>
+  ({
+    File_ListFromTask: async ({ account, params, query, list, baseUrl, signal, now }) => ({
+      body: await listFiles(
+        nodeFiles,
+        await taskRoot(database, account, params, { baseUrl, now }),
+        query.recursive ?? false,
+        list,
+        signal,
+      ),
+    }),
+    File_GetFromTask: async ({ account, params, range, conditions, baseUrl, signal, now }) =>
+      readFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
+        path: params.filePath,
+        range,
+        conditions,
+        signal,
+      }),
+    File_GetPropertiesFromTask: async ({ account, params, conditions, baseUrl, signal, now }) =>
+      describeFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
+        path: params.filePath,
+        conditions,
+        signal,
+      }),
+    File_DeleteFromTask: async ({ account, params, query, baseUrl, signal, now }) =>
+      deleteFile(
+        nodeFiles,
+        await taskRoot(database, account, params, { baseUrl, now }),
+        params.filePath,
+        query.recursive ?? false,
+        signal,
+      ),
+
+    File_ListFromComputeNode: async ({ account, params, query, list, baseUrl, signal }) => ({
+      body: await listFiles(
+        nodeFiles,
+        await nodeRoot(database, account, params, baseUrl),
+        query.recursive ?? false,
+        list,
+        signal,
+      ),
+    }),
+    File_GetFromComputeNode: async ({ account, params, range, conditions, baseUrl, signal }) =>
+      readFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        range,
+        conditions,
+        signal,
+      }),
+    File_GetPropertiesFromComputeNode: async ({ account, params, conditions, baseUrl, signal }) =>
+      describeFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
+        path: params.filePath,
+        conditions,
+        signal,
+      }),
+    File_DeleteFromComputeNode: async ({ account, params, query, baseUrl, signal }) =>
+      deleteFile(
+        nodeFiles,
+        await nodeRoot(database, account, params, baseUrl),
+        params.filePath,
+        query.recursive ?? false,
+        signal,
+      ),
+  }) satisfies OperationHandlers;
+
+async function taskRoot(
+  database: Database,
+  account: Account,
+  ids: { jobId: string; taskId: string },
+  { baseUrl, now }: { readonly baseUrl: string; readonly now: Date },
+): Promise<Root> {
+  const { job, task } = await readExistingTask(database, account, ids);
+  const node = task.nodeInfo ? await readNodeById(database, task.nodeInfo.nodeId) : undefined;
+  if (!node)
+    throw new BatchError("TaskFilesUnavailable", {
+      Reason: task.nodeInfo
+        ? "The compute node on which the task ran is gone"
+        : "The task has not run on a compute node",
+    });
+  return {
+    nodePk: node.pk,
+    directory: taskDirectory(job.id, task.id),
+    url: `${taskUrl(baseUrl, job.id, task.id)}/files`,
+    isCleanedUp: isRetentionOver(task, now),
+  };
+}
+
+async function nodeRoot(
+  database: Database,
+  account: Account,
+  ids: { poolId: string; nodeId: string },
+  baseUrl: string,
+): Promise<Root> {
+  const { pool, node } = await readExistingNode(database, account, ids);
+  return {
+    nodePk: node.pk,
+    directory: "",
+    url: `${poolUrl(baseUrl, pool.id)}/nodes/${node.id}/files`,
+    isCleanedUp: false,
+  };
+}
+
+/** Asks a node for a file. If the file is missing and its retention time is over, it has been deleted. */
+async function ask(nodeFiles: NodeFiles, root: Root, request: FilesRequest, signal: AbortSignal) {
+  try {
+    return await nodeFiles.request(root.nodePk, request, signal);
+  } catch (cause) {
+    const isGone = root.isCleanedUp && cause instanceof BatchError && cause.code === "FileNotFound";
+    throw isGone ? new BatchError("TaskFilesCleanedup") : cause;
+  }
+}
+
+async function listFiles(
+  nodeFiles: NodeFiles,
+  root: Root,
+  recursive: boolean,
+  { filter, limit, after }: ListRequest,
+  signal: AbortSignal,
+): Promise<Page<ListedFile>> {
+  const prefix = prefixOf(filter);
+  const request = {
+    operation: "list",
+    path: root.directory,
+    recursive,
+    limit,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(after === undefined ? {} : { after }),
+  } as const;
+  const { body } = await ask(nodeFiles, root, request, signal);
+  const { files, next } = await readList(body, signal);
+  return { items: files.map((file) => listedFile(file, root)), ...(next === undefined ? {} : { next }) };
+}
+
+/** A list ends with its client, and is a list or nothing. */
+async function readList(body: Readable, signal: AbortSignal): Promise<FileList> {
+  try {
+    return Value.Parse(FileList, await json(addAbortSignal(signal, body)));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new BatchError("IOError", { Reason: "The compute node did not send the whole list" }, { cause });
+  }
+}
+
+/** Files may be filtered by the beginning of their names only. */
+function prefixOf(filter: Filter | undefined): string | undefined {
+  if (!filter) return undefined;
+  if (filter.kind === "startswith" && filter.property === "name") return filter.prefix;
+  throw new BatchError("InvalidQueryParameterValue", {
+    QueryParameterName: "$filter",
+    Reason: "Files can be filtered only with startswith(name,'…')",
+  });
+}
+
+interface FileRequest {
+  readonly path: string;
+  readonly range?: ByteRange | undefined;
+  readonly conditions: { check(entity: { readonly lastModified: Date }): void };
+  readonly signal: AbortSignal;
+}
+
+async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditions, signal }: FileRequest) {
+  const order: FilesRequest = {
+    operation: "read",
+    path: below(root, path),
+    ...(range ? { start: range.start, ...(range.end === undefined ? {} : { end: range.end }) } : {}),
+  };
+  const { answer, body } = await ask(nodeFiles, root, order, signal);
+  if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
+  return { stream: body, headers: fileHeaders(partOf(answer.file, range), root) };
+}
+
+/** The length that is answered is that of the part. */
+function partOf(file: NodeFile | undefined, range: ByteRange | undefined): NodeFile | undefined {
+  if (file?.contentLength === undefined || !range) return file;
+  const last = Math.min(range.end ?? file.contentLength - 1, file.contentLength - 1);
+  return { ...file, contentLength: last - range.start + 1 };
+}
+
+async function describeFile(nodeFiles: NodeFiles, root: Root, { path, conditions, signal }: FileRequest) {
+  const { answer, body } = await ask(nodeFiles, root, { operation: "stat", path: below(root, path) }, signal);
+  body.resume();
+  if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
+  return { headers: fileHeaders(answer.file, root) };
+}
+
+async function deleteFile(nodeFiles: NodeFiles, root: Root, path: string, recursive: boolean, signal: AbortSignal) {
+  const { body } = await ask(nodeFiles, root, { operation: "delete", path: below(root, path), recursive }, signal);
+  body.resume();
+  return {};
+}
+
+/** @throws BatchError for a path that would leave the root; the agent checks again, links included */
+function below(root: Root, path: string): string {
+  const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
+  if (segments.includes("..")) throw new BatchError("InvalidUri", { Reason: "A file path may not contain '..'" });
+  return [root.directory, ...segments].filter((part) => part !== "").join("/");
+}
+
+function fileHeaders(file: NodeFile | undefined, root: Root): Record<string, string> {
+  if (!file) return {};
+  const { url } = nameAndUrl(file, root);
+  return {
+    "ocp-batch-file-isdirectory": file.isDirectory ? "True" : "False",
+    "ocp-batch-file-url": encodeURIComponent(url),
+    ...(file.lastModified === undefined ? {} : { "last-modified": new Date(file.lastModified).toUTCString() }),
+    ...(file.fileMode === undefined ? {} : { "ocp-batch-file-mode": file.fileMode }),
+    "content-type": file.contentType ?? "application/octet-stream",
+    ...(file.contentLength === undefined ? {} : { "content-length": String(file.contentLength) }),
+  };
+}
+
+function listedFile(file: NodeFile, root: Root): ListedFile & { readonly name: string } {
+  const { name, url } = nameAndUrl(file, root);
+  if (file.isDirectory) return { name, url, isDirectory: true };
+  return {
+    name,
+    url,
+    isDirectory: false,
+    properties: {
+      lastModified: isoTime(new Date(file.lastModified ?? 0)),
+      contentLength: String(file.contentLength ?? 0),
+      ...(file.contentType === undefined ? {} : { contentType: file.contentType }),
+      ...(file.fileMode === undefined ? {} : { fileMode: file.fileMode }),
+    },
+  };
+}
+
+function nameAndUrl({ name: fullName }: NodeFile, root: Root) {
+  const name = root.directory === "" ? fullName : fullName.slice(root.directory.length + 1);
+  return { name, url: `${root.url}/${name.split("/").map(encodeURIComponent).join("/")}` };
+}

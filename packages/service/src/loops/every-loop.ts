@@ -1,0 +1,71 @@
+import type { Provider } from "@kyanite/providers";
+import type { Clock, Log } from "@kyanite/runtime";
+import type { StorageAccounts } from "../domain/account/storage.ts";
+import { parseCapacities } from "../domain/pool/capacity.ts";
+import type { AutoScaleSettings } from "../lifecycle/auto-scale.ts";
+import type { Quotas } from "../lifecycle/quotas.ts";
+import type { Served } from "../scheduler/served.ts";
+import type { Database } from "../store/database.ts";
+import type { SnapshotBounds } from "../store/snapshot.ts";
+import { autoscalePools } from "./autoscale-pools.ts";
+import { changeNodes } from "./change-nodes.ts";
+import { collectBlobs } from "./collect-blobs.ts";
+import { deleteAccounts } from "./delete-accounts.ts";
+import { enforceLimits } from "./enforce-limits.ts";
+import { followClock } from "./follow-clock.ts";
+import type { Loop } from "./loop.ts";
+import { type ResizeOptions, resizePools } from "./resize-pools.ts";
+import { runJobSchedules } from "./run-job-schedules.ts";
+import { type SampleOptions, samplePools } from "./sample-pools.ts";
+import { scheduleTasks } from "./schedule-tasks.ts";
+import { settleJobs } from "./settle-jobs.ts";
+import { watchNodes } from "./watch-nodes.ts";
+
+interface LoopSettings extends AutoScaleSettings, SampleOptions, Omit<ResizeOptions["limits"], "vmSizes"> {
+  /** As the setting is written: see `parseCapacities`. */
+  readonly vmSizes: string;
+  readonly preemptionSeconds: number;
+  readonly nodeSilentSeconds: number;
+  readonly nodeRecoverySeconds: number;
+}
+
+/** So many nodes are asked for at a time; other pools have their turn after that. */
+const startsAtOnce = 250;
+
+export interface LoopParts {
+  readonly database: Database;
+  readonly provider: Provider;
+  readonly storage: StorageAccounts;
+  readonly quotas: Quotas;
+  readonly bounds: SnapshotBounds;
+  readonly served: Served;
+  readonly settings: LoopSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** All that goes on by itself in the service. */
+export function everyLoop(parts: LoopParts): Loop[] {
+  const { database, provider, storage, quotas, bounds, served, settings, clock, log } = parts;
+  return [
+    scheduleTasks(database, bounds, served),
+    resizePools(
+      { database, provider, clock, log },
+      {
+        limits: { ...settings, vmSizes: parseCapacities(settings.vmSizes) ?? [] },
+        startsAtOnce,
+        preemptionSeconds: settings.preemptionSeconds,
+      },
+    ),
+    settleJobs(database),
+    enforceLimits(database),
+    samplePools(database, settings),
+    autoscalePools(database, settings, log),
+    runJobSchedules(database, quotas, log),
+    watchNodes(database, settings.nodeSilentSeconds, log),
+    collectBlobs(database, storage, log),
+    deleteAccounts(database),
+    followClock(database, log),
+    changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),
+  ];
+}
