@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Directory, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cgroups, openCgroups } from "../src/cgroups.ts";
@@ -79,6 +80,7 @@ test("commands run at the same time, each in a shell that serves the next one af
   const commands = Array.from({ length: 12 }, (_, n) => launch(sh(`sleep 0.2; exit ${n}`)));
   expect(await Promise.all(commands.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, (_, n) => n));
   for (const { release } of commands) release();
+  await nextTurn();
   const again = Array.from({ length: 12 }, () => launch(sh("exit 3")));
   expect(await Promise.all(again.map(({ exit }) => exit))).toEqual(Array.from({ length: 12 }, () => 3));
 });
@@ -89,11 +91,21 @@ test.each(["HUP", "INT", "QUIT", "USR1", "USR2", "PIPE", "ALRM", "TERM"])(
     const ended = launch(sh(`kill -${signal} 0; sleep 5`));
     expect(await ended.exit).toBe(128 + constants.signals[`SIG${signal}` as NodeJS.Signals]);
     ended.release();
+    await nextTurn();
     const deaf = launch(sh(`trap "" ${signal}; kill -${signal} 0; exit 4`));
     expect(await deaf.exit).toBe(4);
     expect(deaf.family.group).toBe(ended.family.group);
   },
 );
+
+test("a shell is another's only in the next turn: in this one the end of its command is kept", async () => {
+  const { exit, family, release } = launch(sh("exit 0"));
+  expect(await exit).toBe(0);
+  release();
+  expect(launch(sh("exit 0")).family.group).not.toBe(family.group);
+  await nextTurn();
+  expect(launch(sh("exit 0")).family.group).toBe(family.group);
+});
 
 test("a command that kills its group counts as killed, and the next one gets another shell", async () => {
   const { exit, family, release } = launch(sh("kill -KILL 0"));
@@ -109,6 +121,7 @@ test("a shell whose group is to be killed is given to nobody else, even while it
   expect(await exit).toBe(0);
   family.shell?.giveUp();
   release();
+  await nextTurn();
   expect(launch(sh("exit 0")).family.group).not.toBe(family.group);
 });
 

@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Directory, systemClock } from "@kyanite/runtime";
-import { expect, test } from "vitest";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Directory, isRunning, systemClock, waitUntil } from "@kyanite/runtime";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { openCgroups } from "../src/cgroups.ts";
 import { type Command, NeverStarted, type ProcessExecutionRecord } from "../src/executors/executor.ts";
 import { processExecutor } from "../src/executors/process.ts";
@@ -23,20 +24,56 @@ const conforming = (directory: string) => {
 
 executorConformance("process", conforming, startFormerly);
 
+let directory: string;
+let taskDirectory: Directory;
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "kyanite-executor-"));
+  taskDirectory = Directory.open(directory);
+});
+afterEach(async () => {
+  taskDirectory.close();
+  await rm(directory, { recursive: true });
+});
+
+const aCommand = (): Command => ({
+  runId: randomUUID(),
+  program: "/bin/true",
+  args: [],
+  environment: {},
+  directory,
+  taskDirectory,
+  stdout: join(directory, "out"),
+  stderr: join(directory, "err"),
+  user: undefined,
+  slots: 1,
+  standsAlone: false,
+});
+
 test("a command that was noted and never given to its shell is told from one that has ended", async () => {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-executor-"));
-  using taskDirectory = Directory.open(directory);
-  const files = { stdout: join(directory, "out"), stderr: join(directory, "err") };
-  const runId = randomUUID();
-  const program = { program: "/bin/true", args: [], environment: {}, user: undefined, slots: 1, standsAlone: false };
   // Its first agent has read how the last command ended.
-  const record = await startFormerly(
-    directory,
-    { runId, directory, taskDirectory, ...files, ...program },
-    "to its end",
-  );
+  const record = await startFormerly(directory, aCommand(), "to its end");
   const adopted = make(directory).adopt(randomUUID(), record);
   await expect(adopted.exit).rejects.toThrow(NeverStarted);
   await adopted.release();
-  await rm(directory, { recursive: true });
+});
+
+test("shells that a former agent has left take nothing from the new ones when they go", async () => {
+  const commands = [aCommand(), aCommand()];
+  const records: ProcessExecutionRecord[] = [];
+  for (const command of commands) {
+    records.push(await startFormerly(directory, command, "to its end"));
+    make(directory).keepOnly(records);
+  }
+  const executor = make(directory);
+  const adopted = commands.map(({ runId }, index) => executor.adopt(runId, records[index] as ProcessExecutionRecord));
+  expect(await Promise.all(adopted.map(({ exit }) => exit))).toEqual([0, 0]);
+  for (const { release } of adopted) await release();
+  await nextTurn();
+  const first = await executor.start(aCommand(), () => {});
+  const areGone = () => records.every(({ process }) => !isRunning(process));
+  expect(await waitUntil(areGone, { clock: systemClock, timeoutMilliseconds: 20_000 })).toBe(true);
+  await systemClock.sleep(300);
+  const others = await Promise.all(Array.from({ length: 3 }, () => executor.start(aCommand(), () => {})));
+  expect(await Promise.all([first, ...others].map(({ exit }) => exit))).toEqual([0, 0, 0, 0]);
+  executor.close();
 });

@@ -66,8 +66,9 @@ async function expectEachCompletedOnce(client: BatchServiceClient): Promise<void
     ({ completed }) => completed === count,
     90,
   );
-  expect(counts).toEqual({ active: 0, running: 0, completed: count, succeeded: count, failed: 0 });
   const tasks = await client.task.list("job");
+  expect(tasks.filter(({ executionInfo }) => executionInfo?.result !== "success")).toEqual([]);
+  expect(counts).toEqual({ active: 0, running: 0, completed: count, succeeded: count, failed: 0 });
   expect(tasks.map(({ executionInfo }) => executionInfo?.retryCount)).toEqual(tasks.map(() => 0));
 }
 

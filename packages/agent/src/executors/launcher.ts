@@ -93,10 +93,11 @@ export function openLaunchers(options: LauncherOptions): Launchers {
   /** By the user, and by what they see: a node that is built anew needs other shells. */
   const idle = new Map<string, Launcher[]>();
   const keyOf = (user: TaskUser | undefined) => `${walls.age}/${user?.uid}`;
+  let isClosed = false;
   const hasShell = process.platform === "linux" && isExecutable(shell);
   const shelve = (launcher: Launcher, key: string, user: TaskUser | undefined) => {
     const shelf = idle.get(key) ?? [];
-    const isWanted = !user?.isOfOneRun && key === keyOf(user) && shelf.length < mostIdle;
+    const isWanted = !isClosed && !user?.isOfOneRun && key === keyOf(user) && shelf.length < mostIdle;
     if (isWanted && launcher.isUsable && !launcher.keepsMemory) idle.set(key, [...shelf, launcher]);
     else launcher.close();
   };
@@ -119,6 +120,7 @@ export function openLaunchers(options: LauncherOptions): Launchers {
       }
     },
     close() {
+      isClosed = true;
       for (const launcher of [...idle.values()].flat()) launcher.close();
       idle.clear();
     },
@@ -292,7 +294,9 @@ class Launcher {
     const family = { ...this.#family, first };
     let isReleased = false;
     const release = () => {
-      if (!isReleased) onFree();
+      // Not before the end of this run is on the disk, which it is in this turn: of two runs that one shell has begun
+      // another agent could ask it only about the later.
+      if (!isReleased) setImmediate(onFree);
       isReleased = true;
     };
     return { family, exit, memoryKill: () => this.#memoryKill(), release };

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { constants, mkdirSync, openSync, readdirSync, rmSync } from "node:fs";
 import { Socket } from "node:net";
 import { join } from "node:path";
@@ -21,6 +22,8 @@ const agentFlags = constants.O_RDWR | constants.O_NONBLOCK;
  */
 export class PipeDirectory {
   readonly #directory: string;
+  /** No name is given twice, also not by another agent: whoever still has an old one would remove the new. */
+  readonly #ofThisAgent = randomUUID().slice(0, 8);
   #ready: string[] = [];
   #count = 0;
 
@@ -57,12 +60,7 @@ export class PipeDirectory {
   }
 
   #makeSome(): string {
-    const taken = this.left();
-    const names: string[] = [];
-    while (names.length < madeAtOnce) {
-      this.#count += 1;
-      if (!taken.includes(`${this.#count}`)) names.push(`${this.#count}`);
-    }
+    const names = Array.from({ length: madeAtOnce }, () => `${this.#ofThisAgent}-${++this.#count}`);
     const places = names.flatMap((name) => [this.#place(name, "in"), this.#place(name, "out")]);
     execFileSync("mkfifo", ["-m", "600", ...places], { stdio: "ignore" });
     const [first = "", ...others] = names;

@@ -31,8 +31,9 @@ export async function runCommand(run: PreparedRun, packages: readonly InstalledP
     const exitCode = await command.exit;
     if (!(await command.kill())) run.log.warn("processes left", { runId: run.order.runId });
     const memoryKill = command.memoryKill();
-    // Another agent asks a shell how the command has ended; of any other that is forgotten now.
-    if (run.order.uploads.length > 0 || command.isForgetful)
+    // Another agent asks a shell how the command has ended, unless something takes time now; of any other that is
+    // forgotten.
+    if (exitCode !== 0 || run.order.uploads.length > 0 || command.isForgetful)
       run.keepProgress({ end: { exitCode, wasStopped, memoryKill } });
     return { exitCode, wasStopped, memoryKill, environment };
   } finally {
