@@ -6,6 +6,7 @@ import { type Cgroups, openCgroups } from "./cgroups.ts";
 import type { NodeConfig } from "./config.ts";
 import type { MachineContainers } from "./containers/machine-containers.ts";
 import { type NodeContainers, nodeContainers } from "./containers/node-containers.ts";
+import { runtimeSockets } from "./containers/runtime.ts";
 import { runMarker } from "./environment.ts";
 import { processExecutor } from "./executors/process.ts";
 import { type InterruptedRun, type Journal, type JournalContents, openJournal } from "./journal.ts";
@@ -80,8 +81,11 @@ export async function openParts(
   const cgroups = openCgroups(root, clock, places);
   await cgroups.clear(processes.flatMap(({ cgroup }) => cgroup ?? []));
   await makeRoot(root);
+  const sockets = runtimeSockets(config.containers);
   const walls =
-    config.users === "off" ? noWalls("switched off") : await openWalls({ ...config, directory, clock, log, known });
+    config.users === "off"
+      ? noWalls("switched off")
+      : await openWalls({ ...config, directory, sockets, clock, log, known });
   if (walls.obstacle !== undefined) log.info("tasks have no walls around them", { because: walls.obstacle });
   const users = await openUsers({ ...config, directory, walls, log });
   let boot = former ?? { bootTime: clock.now().toISOString(), accounts: [] };

@@ -1,6 +1,8 @@
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { processesWithVariable, systemClock, waitUntil } from "@kyanite/runtime";
@@ -219,6 +221,21 @@ describe.skipIf(!hasUserNamespaces)("as an ordinary user", () => {
     const { stdout, stderr } = await outputOf(agent, script);
     expect(stdout).toMatch(/^65534\n\d\n$/);
     expect(stderr.match(/No such/g)).toHaveLength(3);
+  });
+
+  test("a task reaches no service that starts programs outside, such as a container runtime", async () => {
+    const directory = await mkdtemp("/var/tmp/kyanite-runtime-");
+    const socket = join(directory, "docker.sock");
+    const server = createServer((connection) => connection.destroy()).listen(socket);
+    await once(server, "listening");
+    for (const path of [directory, socket]) await chmod(path, 0o777);
+    const settings = { KYANITE_AGENT_USERS: "auto", KYANITE_AGENT_CONTAINER_RUNTIME: socket };
+    await using agent = await startAgentProcess(settings, uid);
+    await agent.service.hello();
+    const script = `stat -c %F ${socket}; find /run -type s -o -name 'user*'; touch /run/mine; exit 0`;
+    expect((await outputOf(agent, script)).stdout).toBe("character special file\n");
+    server.close();
+    await rm(directory, { recursive: true });
   });
 
   test("what a killed agent has left inside its walls goes on when it starts again, and ends on order", async () => {

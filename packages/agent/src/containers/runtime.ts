@@ -50,7 +50,7 @@ export function runtimeFinder(places: RuntimePlaces): RuntimeFinder {
 async function findRuntime(places: RuntimePlaces): Promise<ContainerRuntime> {
   if (places.setting === "off") throw missing("Containers are switched off here (setting container-runtime)");
   const problems: string[] = [];
-  for (const socket of socketsOf(places)) {
+  for (const socket of runtimeSockets(places)) {
     try {
       accessSync(socket, constants.R_OK | constants.W_OK);
       return await openRuntime(socket);
@@ -68,7 +68,8 @@ const missing = (why: string): StepFailure =>
       "socket in the setting container-runtime; then reboot the node",
   );
 
-function socketsOf({ setting, dockerHost = "", runtimeDirectory: own }: RuntimePlaces): readonly string[] {
+/** Where a container runtime may listen, in the order in which they are tried. */
+export function runtimeSockets({ setting, dockerHost = "", runtimeDirectory: own }: RuntimePlaces): readonly string[] {
   if (setting !== "auto") return [setting.replace(/^unix:\/\//, "")];
   const given = /^unix:\/\/(\/.*)$/.exec(dockerHost)?.[1];
   return [

@@ -11,7 +11,14 @@ export async function wallsObstacle(
   const directory = join(dataDirectory, "walls-check");
   const root = join(directory, "root");
   await mkdir(root, { recursive: true });
-  const walls = await openWalls({ ...means, directory, root, hidden: dataDirectory, userIds: { first: 1, last: 1 } });
+  const walls = await openWalls({
+    ...means,
+    directory,
+    root,
+    hidden: dataDirectory,
+    sockets: [],
+    userIds: { first: 1, last: 1 },
+  });
   await walls.end({ erase: true });
   await rm(directory, { recursive: true, force: true });
   return walls.obstacle;

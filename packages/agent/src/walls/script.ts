@@ -2,8 +2,8 @@ import { sudoScript } from "./sudo-script.ts";
 
 /**
  * What the first process of a node does before it waits: it builds the machine that the node's tasks see. Its arguments
- * are the node's own directory, the directory to hide, the node's root, its first and last user id, and then the
- * directories of other file systems, each after `ro` or `rw`.
+ * are the node's own directory, the directory to hide, the node's root, its first and last user id, then the directories
+ * of other file systems, each after `ro` or `rw`, and at last the sockets of container runtimes.
  *
  * Nothing that a task may have written is executed or read here: this process has all rights, and the node's files may
  * be those of an earlier life. The ways in and out of a machine that is being built are kept open as descriptors, since
@@ -67,6 +67,30 @@ cover() {
 `;
 
 /**
+ * Some services of the machine start programs for whoever may speak to them, outside of all walls: container runtimes,
+ * and systemd by its buses. Their sockets are below `/run`, which is another here; the remaining arguments name those
+ * that may be elsewhere. Names of hosts are still found.
+ */
+const closing = `
+close_services() {
+  names=$(readlink -f /etc/resolv.conf || :)
+  case $names in
+    /run/*) text=$(cat "$names") ;;
+    *) names= ;;
+  esac
+  mount -n -t tmpfs -o nosuid,nodev,mode=755 run run
+  mkdir -m 1777 run/lock
+  if [ -n "$names" ]; then
+    mkdir -p ".\${names%/*}"
+    echo "$text" >".$names"
+  fi
+  for socket; do
+    if [ -S ".$socket" ] && place "$socket"; then mount -n -c --bind /proc/self/fd/8 ".$socket"; fi
+  done
+}
+`;
+
+/**
  * As an ordinary user: the machine's own file system, whose rights protect it, without the hidden directory. Mounts of a
  * new user namespace cannot be taken away from inside.
  */
@@ -75,6 +99,7 @@ cd /
 mount -n -t proc -o nosuid,nodev,noexec proc proc
 mount -n -t tmpfs -o nosuid,nodev,mode=1777 shm dev/shm
 mount -n -c --bind /proc/self/fd/5 tmp
+close_services "$@"
 [ -d ".$hidden" ] || mkdir -p ".$hidden"
 cover
 # Where the machine lets its users have control groups, tasks would be free to change their own limits.
@@ -176,18 +201,10 @@ while [ "\${1:-}" = rw ]; do
   if place "$2" && mount -n --bind "$2" ".$2"; then mount -n -o remount,bind,nosuid,nodev ".$2"; fi
   shift 2
 done
-mount -n -t tmpfs -o nosuid,nodev,mode=755 run run
-mkdir -m 1777 run/lock
+close_services "$@"
 # Who starts this cannot read it, so nobody of that user can read or change what it holds in memory.
 cp /bin/dash run/kyanite-shell
 chmod 711 run/kyanite-shell
-case $(readlink -f /etc/resolv.conf || :) in
-  /run/*)
-    names=$(readlink -f /etc/resolv.conf)
-    mkdir -p ".\${names%/*}"
-    cp "$names" ".$names"
-    ;;
-esac
 mount -n -t proc -o nosuid,nodev,noexec proc proc
 # Shared memory that no process has any more counts for nobody, so there is less of it than of the machine's.
 echo $(($(sed -n 's/^MemTotal: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo) / 16)) >proc/sys/kernel/shmall
@@ -210,4 +227,4 @@ umount -n -l /proc
 
 /** For a node of an agent that is root, or of one that is not. */
 export const wallsScript = (isRoot: boolean): string =>
-  beginning + placing + hiding + (isRoot ? asRoot : asUser) + ending;
+  beginning + placing + closing + hiding + (isRoot ? asRoot : asUser) + ending;

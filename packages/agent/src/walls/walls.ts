@@ -67,6 +67,8 @@ export interface WallsOptions {
   readonly root: string;
   /** What of the machine no task may see. */
   readonly hidden: string;
+  /** Sockets of the machine's container runtimes, where there are such: no task may speak to them. */
+  readonly sockets: readonly string[];
   readonly userIds: IdRange;
   readonly clock: Clock;
   readonly log: Log;
@@ -247,13 +249,22 @@ class NodeWalls implements Walls {
 
   async #start(): Promise<void> {
     const { directory, root, hidden, userIds } = this.#options;
+    const sockets = this.#options.sockets.filter((socket) => existsSync(socket)).map((s) => realpathSync.native(s));
     const mountInfo = readFileSync("/proc/self/mountinfo", "utf8");
     const seen = this.#isRoot ? seenDirectories(mountInfo, { hidden, shares: this.#shares }) : [];
     const places = [directory, hidden, root, String(userIds.first), String(userIds.last)];
     const script = [wallsScript(this.#isRoot), "kyanite-node", ...places];
     const user = this.#isRoot ? [] : ["--user", "--map-current-user", "--keep-caps"];
     const spaces = ["--mount", "--pid", "--ipc", "--fork", "--kill-child"];
-    const args = [...user, ...spaces, this.#tools.dash, "-c", ...script, ...seen.flatMap((s) => [s.access, s.path])];
+    const args = [
+      ...user,
+      ...spaces,
+      this.#tools.dash,
+      "-c",
+      ...script,
+      ...seen.flatMap((s) => [s.access, s.path]),
+      ...sockets,
+    ];
     const node = await startNodeProcess(spawnTool(this.#tools.unshare, args, root));
     // Written before anything is started inside: should we be killed now, it must be found.
     await writeFileAtomically(recordIn(directory), JSON.stringify({ ...node, shares: this.#shares }));
