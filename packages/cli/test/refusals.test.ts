@@ -1,5 +1,8 @@
 import { execFile, execFileSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -22,9 +25,12 @@ beforeAll(async () => {
 afterAll(() => rm(parent, { recursive: true, force: true }));
 
 /** What a start says that is refused, by a shell that may set limits first. */
-function refusedStart(directory: string, { first = "true", user }: { first?: string; user?: number } = {}) {
+function refusedStart(
+  directory: string,
+  { first = "true", user, more = [] }: { first?: string; user?: number; more?: readonly string[] } = {},
+) {
   const command = `${first} && exec "$0" "$@"`;
-  const args = ["-c", command, process.execPath, program, "start", "--data-dir", directory, ...flags];
+  const args = ["-c", command, process.execPath, program, "start", "--data-dir", directory, ...flags, ...more];
   const options = { env: { PATH: process.env.PATH, HOME: "/nowhere" }, ...(user ? { uid: user, gid: user } : {}) };
   return new Promise<{ code: unknown; output: string }>((resolve) => {
     execFile("/bin/sh", args, options, (error, stdout, stderr) =>
@@ -94,6 +100,17 @@ describe("a server does not start, and says why and what to do, when", () => {
 
   test("it may open too few files", async () => {
     expectSentence(await refusedStart(join(parent, "unused"), { first: "ulimit -n 200" }), "200 files", "ulimit -n");
+  });
+
+  test("its port is another's, before it starts a database", async () => {
+    const other = createServer().listen(0, "127.0.0.1");
+    await once(other, "listening");
+    const address = other.address();
+    const port = typeof address === "object" ? `${address?.port}` : "";
+    const directory = join(parent, "unused");
+    expectSentence(await refusedStart(directory, { more: ["--https-port", port] }), port, "--https-port");
+    expect(existsSync(join(directory, "postgres"))).toBe(false);
+    other.close();
   });
 
   test("a file of settings is damaged", async () => {

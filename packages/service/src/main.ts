@@ -31,6 +31,7 @@ import { peerReach, reachOf } from "./host/reach.ts";
 import { keepServerCertificate } from "./host/server-certificate.ts";
 import { sentenceOf } from "./host/system-errors.ts";
 import { keepTrustedAuthorities } from "./host/trusted-authorities.ts";
+import { requireFreePorts } from "./http/listening.ts";
 import { startService } from "./service.ts";
 import type { DatabaseAddress } from "./store/database.ts";
 
@@ -67,6 +68,7 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
   await requireDescriptors();
   const directory = await openDataDirectory(config.dataDir, { traversable: mustChangeUser() });
   endings.push(() => directory.release());
+  await requireFreePorts(config.host, [config.httpPort, config.httpsPort]);
   endings.push(keepDiskReserve(config, log));
   await removeEndpoints(directory.path);
   const address = await startDatabase(config, log, endings);

@@ -10,6 +10,7 @@ import type { AgentEndpoint } from "./agents/endpoint.ts";
 import type { HttpAnswer } from "./answers.ts";
 import { type BodyBounds, type Rooms, roomsFor, usualBodyBounds } from "./bodies.ts";
 import { allowedOrigin, corsHeaders } from "./cors.ts";
+import { listenOn } from "./listening.ts";
 import { createServe, type HttpRequest, type HttpRequestHead, type Serve, type ServeOptions } from "./serve.ts";
 import {
   closeServer,
@@ -235,23 +236,4 @@ function originOf(request: IncomingMessage, { publicUrl }: Pick<HttpServerOption
   const host = hostOf(request) ?? here(request.socket);
   if (publicUrl?.host === host.toLowerCase()) return publicUrl.origin;
   return `${"encrypted" in request.socket && request.socket.encrypted ? "https" : "http"}://${host}`;
-}
-
-/** @returns the real port */
-function listenOn(server: Server, port: number, host: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", (cause) =>
-      reject(new Error(`Cannot listen on ${host}:${port}: ${explain(cause)}`, { cause })),
-    );
-    server.listen({ port, host }, () => {
-      const address = server.address();
-      resolve(typeof address === "object" && address !== null ? address.port : port);
-    });
-  });
-}
-
-function explain(cause: Error): string {
-  if ("code" in cause && cause.code === "EADDRINUSE")
-    return "the port is in use. Stop what uses it, or choose another with --http-port and --https-port (0 takes a free one)";
-  return cause.message;
 }
