@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { chmodSync, closeSync, constants, fchmodSync, fchownSync, openSync } from "node:fs";
-import { opendir, rename, rmdir, unlink } from "node:fs/promises";
+import { chmodSync, closeSync, constants, fchmodSync, fchownSync, opendirSync, openSync } from "node:fs";
+import { rename, rmdir, unlink } from "node:fs/promises";
 import { systemClock } from "./clock.ts";
 import { type Directory, isEntryName } from "./directory.ts";
 import { nameOfText } from "./entry-names.ts";
@@ -32,58 +32,86 @@ export async function removeTree(parent: Directory, name: string): Promise<void>
 
 const beingFilled = () => Object.assign(new Error("The directory is being filled"), { code: "ENOTEMPTY" });
 
+type RemovalCall = (path: Buffer) => Promise<void>;
+
 /** Whether an entry is gone now: false for a directory that is not empty. */
-async function isRemoved(parent: Directory, name: Buffer): Promise<boolean> {
+async function isRemoved(
+  parent: Directory,
+  name: Buffer,
+  [first, second]: readonly [RemovalCall, RemovalCall?] = [unlink, rmdir],
+): Promise<boolean> {
   const path = parent.atBytes(name);
   try {
-    await unlink(path);
+    await first(path);
     return true;
   } catch (error) {
     if (hasErrorCode(error, "ENOENT")) return true;
-    // A directory, as Linux and as others say it.
-    if (!hasErrorCode(error, "EISDIR", "EPERM")) throw error;
-    return isRemovedDirectory(path, error);
+    if (hasErrorCode(error, ...isFull)) return false;
+    if (!second || !hasErrorCode(error, ...isOfOtherKind)) throw error;
+    return isRemoved(parent, name, [second]).catch((other: unknown) => {
+      throw hasErrorCode(other, ...isOfOtherKind) ? error : other;
+    });
   }
 }
 
-async function isRemovedDirectory(path: Buffer, notUnlinked: unknown): Promise<boolean> {
-  try {
-    await rmdir(path);
-    return true;
-  } catch (error) {
-    if (hasErrorCode(error, "ENOENT")) return true;
-    if (hasErrorCode(error, "ENOTEMPTY", "EEXIST")) return false;
-    throw hasErrorCode(error, "ENOTDIR") ? notUnlinked : error;
-  }
+const isFull = ["ENOTEMPTY", "EEXIST"];
+/** A directory, or none, as Linux and as others say it. */
+const isOfOtherKind = ["EISDIR", "ENOTDIR", "EPERM"];
+
+/** So many directories of a tree are open at a time. */
+const mostOpen = 6;
+
+interface Removal {
+  readonly top: Directory;
+  /** In milliseconds since 1970. */
+  readonly latest: number;
+  /** Directories that were moved to the top, and are still to be removed. */
+  readonly raised: Buffer[];
 }
 
 async function emptyTree(top: Directory, latest: number): Promise<void> {
-  const full = [...(await clear(top, latest))];
-  for (let name = full.pop(); name; name = full.pop()) {
-    using directory = openFully(top, name);
-    if (directory === undefined) continue;
-    for (const inner of await clear(directory, latest)) full.push(await raise(directory, inner, top));
-    await isRemoved(top, name);
+  const removal: Removal = { top, latest, raised: [] };
+  await empty(top, 1, removal);
+  for (let name = removal.raised.pop(); name; name = removal.raised.pop()) await removeDirectory(top, name, 1, removal);
+}
+
+/** Removes what is in a directory. What is too deep in the tree is only moved to its top. */
+async function empty(directory: Directory, depth: number, removal: Removal): Promise<void> {
+  const inner: Buffer[] = [];
+  const remove = async (name: Buffer) => {
+    if (!(await isRemoved(directory, name))) inner.push(name);
+  };
+  for (const entries of batchesIn(directory)) {
+    for (const { name, isDirectory } of entries) if (isDirectory) inner.push(name);
+    await Promise.all(entries.map(({ name, isDirectory }) => (isDirectory ? undefined : remove(name))));
+    for (let name = inner.pop(); name; name = inner.pop()) {
+      if (depth < mostOpen) await removeDirectory(directory, name, depth, removal);
+      else removal.raised.push(await raise(directory, name, removal.top));
+    }
+    if (systemClock.now().getTime() > removal.latest) throw beingFilled();
   }
 }
 
-/** Removes what can be removed at once, and gives the names of the directories that are not empty. */
-async function clear(directory: Directory, latest: number): Promise<readonly Buffer[]> {
-  const left: Buffer[] = [];
-  const remove = async (name: Buffer) => {
-    if (!(await isRemoved(directory, name))) left.push(name);
-  };
-  let batch: Buffer[] = [];
+async function removeDirectory(parent: Directory, name: Buffer, depth: number, removal: Removal): Promise<void> {
+  using directory = openFully(parent, name);
+  if (directory) await empty(directory, depth + 1, removal);
+  await isRemoved(parent, name, [rmdir, unlink]);
+}
+
+/** The entries of a directory, some at a time. Reading them takes less than asking another thread to do it. */
+function* batchesIn(directory: Directory) {
   // Names need not be text: in this encoding every byte is a character.
-  for await (const { name } of await opendir(directory.path, { encoding: "latin1" })) {
-    batch.push(Buffer.from(name, "latin1"));
-    if (batch.length < atOnce) continue;
-    await Promise.all(batch.map(remove));
-    if (systemClock.now().getTime() > latest) throw beingFilled();
-    batch = [];
+  const opened = opendirSync(directory.path, { encoding: "latin1" });
+  try {
+    for (let entry = opened.readSync(); entry; ) {
+      const batch = [];
+      for (; entry && batch.length < atOnce; entry = opened.readSync())
+        batch.push({ name: Buffer.from(entry.name, "latin1"), isDirectory: entry.isDirectory() });
+      yield batch;
+    }
+  } finally {
+    opened.closeSync();
   }
-  await Promise.all(batch.map(remove));
-  return left;
 }
 
 /** Moves a directory to the top of the tree that is removed. */
