@@ -16,7 +16,7 @@ export interface Progress {
   readonly end?: Omit<CommandEnd, "environment">;
 }
 
-/** A run that had begun when its agent was killed. */
+/** A run of which a command had been started when its agent was killed. */
 export interface InterruptedRun {
   readonly order: RunOrder;
   readonly startTime: string;
@@ -28,9 +28,8 @@ export interface InterruptedRun {
  * with what was running.
  */
 export interface Journal {
-  keepRunning(order: RunOrder, startTime: string): void;
-  /** How a run goes on. */
-  keepProgress(runId: string, progress: Progress): void;
+  /** How a run goes on. Before its first command there is nothing to keep: it is ordered anew, and loses no work. */
+  keepProgress(run: Omit<InterruptedRun, "progress">, progress: Progress): void;
   keepFinished(report: FinishedReport): void;
   forget(runId: string): void;
   close(): void;
@@ -70,8 +69,11 @@ export async function openJournal(file: string): Promise<Journal & { readonly co
   };
   return {
     contents,
-    keepRunning: (order, startTime) => change({ runId: order.runId, phase: "running", order, startTime, progress: {} }),
-    keepProgress: (runId, progress) => change({ runId, phase: "progress", progress }),
+    keepProgress(run, progress) {
+      const { runId } = run.order;
+      if (held.get(runId)?.phase === "running") change({ runId, phase: "progress", progress });
+      else change({ runId, phase: "running", ...run, progress });
+    },
     keepFinished: (report) => change({ runId: report.runId, phase: "finished", report }),
     forget(runId) {
       try {

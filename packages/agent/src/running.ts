@@ -3,7 +3,7 @@ import { failureOf } from "./failure.ts";
 import type { InterruptedRun, Progress } from "./journal.ts";
 import type { NodeEvent } from "./node.ts";
 import type { NodeParts } from "./node-parts.ts";
-import { executeRun, type RunMeans, type RunSignals } from "./run.ts";
+import { executeRun, type RunSignals } from "./run.ts";
 
 interface RunUnderWay {
   readonly controller: AbortController;
@@ -36,16 +36,16 @@ export class Running {
   start(order: RunOrder, startTime: string, after: readonly string[]): Promise<void> {
     return this.#begin(order, async (signals) => {
       if (after.length > 0) await this.whenEnded(after);
-      return this.#execute(order, signals, () => this.#options.parts.journal.keepRunning(order, startTime));
+      return this.#execute({ order, startTime, progress: {} }, 0, signals);
     });
   }
 
   /** Goes on with a run that a former agent has begun. */
-  resume({ order, startTime, progress }: InterruptedRun): Promise<void> {
+  resume(run: InterruptedRun): Promise<void> {
     const { clock, log } = this.#options.parts;
-    const elapsedSeconds = Math.max(0, clock.now().getTime() - new Date(startTime).getTime()) / 1000;
-    log.info("run taken over", { runId: order.runId });
-    return this.#begin(order, (signals) => this.#execute(order, signals, () => {}, { progress, elapsedSeconds }));
+    const elapsedSeconds = Math.max(0, clock.now().getTime() - new Date(run.startTime).getTime()) / 1000;
+    log.info("run taken over", { runId: run.order.runId });
+    return this.#begin(run.order, (signals) => this.#execute(run, elapsedSeconds, signals));
   }
 
   proceed(runId: string): void {
@@ -95,22 +95,21 @@ export class Running {
 
   /** What goes wrong in our own book-keeping, such as on a full disk, is the run's end too: nobody waits in vain. */
   async #execute(
-    order: RunOrder,
+    { order, startTime, progress }: InterruptedRun,
+    elapsedSeconds: number,
     signals: RunSignals,
-    note: () => void,
-    before: Pick<RunMeans, "progress" | "elapsedSeconds"> = { progress: {}, elapsedSeconds: 0 },
   ): Promise<RunOutcome> {
     const { parts, tell } = this.#options;
     const { log, journal, retention } = parts;
     const { runId, jobId, taskId, directory } = order;
     try {
-      note();
       retention.set(directory, undefined);
       log.info("run started", { runId, jobId, taskId });
       const means = {
         ...parts.runMeans(),
-        ...before,
-        keepProgress: (progress: Progress) => journal.keepProgress(runId, progress),
+        progress,
+        elapsedSeconds,
+        keepProgress: (change: Progress) => journal.keepProgress({ order, startTime }, change),
         onContainer: (container: RunContainer) => tell({ type: "contained", runId, container }),
         onCoordinated: () => tell({ type: "coordinated", runId }),
       };

@@ -84,7 +84,7 @@ describe.skipIf(!canMount)("on a disk that is full to the last byte", () => {
     fill(join(disk.path, "others"));
     const orders = Array.from({ length: 300 }, () => aRun());
     const runIds = orders.map(({ runId }) => runId);
-    for (const order of orders) journal.keepRunning(order, startTime);
+    for (const order of orders) journal.keepProgress({ order, startTime }, {});
     for (const runId of runIds.slice(0, 200)) journal.forget(runId);
     journal.close();
     const { contents, close } = await openJournal(file);
@@ -100,7 +100,7 @@ describe.skipIf(!canMount)("on a disk that is full to the last byte", () => {
     const orders = Array.from({ length: 1_400 }, () => aRun());
     const refused = orders.filter((order) => {
       try {
-        journal.keepRunning(order, startTime);
+        journal.keepProgress({ order, startTime }, {});
         return false;
       } catch (error) {
         return hasErrorCode(error, "ENOSPC");
@@ -110,7 +110,7 @@ describe.skipIf(!canMount)("on a disk that is full to the last byte", () => {
     expect(refused.length).toBeLessThan(700);
     await rm(join(disk.path, "others"));
     const last = aRun();
-    journal.keepRunning(last, startTime);
+    journal.keepProgress({ order: last, startTime }, {});
     journal.close();
     const { contents, close } = await openJournal(file);
     close();

@@ -266,7 +266,12 @@ class Launcher {
     const { process, pipes, cgroup, isConfined } = this.#own;
     const first = isConfined ? process.pid : newestPid() + 1;
     cgroup?.limit(command.slots);
-    onLaunch?.({ kind: "shell", process, name: pipes.name, first, cgroup: cgroup?.name, isConfined });
+    try {
+      onLaunch?.({ kind: "shell", process, name: pipes.name, first, cgroup: cgroup?.name, isConfined });
+    } catch (cause) {
+      this.close();
+      throw cause;
+    }
     const launched = this.#follow(first, onFree);
     this.tell(scriptOf(command));
     return launched;

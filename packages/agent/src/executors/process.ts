@@ -135,8 +135,14 @@ async function startAlone(
   const since = clock.now();
   const process = pid === undefined ? undefined : recordOf(pid);
   const place = { kind: "process", name, since: since.toISOString(), cgroup: cgroup?.name } as const;
-  if (process) onLaunch({ ...place, process, first: process.pid });
-  child.stdin?.on("error", () => {}).end("go\n");
+  child.stdin?.on("error", () => {});
+  try {
+    if (process) onLaunch({ ...place, process, first: process.pid });
+  } catch (cause) {
+    child.stdin?.destroy();
+    throw cause;
+  }
+  child.stdin?.end("go\n");
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject)).catch((error) => {
     rmSync(join(exits, name), { force: true });
     throw error;
