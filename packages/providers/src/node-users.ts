@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasErrorCode, type IdRange, readTextIfExists, writeFileAtomically } from "@kyanite/runtime";
 
@@ -45,7 +45,9 @@ async function ownBlock(home: string, directory: string): Promise<number | undef
 }
 
 async function claimBlock(home: string, directory: string, range: IdRange): Promise<IdRange> {
+  // What others may not read each node hides from its tasks: better one directory than a file for every other node.
   await mkdir(directory, { recursive: true });
+  await chmod(directory, 0o700);
   const own = await ownBlock(home, directory);
   const isFitting = own !== undefined && own >= range.first && own + blockSize - 1 <= range.last;
   const start = isFitting

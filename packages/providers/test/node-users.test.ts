@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -25,6 +25,11 @@ test("nodes of several servers have no id in common, and keep theirs over restar
   for (const { first, last } of ranges)
     expect([first >= range.first, last <= range.last, last - first]).toEqual([true, true, 255]);
   expect(await Promise.all(homes.map((each) => server().claim(each)))).toEqual(ranges);
+});
+
+test("nobody else reads who has which ids, so that a node hides one directory and not a file for each other node", async () => {
+  await server().claim(await home("a"));
+  expect((await stat(join(directory, "users"))).mode & 0o777).toBe(0o700);
 });
 
 test("ids are free again when a node releases them or its directory is gone, and are refused when all are taken", async () => {
