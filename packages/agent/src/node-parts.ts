@@ -1,13 +1,12 @@
 import { chmod, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { type Clock, type ControlGroupPlaces, type Log, processesWithVariable, signalProcess } from "@kyanite/runtime";
+import type { Clock, ControlGroupPlaces, Log } from "@kyanite/runtime";
 import { type Boot, forgetBoot, readBoot, saveBoot } from "./boot.ts";
 import { type Cgroups, openCgroups } from "./cgroups.ts";
 import type { NodeConfig } from "./config.ts";
 import type { MachineContainers } from "./containers/machine-containers.ts";
 import { type NodeContainers, nodeContainers } from "./containers/node-containers.ts";
 import { runtimeSockets } from "./containers/runtime.ts";
-import { runMarker } from "./environment.ts";
 import { processExecutor } from "./executors/process.ts";
 import { type InterruptedRun, type Journal, type JournalContents, openJournal } from "./journal.ts";
 import { makeRoot, removeBelow, removeRoot } from "./node-root.ts";
@@ -74,30 +73,17 @@ export async function openParts(
   const journal = await openJournal(join(directory, ledgerNames[0]));
   const former = await readBoot(directory);
   if (!former) await endNodeProcess(directory, clock);
-  const interrupted = former ? journal.contents.interrupted : [];
   if (!former) for (const { order } of journal.contents.interrupted) journal.forget(order.runId);
-  const executions = interrupted.flatMap(({ progress }) => [progress.coordination, progress.command]).filter(isThere);
-  const processes = executions.filter((record) => record.kind !== "container");
+  const left = leftBy(former ? journal.contents.interrupted : []);
   const cgroups = openCgroups(root, clock, places);
-  await cgroups.clear(processes.flatMap(({ cgroup }) => cgroup ?? []));
+  await cgroups.clear(left.processes.flatMap(({ cgroup }) => cgroup ?? []));
   await makeRoot(root);
-  const sockets = runtimeSockets(config.containers);
-  const walls =
-    config.users === "off"
-      ? noWalls("switched off")
-      : await openWalls({ ...config, directory, sockets, clock, log, known });
-  if (walls.obstacle !== undefined) log.info("tasks have no walls around them", { because: walls.obstacle });
+  const walls = await openWallsOf(config, { directory, clock, log, known });
   const users = await openUsers({ ...config, directory, walls, log });
   let boot = former ?? { bootTime: clock.now().toISOString(), accounts: [] };
   users.accounts.recall(boot.accounts);
   await saveBoot(directory, boot);
-  /**
-   * Programs that a node's administrators have given their own rights would give them to everybody of the machine who
-   * can reach them. Inside its walls the node has another way in; only the homes of accounts are used from outside.
-   */
-  const openToAccounts = async (hasAccounts: boolean) => {
-    if (walls.obstacle === undefined && users.managesUsers) await chmod(directory, hasAccounts ? 0o711 : 0o700);
-  };
+  const openToAccounts = doorOfAccounts(directory, { walls, users });
   await openToAccounts(false);
   const retention = await openRetention({
     file: join(directory, ledgerNames[1]),
@@ -106,29 +92,22 @@ export async function openParts(
     remove: (below) => removeBelow(root, below),
   });
   const executor = processExecutor({ directory, cgroups, walls, clock });
-  executor.keepOnly(processes);
+  executor.keepOnly(left.processes);
   const containers = nodeContainers({ directory, root, shares: boot.shares ?? [], machine, clock, log });
-  const going = interrupted.filter(({ progress }) => !progress.end);
-  const records = going.flatMap(({ progress }) => [progress.coordination, progress.command]).filter(isThere);
-  void containers.keepOnly(records.flatMap((record) => (record.kind === "container" ? record.name : [])));
-  killUnnoted(interrupted);
+  void containers.keepOnly(left.containerNames);
   const hasSudo = walls.obstacle === undefined || !users.managesUsers;
   const commandPath = hasSudo ? config.commandPath : await withSudo(config.commandPath, directory);
   const directories = new RecentDirectory(root);
   const { limitsOf } = cgroups;
   const lasting = { root, users, walls, clock, log, executor, containers, limitsOf, directories };
-  const makeMeans = async (): Promise<Means> => {
-    const downloads = await createSharedDownloads(root, clock);
-    const packages = await openPackageStore(root, downloads);
-    return { ...lasting, downloads, packages, settings: { ...config, commandPath } };
-  };
+  const makeMeans = () => meansOf(lasting, { ...config, commandPath });
   let means = await makeMeans();
   return {
     ...lasting,
     cgroups,
     directory,
     journal,
-    interrupted,
+    interrupted: left.runs,
     boot: () => boot,
     async keepBoot(change) {
       boot = { ...boot, ...change };
@@ -157,12 +136,43 @@ export async function openParts(
 
 const isThere = <Value>(value: Value | undefined): value is Value => value !== undefined;
 
-/** A former agent may have been killed before it could note what it had just started: that run begins anew. */
-function killUnnoted(interrupted: readonly InterruptedRun[]): void {
-  for (const { order, progress } of interrupted) {
-    if (progress.command || progress.coordination) continue;
-    for (const process of processesWithVariable(runMarker, order.runId)) signalProcess(process, "SIGKILL");
-  }
+/** What is made anew with the root. */
+async function meansOf(lasting: Omit<Means, "downloads" | "packages" | "settings">, settings: Means["settings"]) {
+  const downloads = await createSharedDownloads(lasting.root, lasting.clock);
+  return { ...lasting, downloads, packages: await openPackageStore(lasting.root, downloads), settings };
+}
+
+/**
+ * Programs that a node's administrators have given their own rights would give them to everybody of the machine who
+ * can reach them. Inside its walls the node has another way in; only the homes of accounts are used from outside.
+ */
+function doorOfAccounts(directory: string, { walls, users }: Pick<Means, "walls" | "users">) {
+  return async (hasAccounts: boolean) => {
+    if (walls.obstacle === undefined && users.managesUsers) await chmod(directory, hasAccounts ? 0o711 : 0o700);
+  };
+}
+
+/** What a former agent has left running. */
+function leftBy(runs: readonly InterruptedRun[]) {
+  const recordsOf = (some: readonly InterruptedRun[]) =>
+    some.flatMap(({ progress }) => [progress.coordination, progress.command]).filter(isThere);
+  return {
+    runs,
+    processes: recordsOf(runs).filter((record) => record.kind !== "container"),
+    containerNames: recordsOf(runs.filter(({ progress }) => !progress.end)).flatMap((record) =>
+      record.kind === "container" ? record.name : [],
+    ),
+  };
+}
+
+async function openWallsOf(
+  config: NodeConfig,
+  means: { readonly directory: string } & Pick<PartMeans, "clock" | "log" | "known">,
+): Promise<Walls> {
+  const sockets = runtimeSockets(config.containers);
+  const walls = config.users === "off" ? noWalls("switched off") : await openWalls({ ...config, ...means, sockets });
+  if (walls.obstacle !== undefined) means.log.info("tasks have no walls around them", { because: walls.obstacle });
+  return walls;
 }
 
 /** Removes what an agent itself has made of a node. The rest beside the root belongs to whoever started the agent. */

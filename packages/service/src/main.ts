@@ -17,11 +17,12 @@ import {
   systemClock,
 } from "@kyanite/runtime";
 import { parseConnectionString, type StorageAccount, startEmbeddedStorage } from "@kyanite/storage";
+import type { ServiceParts } from "./assembly/service-parts.ts";
 import type { Config } from "./config.ts";
 import { isRole } from "./domain/account/caller.ts";
 import type { MachineFacts } from "./domain/task/elevation.ts";
 import type { ServerCertificate } from "./host/certificate-authority.ts";
-import { keepAccountKey, keepMetricsToken, openDataDirectory } from "./host/data-directory.ts";
+import { type DataDirectory, keepAccountKey, keepMetricsToken, openDataDirectory } from "./host/data-directory.ts";
 import { requireDescriptors } from "./host/descriptors.ts";
 import { keepReserve } from "./host/disk-reserve.ts";
 import { startEmbeddedPostgres } from "./host/embedded-postgres.ts";
@@ -32,7 +33,7 @@ import { keepServerCertificate } from "./host/server-certificate.ts";
 import { sentenceOf } from "./host/system-errors.ts";
 import { keepTrustedAuthorities } from "./host/trusted-authorities.ts";
 import { requireFreePorts } from "./http/listening.ts";
-import { startService } from "./service.ts";
+import { type Service, startService } from "./service.ts";
 import type { DatabaseAddress } from "./store/database.ts";
 
 /** What has been started, to be ended in reverse order. */
@@ -80,17 +81,40 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
     log,
   });
   endings.push(() => certificate.stop());
-  const { account: storage, isUp: isStorageUp } = await startStorage(config, certificate.current, { log, endings });
-  const accountKey = config.accountKey ?? (await keepAccountKey(directory));
+  const storage = await startStorage(config, certificate.current, { log, endings });
+  const parts = await partsOf(config, { directory, address, certificate: certificate.current, storage, clock, log });
+  if (signal.aborted) return;
+  const service = await startService(parts);
+  endings.push(
+    () => service.provider.stop(),
+    () => service.stop(),
+  );
+  certificate.onRenewal(service.useCertificate);
+  await service.followAccounts(certificate.coverAccounts);
+  const endpoints = endpointsOf(config, service, { certificate: certificate.current, storage: storage.account });
+  await service.followAccountKey((accountKey) => writeEndpoints(directory.path, { ...endpoints, accountKey }));
+  endings.push(() => removeEndpoints(directory.path));
+  const { batchUrl, batchHttpsUrl, blobHttpsEndpoint } = endpoints;
+  log.info("ready", { batchUrl, batchHttpsUrl, blobHttpsEndpoint });
+}
+
+interface Started extends Pick<ServiceParts, "address" | "clock" | "log"> {
+  readonly directory: DataDirectory;
+  readonly certificate: ServerCertificate;
+  readonly storage: Storage;
+}
+
+/** What the service is given, of the settings and of what has been started for it. */
+async function partsOf(config: Config, { directory, certificate, storage, ...means }: Started): Promise<ServiceParts> {
   const authorities = await keepTrustedAuthorities(
     join(directory.path, "certificates"),
-    certificate.current.authorityFile,
+    certificate.authorityFile,
     config.childEnvironment.NODE_EXTRA_CA_CERTS,
   );
-  if (signal.aborted) return;
-  const service = await startService({
-    address,
-    listen: { host: config.host, httpPort: config.httpPort, httpsPort: config.httpsPort, tls: certificate.current },
+  const accountKey = config.accountKey ?? (await keepAccountKey(directory));
+  return {
+    ...means,
+    listen: { host: config.host, httpPort: config.httpPort, httpsPort: config.httpsPort, tls: certificate },
     peers: peerReach(config),
     domains: reachOf(config).domains,
     publicUrl: config.publicUrl,
@@ -103,38 +127,31 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
       roleClaim: config.identityRoleClaim,
       defaultRole: isRole(config.identityDefaultRole) ? config.identityDefaultRole : undefined,
     },
-    storage: [storage, ...config.moreStorageAccounts.map(parseConnectionString)],
-    missing: () => (isStorageUp() ? [] : ["the storage is away"]),
-    machine: await factsOf(config, log),
-    createProvider: ({ httpUrl }) => createLocalProvider(config, { httpUrl, authorities }, log),
-    clock,
-    log,
-  });
-  endings.push(
-    () => service.provider.stop(),
-    () => service.stop(),
-  );
-  certificate.onRenewal(service.useCertificate);
-  await service.followAccounts(certificate.coverAccounts);
-  const endpoints = {
-    account: config.account,
-    batchUrl: service.listening.httpUrl,
-    batchHttpsUrl: service.listening.httpsUrl,
-    armUrl: service.listening.httpsUrl,
-    caCertificate: certificate.current.authorityFile,
-    storageAccount: storage.accountName,
-    storageConnectionString: storage.connectionString,
-    blobEndpoint: storage.blobEndpoint,
-    blobHttpsEndpoint: storage.blobHttpsEndpoint ?? "",
-    explorerUrl: "",
-    pid: process.pid,
-    version: agentVersion,
+    storage: [storage.account, ...config.moreStorageAccounts.map(parseConnectionString)],
+    missing: () => (storage.isUp() ? [] : ["the storage is away"]),
+    machine: await factsOf(config, means.log),
+    createProvider: ({ httpUrl }) => createLocalProvider(config, { httpUrl, authorities }, means.log),
   };
-  await service.followAccountKey((accountKey) => writeEndpoints(directory.path, { ...endpoints, accountKey }));
-  endings.push(() => removeEndpoints(directory.path));
-  const { batchUrl, batchHttpsUrl, blobHttpsEndpoint } = endpoints;
-  log.info("ready", { batchUrl, batchHttpsUrl, blobHttpsEndpoint });
 }
+
+const endpointsOf = (
+  config: Config,
+  { listening }: Service,
+  { certificate, storage }: { readonly certificate: ServerCertificate; readonly storage: StorageAccount },
+) => ({
+  account: config.account,
+  batchUrl: listening.httpUrl,
+  batchHttpsUrl: listening.httpsUrl,
+  armUrl: listening.httpsUrl,
+  caCertificate: certificate.authorityFile,
+  storageAccount: storage.accountName,
+  storageConnectionString: storage.connectionString,
+  blobEndpoint: storage.blobEndpoint,
+  blobHttpsEndpoint: storage.blobHttpsEndpoint ?? "",
+  explorerUrl: "",
+  pid: process.pid,
+  version: agentVersion,
+});
 
 /** @returns what ends it */
 function keepDiskReserve({ dataDir, settings }: Config, log: Log): () => Promise<void> {
