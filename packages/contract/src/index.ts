@@ -1,6 +1,9 @@
 export * from "./accounts.ts";
 export * from "./actions.ts";
-export * from "./agent.ts";
+export * from "./agent/messages.ts";
+export * from "./agent/node-requests.ts";
+export * from "./agent/run-end.ts";
+export * from "./agent/run-order.ts";
 export * from "./applications.ts";
 export * from "./autoscale.ts";
 export type { ArgumentsOf, ByteRange, EntityConditions, PathParameter, QueryOf } from "./calls.ts";

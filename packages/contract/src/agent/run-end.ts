@@ -1,0 +1,48 @@
+import Type, { type Static } from "typebox";
+import { Failure } from "./run-order.ts";
+
+const ExitCode = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
+
+/**
+ * How a run ended. `exited`: the command ran to its end by itself. `ended`: it was killed, because its wall clock ran
+ * out or because the service asked. `failed`: the command never started. Times are the node's.
+ */
+export const RunExit = Type.Union([
+  Type.Object({
+    kind: Type.Literal("exited"),
+    exitCode: ExitCode,
+    /** Why the command ended so, when that is known. */
+    failure: Type.Optional(Failure),
+    /** Set when an output file could not be uploaded; the exit code stays what it was. */
+    uploadFailure: Type.Optional(Failure),
+  }),
+  Type.Object({
+    kind: Type.Literal("ended"),
+    reason: Type.Union([Type.Literal("wallClock"), Type.Literal("cancelled")]),
+    exitCode: Type.Optional(ExitCode),
+  }),
+  Type.Object({ kind: Type.Literal("failed"), failure: Failure }),
+]);
+export type RunExit = Static<typeof RunExit>;
+
+/** A run that never began, because its slots did not become free soon: its task may run elsewhere. */
+export const RunReturn = Type.Object({ kind: Type.Literal("returned") });
+export type RunReturn = Static<typeof RunReturn>;
+
+/**
+ * A run of which nobody can say how it ended, through a fault of the node or of the service: its task runs again, as if
+ * the node were lost.
+ */
+export const RunLoss = Type.Object({ kind: Type.Literal("lost"), reason: Type.String() });
+export type RunLoss = Static<typeof RunLoss>;
+
+/** How a run was over, whether or not it came to an end of its own. */
+export type RunOutcome = RunExit | RunReturn | RunLoss;
+
+/** The container of a run, in the words of the API (`containerInfo`). */
+export const RunContainer = Type.Object({
+  containerId: Type.String(),
+  state: Type.Union([Type.Literal("created"), Type.Literal("running"), Type.Literal("exited")]),
+  error: Type.Optional(Type.String()),
+});
+export type RunContainer = Static<typeof RunContainer>;
