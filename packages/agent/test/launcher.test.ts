@@ -7,8 +7,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Directory, systemClock, waitUntil } from "@kyanite/runtime";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { type Cgroups, openCgroups } from "../src/cgroups.ts";
-import type { LaunchedCommand, Launchers } from "../src/executors/launcher.ts";
+import type { Launchers } from "../src/executors/launcher.ts";
 import { processExecutor } from "../src/executors/process.ts";
+import type { LaunchedCommand } from "../src/executors/waiting-shell.ts";
 import { noWalls } from "../src/walls/walls.ts";
 
 const walls = noWalls("not needed");
