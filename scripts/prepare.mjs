@@ -21,4 +21,6 @@ if (modifiedTime("node_modules/.package-lock.json") < modifiedTime("package-lock
   process.stderr.write("Installing dependencies; this is needed once ...\n");
   run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { shell: process.platform === "win32" });
 }
+if (modifiedTime("packages/cli/dist/main.js") === 0)
+  process.stderr.write("Building; this takes a minute the first time ...\n");
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-b"]);

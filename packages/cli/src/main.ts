@@ -12,11 +12,16 @@ async function fail(error: unknown): Promise<never> {
 function buildProgram(afterDashes: readonly string[]): Command {
   const program = new Command("kyanite").description("A self-hosted service with the REST API of Azure Batch");
   program.version(readVersion(), "-v, --version");
-  addServerCommand(program, "start", "run the server in the foreground").action(async (_options, command: Command) => {
-    const { start } = await import("./commands/start.ts");
-    await start(command.args);
-  });
-  addServerCommand(program, "env", "print what points Azure's tools at the running server, for a shell to evaluate")
+  addServerCommand(program, "start", { description: "run the server in the foreground", flags: "all" }).action(
+    async (_options, command: Command) => {
+      const { start } = await import("./commands/start.ts");
+      await start(command.args);
+    },
+  );
+  addServerCommand(program, "env", {
+    description: "print what points Azure's tools at the running server, for a shell to evaluate",
+    flags: "finding",
+  })
     .option("--shell <name>", "sh, fish, powershell or cmd", "sh")
     .option("--json", "print the variables as a JSON object instead")
     .action(async (options: { shell: string; json?: true }, command: Command) => {
@@ -40,7 +45,7 @@ function addIdentityCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     identity
       .command(usage)
-      .description(`${description}; the server's flags say which server`)
+      .description(`${description}; --data-dir says which server`)
       .allowUnknownOption()
       .allowExcessArguments();
   add("add <name>", "make one and print its id and secret")
@@ -66,7 +71,7 @@ function addRedirectCommands(program: Command, afterDashes: readonly string[]): 
   const add = (usage: string, description: string, settings = {}) =>
     redirect
       .command(usage, settings)
-      .description(`${description}; the server's flags say which server`)
+      .description(`${description}; --data-dir says which server`)
       .option("--accounts <names>", "Batch accounts, separated by commas (default: the server's own)")
       .allowUnknownOption()
       .allowExcessArguments();
@@ -106,8 +111,14 @@ function addRedirectCommands(program: Command, afterDashes: readonly string[]): 
   });
 }
 
+interface ServerCommand {
+  readonly description: string;
+  /** Which flags its help describes: it takes all of them, so that a server's own line can be repeated. */
+  readonly flags: "all" | "finding";
+}
+
 /** A command that takes the server's flags: the configuration reads them, and describes them in the help. */
-function addServerCommand(program: Command, name: string, description: string): Command {
+function addServerCommand(program: Command, name: string, { description, flags: which }: ServerCommand): Command {
   return program
     .command(name)
     .description(description)
@@ -120,7 +131,7 @@ function addServerCommand(program: Command, name: string, description: string): 
       const { flagsHelp } = await import("./commands/flags-help.ts");
       const own = command.options.map(({ flags, description }) => `  ${flags}  ${description}\n`).join("");
       const options = own && `Options:\n${own}\n`;
-      process.stdout.write(`Usage: kyanite ${name} [flags]\n\n${description}\n\n${options}${await flagsHelp()}`);
+      process.stdout.write(`Usage: kyanite ${name} [flags]\n\n${description}\n\n${options}${await flagsHelp(which)}`);
       process.exit(0);
     });
 }

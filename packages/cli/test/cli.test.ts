@@ -1,5 +1,5 @@
-import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { execFile, spawnSync } from "node:child_process";
+import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,26 @@ test("env says what to do when no server runs", async () => {
   } finally {
     await rm(directory, { recursive: true });
   }
+});
+
+test("a clone that is not built says so, and how to build it", async () => {
+  const clone = await mkdtemp(join(tmpdir(), "kyanite-test-"));
+  try {
+    await cp(program, join(clone, "bin/kyanite.mjs"), { recursive: true });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [join(clone, "bin/kyanite.mjs"), "env"], {
+      encoding: "utf8",
+    });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: "" });
+    expect(stderr).toMatch(/^kyanite: this clone is not built yet: npm start .*\n$/);
+  } finally {
+    await rm(clone, { recursive: true });
+  }
+});
+
+test("env explains the flags that find a server, and no others", async () => {
+  const { code, stdout } = await kyanite("env", "--help");
+  expect(code).toBe(0);
+  expect(stdout.match(/^ {2}--[a-z-]+/gm)).toEqual(["  --shell", "  --json", "  --data-dir", "  --config"]);
 });
 
 test("start refuses wrong flags, all of them at once", async () => {

@@ -78,7 +78,8 @@ test("service principals are listed without their secrets, and removed", async (
   const { stdout } = await identity("add", "other", "--account", "local");
   const secret = /AZURE_CLIENT_SECRET=(\S+)/.exec(stdout)?.[1] ?? "";
   const listed = (await identity("list")).stdout;
-  expect(listed).toMatch(/^other\towner\tlocal\t[0-9a-f-]{36}$/m);
+  expect(listed).toMatch(/^NAME +ROLE +ACCOUNT +CLIENT ID\n/);
+  expect(listed).toMatch(/^other {2,}owner {2,}local {2,}[0-9a-f-]{36}$/m);
   expect(listed).not.toContain(secret);
   await identity("remove", "other");
   expect((await identity("list")).stdout).not.toContain("other");

@@ -341,12 +341,29 @@ function withoutOurs(env: Environment): Environment {
   return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("KYANITE_")));
 }
 
-/** Name, value and meaning of each flag, for the command line's help. */
-export function describeFlags(): readonly { readonly flag: string; readonly help: string }[] {
-  const described = Object.entries({ ...serverSettings, ...tuningSettings }).map(([name, setting]) => {
-    const initial = setting.initial === undefined ? "" : ` (default: ${setting.initial})`;
-    return { flag: `--${kebab(name)} ${setting.placeholder}`, help: setting.help + initial };
-  });
-  const config = { flag: "--config PATH", help: "file with settings (default: kyanite.yaml in the current directory)" };
-  return [...described, config];
+/** Name, value and meaning of a flag, for the command line's help. */
+export interface FlagDescription {
+  readonly flag: string;
+  readonly help: string;
+}
+
+const configFlag = {
+  flag: "--config PATH",
+  help: "file with settings (default: kyanite.yaml in the current directory)",
+};
+
+/** All flags of a server. */
+export function describeFlags(): readonly FlagDescription[] {
+  return [...Object.entries({ ...serverSettings, ...tuningSettings }).map(describe), configFlag];
+}
+
+/** Those by which a command finds the server that runs. */
+export function describeFindingFlags(): readonly FlagDescription[] {
+  return [describe(["dataDir", serverSettings.dataDir]), configFlag];
+}
+
+function describe([name, setting]: readonly [string, Setting<unknown>]): FlagDescription {
+  const initial = String(setting.initial ?? "");
+  const text = initial === "" ? "" : ` (default: ${initial})`;
+  return { flag: `--${kebab(name)} ${setting.placeholder}`, help: setting.help + text };
 }

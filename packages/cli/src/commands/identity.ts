@@ -36,10 +36,11 @@ export async function removeIdentity(name: string, flags: readonly string[]): Pr
   if (!isRemoved) throw new Error(`there is no service principal ${name}`);
 }
 
-/** A line for each: name, role, account, client id. */
+/** A table: headings, and a line for each. */
 export async function listIdentities(flags: readonly string[]): Promise<string> {
   const principals = await withServersDatabase(await readConfig(flags), listServicePrincipals);
-  return principals
-    .map(({ name, role, accountName, clientId }) => `${name}\t${role}\t${accountName ?? "*"}\t${clientId}\n`)
-    .join("");
+  const rows = principals.map(({ name, role, accountName, clientId }) => [name, role, accountName ?? "*", clientId]);
+  const table = [["NAME", "ROLE", "ACCOUNT", "CLIENT ID"], ...rows];
+  const widths = [0, 1, 2].map((column) => Math.max(...table.map((row) => row[column]?.length ?? 0)));
+  return table.map((row) => `${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}\n`).join("");
 }

@@ -64,13 +64,19 @@ export async function readRunningEndpoints(dataDirectory: string): Promise<Endpo
  */
 export async function requireRunningEndpoints(dataDirectory: string): Promise<Endpoints> {
   const endpoints = await readRunningEndpoints(dataDirectory);
-  if (endpoints === undefined) throw noServerIn(dataDirectory);
+  if (endpoints === undefined) throw await noServerIn(dataDirectory);
   return endpoints;
 }
 
-/** What somebody is told who needs a server that does not run. */
-export const noServerIn = (dataDirectory: string) =>
-  new Error(`no server is running in ${dataDirectory}: start one with "kyanite start", or name another --data-dir`);
+/** What somebody is told who needs a server that does not run, or not yet. */
+export async function noServerIn(dataDirectory: string): Promise<Error> {
+  const owner = await readDataDirectoryOwner(dataDirectory);
+  return new Error(
+    owner === undefined
+      ? `no server is running in ${dataDirectory}: start one with "kyanite start", or name another --data-dir`
+      : `the server in ${dataDirectory} (process ${owner.pid}) does not answer yet, or is stopping: try again once it has logged "ready"`,
+  );
+}
 
 function parseEndpoints(text: string): Endpoints | undefined {
   try {

@@ -17,7 +17,7 @@ export async function withServersDatabase<T>(
   work: (database: Database) => Promise<T>,
 ): Promise<T> {
   const address = databaseUrl === undefined ? await readRunningPostgres(dataDir) : { url: databaseUrl };
-  if (!address) throw noServerIn(dataDir);
+  if (!address) throw await noServerIn(dataDir);
   const database = openDatabase({ ...address, maxConnections: 1 });
   try {
     return await work(database);

@@ -10,7 +10,13 @@ import {
   openDataDirectory,
   readDataDirectoryOwner,
 } from "../../src/host/data-directory.ts";
-import { type Endpoints, readRunningEndpoints, removeEndpoints, writeEndpoints } from "../../src/host/endpoints.ts";
+import {
+  type Endpoints,
+  readRunningEndpoints,
+  removeEndpoints,
+  requireRunningEndpoints,
+  writeEndpoints,
+} from "../../src/host/endpoints.ts";
 
 let parent: string;
 let path: string;
@@ -120,6 +126,17 @@ describe("endpoints", () => {
     await removeEndpoints(path);
     await removeEndpoints(path);
     await expect(stat(join(path, "endpoints.json"))).rejects.toThrow("ENOENT");
+  });
+
+  test("of a server that is starting are not there yet, and who needs them hears what to wait for", async () => {
+    await expect(requireRunningEndpoints(path)).rejects.toThrow(`no server is running in ${path}: start one`);
+    const directory = await openDataDirectory(path, { traversable: false });
+    const starting = `the server in ${path} (process ${process.pid}) does not answer yet, or is stopping: try again`;
+    await expect(requireRunningEndpoints(path)).rejects.toThrow(starting);
+    await writeEndpoints(path, endpoints);
+    expect(await requireRunningEndpoints(path)).toEqual(endpoints);
+    await directory.release();
+    await expect(requireRunningEndpoints(path)).rejects.toThrow("no server is running");
   });
 
   test("that are damaged are named, and what to do", async () => {
