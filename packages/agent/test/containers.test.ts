@@ -121,6 +121,54 @@ describe.each(kinds)("runs in containers of %s", (kind) => {
       });
   });
 
+  test("a container of somebody else that has the name asked for is neither entered nor removed", async () => {
+    const name = `somebody-elses-${kind}`;
+    runtime.run("run", "--detach", "--network", "none", "--name", name, testImage, "sleep", "600");
+    try {
+      const options = container({ runOptions: `--name ${name}`, isOnHostNetwork: true });
+      const { exit } = await run(shell("! ps | grep -v grep | grep sleep.600"), "", { container: options });
+      expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+      const order = aRun({
+        coordinationCommandLine: shell("ps"),
+        commandLine: shell("true"),
+        sharedDirectory: "workitems/job/job-1/gang/shared",
+        container: options,
+      });
+      node.service.order({ type: "run", order });
+      const isCoordinated = () =>
+        node.service.reports.find((report) => report.type === "coordinated" && report.runId === order.runId);
+      await node.service.until(isCoordinated, "coordination");
+      node.service.order({ type: "proceed", runId: order.runId });
+      await node.service.finished(order.runId);
+      expect(await read(order, "coordination-stdout.txt")).not.toContain("sleep 600");
+      expect(runtime.run("ps", "--format", "{{.Names}}")).toBe(name);
+    } finally {
+      runtime.run("rm", "--force", name);
+    }
+  });
+
+  test.each([
+    ["a directory of the machine", "/tmp"],
+    ["somebody else's volume", "somebody-elses"],
+  ])("no path names %s besides", async (_, source) => {
+    const kept = source.startsWith("/") ? "$AZ_BATCH_TASK_DIR" : "mine";
+    const type = source.startsWith("/") ? "bind" : "volume";
+    for (const options of [
+      `-v ${kept}:/a,src=${source},dst=/b`,
+      `--mount 'type=${type},source=${kept},"dst=/a,src=${source},dst=/b"'`,
+    ]) {
+      const { exit } = await run(shell("! test -e /b"), options);
+      if (exit.kind === "failed") expect(exit).toMatchObject({ failure: { code: "ContainerInvalidSettings" } });
+      else expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+    }
+  });
+
+  test("files of variables are those that the task's user may read", async () => {
+    await writeFile(join(node.root, "shared/closed"), "SECRET=1\n", { mode: 0o600 });
+    const { exit } = await run(shell("env"), "--env-file $AZ_BATCH_NODE_SHARED_DIR/closed");
+    expect(exit).toMatchObject({ failure: { code: "ContainerInvalidSettings" } });
+  });
+
   test("the node's root cannot be a way to more rights", async () => {
     const { order } = await run(shell("grep root /proc/self/mountinfo"));
     expect(await read(order)).toMatch(new RegExp(`${node.root} rw,nosuid,nodev`));

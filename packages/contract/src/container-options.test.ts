@@ -23,6 +23,17 @@ describe("options are read as docker reads them", () => {
     "%s is refused",
     (text) => expect(() => read(text)).toThrow(ContainerOptionError),
   );
+
+  test.each([
+    ["characters", "-i ".repeat(200_000)],
+    ["mounts", "-v /a:/b ".repeat(101)],
+    ["temporary file systems", "--tmpfs /a ".repeat(101)],
+    ["files of variables", "--env-file $AZ_BATCH_TASK_DIR/a ".repeat(21)],
+  ])("too many %s are refused", (_, text) => expect(() => read(text)).toThrow(ContainerOptionError));
+
+  test("as many switches in one word as there may be are read", () => {
+    expect(read(`-${"i".repeat(131_000)}`)).toHaveLength(131_000);
+  });
 });
 
 describe("mounts", () => {
@@ -56,6 +67,9 @@ describe("what reaches the machine", () => {
     "--mount type=bind,source=$AZ_BATCH_TASK_DIR,target=/x",
     "--privileged=false --ipc private --security-opt no-new-privileges --cap-drop ALL --user 0",
     "--env-file $AZ_BATCH_TASK_WORKING_DIR/variables",
+    "--network my-net_1.a --ipc shareable --cgroupns private --uts= --ulimit nofile=1024:2048",
+    "--device-read-bps /dev/sda:1mb --blkio-weight-device=/dev/mapper/vg-a:10",
+    `--gpus '"device=0,1",driver=nvidia,capabilities=utility' --gpus 2`,
   ])("nothing: %s", (text) => expect(reach(text)).toEqual([]));
 
   test.each([
@@ -67,6 +81,22 @@ describe("what reaches the machine", () => {
     "--userns host",
     "--uts=host",
     "--network container:other",
+    "--network ns:/proc/1/ns/net",
+    "--network pasta:--pcap,/home/user/.bashrc",
+    "--network slirp4netns:allow_host_loopback=true",
+    "--ipc ns:/proc/1/ns/ipc",
+    "--uts HOST",
+    "--pid pod",
+    "--cgroupns=ns:/x",
+    "--annotation run.oci.hooks.stdout=/etc/cron.d/mine",
+    "--device-read-bps /root/.ssh/id_rsa:1",
+    "--device-write-iops /dev/../root:1",
+    "--blkio-weight-device /etc/shadow:10",
+    "--gpus driver=cdi,device=vendor.example/disk=all",
+    `--gpus "'driver=cdi'"`,
+    `--gpus 'count=1,"driver=cdi"'`,
+    "--ulimit rtprio=99",
+    "--ulimit=nice=40:40",
     "--device /dev/sda",
     "--cap-add SYS_ADMIN",
     "--security-opt seccomp=unconfined",

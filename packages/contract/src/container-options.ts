@@ -136,29 +136,47 @@ export interface ContainerOption {
 /** What is wrong with `containerRunOptions`. */
 export class ContainerOptionError extends Error {}
 
+/** As much as a program like `docker` can be given in one argument; whoever reads it must not take long. */
+const mostCharacters = 131_072;
+
+/** Of each the agent has work to do. */
+const mostMounts = 100;
+const mostFiles = 20;
+
 /**
  * Reads container options as a shell and the program `docker create` would.
- * @throws ContainerOptionError for what is no option, and for one that nobody knows
+ * @throws ContainerOptionError for what is no option, for one that nobody knows, and for too much
  */
 export function parseContainerOptions(text: string): readonly ContainerOption[] {
-  const words = [...splitCommandLine(text)];
+  if (text.length > mostCharacters)
+    throw new ContainerOptionError(`Options have at most ${mostCharacters} characters together`);
+  const words = splitCommandLine(text).values();
   const options: ContainerOption[] = [];
-  for (let word = words.shift(); word !== undefined; word = words.shift()) options.push(...readOption(word, words));
+  for (const word of words) for (const option of readOption(word, words)) options.push(option);
+  const count = (...those: readonly ContainerFlag[]) => options.filter(({ flag }) => those.includes(flag)).length;
+  if (count("volume", "mount", "tmpfs") > mostMounts)
+    throw new ContainerOptionError(`There are at most ${mostMounts} mounts`);
+  if (count("env-file", "label-file") > mostFiles)
+    throw new ContainerOptionError(`There are at most ${mostFiles} files of variables`);
   return options;
 }
 
-function readOption(word: string, following: string[]): readonly ContainerOption[] {
+function readOption(word: string, following: Iterator<string, undefined>): readonly ContainerOption[] {
   const long = /^--([^=]+)(?:=(.*))?$/s.exec(word);
   if (long) return [optionOf(`--${long[1]}`, longFlag(long[1] ?? ""), long[2], following)];
   if (!/^-[A-Za-z]/.test(word)) throw new ContainerOptionError(`${quoted(word)} is no option`);
-  const flag = known(otherNames[word.slice(1, 2)], word.slice(0, 2));
-  const rest = word.slice(2);
-  if (flags[flag] === "value")
-    return [optionOf(word.slice(0, 2), flag, rest === "" ? undefined : rest.replace(/^=/, ""), following)];
-  if (rest.startsWith("=")) return [optionOf(word.slice(0, 2), flag, rest.slice(1), following)];
+  const options: ContainerOption[] = [];
   // Several switches in one word, of which the last may have a value.
-  const first = optionOf(word.slice(0, 2), flag, undefined, following);
-  return rest === "" ? [first] : [first, ...readOption(`-${rest}`, following)];
+  for (let at = 1; at < word.length; at += 1) {
+    const written = `-${word[at]}`;
+    const flag = known(otherNames[word[at] ?? ""], written);
+    const rest = word.slice(at + 1);
+    const isWhole = flags[flag] === "value" || rest.startsWith("=");
+    const given = isWhole && rest !== "" ? rest.replace(/^=/, "") : undefined;
+    options.push(optionOf(written, flag, given, following));
+    if (isWhole) break;
+  }
+  return options;
 }
 
 const longFlag = (name: string) => known(isFlag(name) ? name : name.length > 1 && otherNames[name], `--${name}`);
@@ -170,9 +188,9 @@ function known(flag: ContainerFlag | false | undefined, written: string): Contai
 
 const isFlag = (name: string): name is ContainerFlag => Object.hasOwn(flags, name);
 
-function optionOf(written: string, flag: ContainerFlag, given: string | undefined, following: string[]) {
+function optionOf(written: string, flag: ContainerFlag, given: string | undefined, following: Iterator<string, undefined>) {
   if (flags[flag] === "switch") return { flag, written, value: switchValue(written, given ?? "true") };
-  const value = given ?? following.shift();
+  const value = given ?? following.next().value;
   if (value === undefined) throw new ContainerOptionError(`The option ${written} has no value`);
   return { flag, written, value };
 }
@@ -302,10 +320,27 @@ export function hostReach(option: ContainerOption): string | undefined {
 
 const always = () => true;
 const isSwitchedOn = (value: string) => value === "true";
-/** Of the machine, or of another container. */
-const isForeign = (value: string) => /^(?:host|container:|ns:)/.test(value);
+
+/** Any other namespace is that of the machine or of another container, or somewhere in its files. */
+const isForeign = (value: string) => !/^(?:private|shareable|none)?$/.test(value);
+
+/** What runtimes make of more than a name is a namespace, or arguments of a program on the machine. */
+const isMoreThanNetwork = (value: string) => !/^[\w.-]*$/.test(value);
+
+/** Runtimes look at any path that they are given here. */
+const isNoDevice = (value: string) => !/^\/dev\/[\w/-]+:[^:]*$/.test(value);
+
+/** Otherwise any device that the machine describes can be asked for. */
+const isOtherDriver = (value: string) =>
+  fieldsOf(value).some((field) => /driver/i.test(field) && !/^'?driver=nvidia'?$/.test(field));
+
+/** Who may run before all others of the machine may keep them from running. */
+const givesPriority = (value: string) => /^(?:rtprio|rttime|nice)\b/i.test(value.trim());
 
 const reaching: Readonly<Partial<Record<ContainerFlag, (value: string) => boolean>>> = {
+  // Runtimes and their hooks do things on the machine for some.
+  annotation: always,
+  "blkio-weight-device": isNoDevice,
   "cap-add": always,
   "cgroup-parent": always,
   cgroupns: isForeign,
@@ -313,15 +348,21 @@ const reaching: Readonly<Partial<Record<ContainerFlag, (value: string) => boolea
   "cpu-rt-runtime": always,
   device: always,
   "device-cgroup-rule": always,
+  "device-read-bps": isNoDevice,
+  "device-read-iops": isNoDevice,
+  "device-write-bps": isNoDevice,
+  "device-write-iops": isNoDevice,
+  gpus: isOtherDriver,
   ipc: isForeign,
   link: always,
-  network: (value) => /^(?:container:|ns:)/.test(value),
+  network: isMoreThanNetwork,
   "oom-kill-disable": isSwitchedOn,
   "oom-score-adj": (value) => Number(value) < 0,
   pid: isForeign,
   privileged: isSwitchedOn,
   runtime: always,
   "security-opt": (value) => !/^no-new-privileges(?:[:=]true)?$/.test(value),
+  ulimit: givesPriority,
   userns: always,
   uts: isForeign,
   "volume-driver": always,

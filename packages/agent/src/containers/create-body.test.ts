@@ -4,6 +4,7 @@ import { type ContainerParts, createBody } from "./create-body.ts";
 
 const bodyOf = (options: string, parts: Partial<ContainerParts> = {}) =>
   createBody({
+    kind: "docker",
     image: "busybox:1",
     options: parseContainerOptions(options),
     name: "a-name",
@@ -52,7 +53,7 @@ describe("each option is a property of the API's body", () => {
     ["-e B=2=3 -e A=9 -e NAME", { Env: ["A=9", "B=2=3"] }],
     ["-l a=b --label kyanite.run=mine", { Labels: { a: "b", "kyanite.run": "r" } }],
     ["--hostname h --domainname d --mac-address m", { Hostname: "h", Domainname: "d", MacAddress: "m" }],
-    ["--name mine --platform linux/arm64", { name: "mine", platform: "linux/arm64" }],
+    ["--name another --platform linux/arm64", { name: "a-name", platform: "linux/arm64" }],
     ["--stop-signal INT --stop-timeout 3", { StopSignal: "INT", StopTimeout: 3 }],
     ["--expose 80 --expose 90-91/udp", { ExposedPorts: { "80/tcp": {}, "90/udp": {}, "91/udp": {} } }],
     [
@@ -231,6 +232,15 @@ test("mounts", () => {
   expect(of("tmpfs", { "tmpfs-size": "1k", "tmpfs-mode": "700" })).toMatchObject([
     { Type: "tmpfs", Source: "", TmpfsOptions: { SizeBytes: 1024, Mode: 0o700 } },
   ]);
+});
+
+test.each(["/t,src=/etc", '/t"', "/t\n"])("podman mounts no %j, which it would read as something else", (path) => {
+  const mount = { kind: "bind", source: "/s", target: "/t", isReadOnly: true, details: {} } as const;
+  const body = (kind: "docker" | "podman", part: object) => () => bodyOf("", { kind, mounts: [{ ...mount, ...part }] });
+  for (const part of [{ target: path }, { source: path }]) {
+    expect(body("podman", part)).toThrow(ContainerOptionError);
+    expect(body("docker", part)().HostConfig?.Mounts).toHaveLength(1);
+  }
 });
 
 test.each([

@@ -19,6 +19,7 @@ export interface ContainerBind {
 
 /** What a container is made of. */
 export interface ContainerParts {
+  readonly kind: "docker" | "podman";
   readonly image: string;
   readonly options: readonly ContainerOption[];
   readonly name: string;
@@ -77,7 +78,7 @@ export function createBody(parts: ContainerParts): ContainerCreateOptions {
     User: parts.user,
     ...(parts.directory === undefined ? {} : { WorkingDir: parts.directory }),
     ...body,
-    name: body.name ?? parts.name,
+    name: parts.name,
     Image: parts.image,
     ...(parts.args.length > 0 ? { Cmd: [...parts.args] } : {}),
     Env: [...environment].map(([name, value]) => `${name}=${value}`),
@@ -96,7 +97,7 @@ export function createBody(parts: ContainerParts): ContainerCreateOptions {
       ...(network === "host" && !hasNetRaw(host) ? { CapDrop: [...(host.CapDrop ?? []), "NET_RAW"] } : {}),
       ...(isConfined ? { SecurityOpt: [...(host.SecurityOpt ?? []), "no-new-privileges"] } : {}),
       LogConfig: parts.log,
-      Mounts: parts.mounts.map(mountSettings),
+      Mounts: (parts.kind === "podman" ? parts.mounts.map(unambiguous) : parts.mounts).map(mountSettings),
     },
   };
 }
@@ -132,6 +133,15 @@ function withLimits(host: HostConfig, { pids, memory, cpu }: Amounts): HostConfi
         ? { CpuQuota: least(host.CpuQuota, Math.round(cpu * period)) }
         : { NanoCpus: least(host.NanoCpus, Math.round(cpu * 1e9)) }),
   };
+}
+
+/** Podman writes a mount as one text and reads that again, where a part of a path would be another source. */
+function unambiguous(mount: ContainerBind): ContainerBind {
+  const unclear = [mount.source, mount.target].find((path) => path !== undefined && /[,"\r\n]/.test(path));
+  if (unclear === undefined) return mount;
+  throw new ContainerOptionError(
+    `Podman mounts nothing with a comma, a quotation mark or a line end in its path: ${JSON.stringify(unclear)}`,
+  );
 }
 
 function mountSettings({ kind, source, target, isReadOnly, details }: ContainerBind): MountSettings {
@@ -312,7 +322,8 @@ const table: Readonly<Record<ContainerFlag, Apply>> = {
   "memory-swap": host((value) => ({ MemorySwap: bytesOf(value) })),
   "memory-swappiness": host((value) => ({ MemorySwappiness: integerOf(value) })),
   mount: accepted,
-  name: body((name) => ({ name })),
+  // Names are the machine's. What acts on a container by its name must find that of the task.
+  name: accepted,
   network: host((NetworkMode) => ({ NetworkMode })),
   "network-alias": ({ endpoint }, value) => {
     endpoint.Aliases = [...(endpoint.Aliases ?? []), value];

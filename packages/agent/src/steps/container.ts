@@ -19,6 +19,7 @@ import { messageOf } from "../failure.ts";
 import { isWithin, namesBetween } from "../paths.ts";
 import { findEntry, Unreachable } from "../task-files/entry.ts";
 import { openFile } from "../task-files/plain-file.ts";
+import { mayRead } from "../task-files/rights.ts";
 import type { TaskUser } from "../user.ts";
 import { bindOf, mountsOfNode, substituted } from "./container-mounts.ts";
 import type { PreparedRun, RunContext } from "./step.ts";
@@ -68,15 +69,13 @@ export async function containedCommand(
       .catch(async (cause: unknown) => {
         throw await startFailure(cause, runOptions, () => containers.whenReady(signal));
       });
-    const mounts = [
-      ...(await mountsOfNode(run, container)),
-      ...(await Promise.all(
-        options.flatMap(({ mount }) => mount ?? []).map((mount) => bindOf(mount, run, wanted.environment)),
-      )),
-    ];
+    const mounts = [...(await mountsOfNode(run, container))];
+    // One after the other: each takes a program.
+    for (const { mount } of options) if (mount) mounts.push(await bindOf(mount, run, wanted.environment));
     const inside = userInside(run.user, runtime);
     if (lastOf(options, "user") !== undefined) openToOthers(run);
     const body = createBody({
+      kind: runtime.kind,
       image,
       options,
       name: `kyanite-${order.runId}`,
@@ -179,6 +178,7 @@ function readLines(path: string, root: string, user: TaskUser | undefined): read
   try {
     using entry = findEntry(namesBetween(root, path), { root, followsLast: true, user });
     using file = openFile(entry.directory, entry.name ?? "");
+    if (user && !mayRead(file.stat, user)) throw new ContainerOptionError(`${path} may not be read by the task's user`);
     if (file.stat.size > mostFileBytes) throw new ContainerOptionError(`${path} is too large`);
     return readFileSync(file.fd, "utf8").split("\n");
   } catch (cause) {
