@@ -188,7 +188,12 @@ function known(flag: ContainerFlag | false | undefined, written: string): Contai
 
 const isFlag = (name: string): name is ContainerFlag => Object.hasOwn(flags, name);
 
-function optionOf(written: string, flag: ContainerFlag, given: string | undefined, following: Iterator<string, undefined>) {
+function optionOf(
+  written: string,
+  flag: ContainerFlag,
+  given: string | undefined,
+  following: Iterator<string, undefined>,
+) {
   if (flags[flag] === "switch") return { flag, written, value: switchValue(written, given ?? "true") };
   const value = given ?? following.next().value;
   if (value === undefined) throw new ContainerOptionError(`The option ${written} has no value`);
