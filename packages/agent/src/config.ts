@@ -145,6 +145,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): HostCo
       setting: given.CONTAINER_RUNTIME,
       dockerHost: environment.DOCKER_HOST,
       runtimeDirectory: environment.XDG_RUNTIME_DIR,
+      home: environment.HOME,
       network: given.CONTAINER_NETWORK || undefined,
       imageBytes: given.CONTAINER_IMAGE_GIGABYTES * 1e9,
     },

@@ -6,7 +6,7 @@ import { type Cgroups, openCgroups } from "./cgroups.ts";
 import type { NodeConfig } from "./config.ts";
 import type { MachineContainers } from "./containers/machine-containers.ts";
 import { type NodeContainers, nodeContainers } from "./containers/node-containers.ts";
-import { runtimeSockets } from "./containers/runtime.ts";
+import { serviceSockets } from "./containers/runtime.ts";
 import { processExecutor } from "./executors/process.ts";
 import { type InterruptedRun, type Journal, type JournalContents, openJournal } from "./journal.ts";
 import { makeRoot, removeBelow, removeRoot } from "./node-root.ts";
@@ -169,7 +169,7 @@ async function openWallsOf(
   config: NodeConfig,
   means: { readonly directory: string } & Pick<PartMeans, "clock" | "log" | "known">,
 ): Promise<Walls> {
-  const sockets = runtimeSockets(config.containers);
+  const sockets = serviceSockets(config.containers);
   const walls = config.users === "off" ? noWalls("switched off") : await openWalls({ ...config, ...means, sockets });
   if (walls.obstacle !== undefined) means.log.info("tasks have no walls around them", { because: walls.obstacle });
   return walls;

@@ -223,18 +223,26 @@ describe.skipIf(!hasUserNamespaces)("as an ordinary user", () => {
     expect(stderr.match(/No such/g)).toHaveLength(3);
   });
 
-  test("a task reaches no service that starts programs outside, such as a container runtime", async () => {
+  test("a task reaches no service that starts programs outside, nor the same one when it has been started again", async () => {
     const directory = await mkdtemp("/var/tmp/kyanite-runtime-");
     const socket = join(directory, "docker.sock");
-    const server = createServer((connection) => connection.destroy()).listen(socket);
-    await once(server, "listening");
-    for (const path of [directory, socket]) await chmod(path, 0o777);
+    const start = async () => {
+      const server = createServer((connection) => connection.destroy()).listen(socket);
+      await once(server, "listening");
+      for (const path of [directory, socket]) await chmod(path, 0o777);
+      return server;
+    };
+    const first = await start();
     const settings = { KYANITE_AGENT_USERS: "auto", KYANITE_AGENT_CONTAINER_RUNTIME: socket };
     await using agent = await startAgentProcess(settings, uid);
     await agent.service.hello();
-    const script = `stat -c %F ${socket}; find /run -type s -o -name 'user*'; touch /run/mine; exit 0`;
-    expect((await outputOf(agent, script)).stdout).toBe("character special file\n");
-    server.close();
+    const script = `test -S ${socket} && echo reached; find /run -type s -o -name 'user*'; touch /run/mine; exit 0`;
+    expect((await outputOf(agent, script)).stdout).toBe("");
+    first.close();
+    await once(first, "close");
+    const second = await start();
+    expect((await outputOf(agent, script)).stdout).toBe("");
+    second.close();
     await rm(directory, { recursive: true });
   });
 

@@ -32,6 +32,8 @@ export interface RuntimePlaces {
   readonly dockerHost?: string | undefined;
   /** Where an ordinary user's services have their sockets. */
   readonly runtimeDirectory?: string | undefined;
+  /** Of the agent's user. */
+  readonly home?: string | undefined;
 }
 
 export function runtimeFinder(places: RuntimePlaces): RuntimeFinder {
@@ -80,6 +82,19 @@ export function runtimeSockets({ setting, dockerHost = "", runtimeDirectory: own
     "/run/podman/podman.sock",
   ];
 }
+
+/** Where services of a machine may listen that start programs for others, whichever of them the agent uses. */
+export const serviceSockets = (places: RuntimePlaces): readonly string[] => [
+  ...(places.setting.includes("/") ? runtimeSockets(places) : []),
+  ...runtimeSockets({ ...places, setting: "auto" }),
+  ...(places.runtimeDirectory === undefined ? [] : [`${places.runtimeDirectory}/bus`]),
+  ...(places.home === undefined
+    ? []
+    : [`${places.home}/.docker/run/docker.sock`, `${places.home}/.docker/desktop/docker.sock`]),
+  "/var/lib/lxd/unix.socket",
+  "/var/snap/lxd/common/lxd/unix.socket",
+  "/var/lib/incus/unix.socket",
+];
 
 /** One that does not answer is none. */
 const answerMilliseconds = 10_000;

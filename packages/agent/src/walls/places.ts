@@ -1,3 +1,6 @@
+import { existsSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname } from "node:path";
 import { isWithin } from "../paths.ts";
 
 /** A directory of the machine, or a single file that is mounted, that a node sees at the same path. */
@@ -38,3 +41,22 @@ function mountPoint(line: string): string[] {
 }
 
 const isLeftOut = (path: string) => leftOut.some((place) => path === place || (place !== "/" && isWithin(place, path)));
+
+/**
+ * What hides services of the machine: the directories in which they listen, since a service that is started again makes
+ * its socket anew, which what covered the former one does not cover. Of a directory that holds much else, such as a home,
+ * the socket itself.
+ */
+export function closedPlaces(sockets: readonly string[], hidden: string): readonly string[] {
+  const kept = [hidden, realOf(homedir())];
+  const holdsMore = (directory: string) =>
+    dirname(directory) === "/" || kept.some((place) => place !== undefined && isWithin(directory, place));
+  const places = [...sockets, ...sockets.map(realOf)].flatMap((socket) => {
+    const directory = socket && realOf(dirname(socket));
+    if (!directory || isWithin(hidden, directory)) return [];
+    return (holdsMore(directory) ? realOf(socket) : directory) ?? [];
+  });
+  return [...new Set(places)];
+}
+
+const realOf = (path: string) => (existsSync(path) ? realpathSync.native(path) : undefined);

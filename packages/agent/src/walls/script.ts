@@ -68,8 +68,8 @@ cover() {
 
 /**
  * Some services of the machine start programs for whoever may speak to them, outside of all walls: container runtimes,
- * and systemd by its buses. Their sockets are below `/run`, which is another here; the remaining arguments name those
- * that may be elsewhere. Names of hosts are still found.
+ * and systemd by its buses. Their sockets are below `/run`, which is another here; the remaining arguments name
+ * directories and sockets elsewhere. Names of hosts are still found.
  */
 const closing = `
 close_services() {
@@ -84,8 +84,12 @@ close_services() {
     mkdir -p ".\${names%/*}"
     echo "$text" >".$names"
   fi
-  for socket; do
-    if [ -S ".$socket" ] && place "$socket"; then mount -n -c --bind /proc/self/fd/8 ".$socket"; fi
+  for closed; do
+    if [ -d ".$closed" ] && place "$closed"; then
+      mount -n -t tmpfs -o ro,nosuid,nodev,noexec,mode=755,size=4k closed ".$closed"
+    elif [ -S ".$closed" ] && place "$closed"; then
+      mount -n -c --bind /proc/self/fd/8 ".$closed"
+    fi
   done
 }
 `;

@@ -22,7 +22,7 @@ import { findTool } from "../tool.ts";
 import type { TaskUser } from "../user.ts";
 import { type Entrance, enterAsOneself, enterAsUser, enterWithRights, unreadableShell } from "./entrances.ts";
 import { type MayPass, pathWithin } from "./path-within.ts";
-import { seenDirectories } from "./places.ts";
+import { closedPlaces, seenDirectories } from "./places.ts";
 import { wallsScript } from "./script.ts";
 
 /**
@@ -67,7 +67,7 @@ export interface WallsOptions {
   readonly root: string;
   /** What of the machine no task may see. */
   readonly hidden: string;
-  /** Sockets of the machine's container runtimes, where there are such: no task may speak to them. */
+  /** Of services that start programs outside, where there are such: no task may speak to them. */
   readonly sockets: readonly string[];
   readonly userIds: IdRange;
   readonly clock: Clock;
@@ -249,7 +249,7 @@ class NodeWalls implements Walls {
 
   async #start(): Promise<void> {
     const { directory, root, hidden, userIds } = this.#options;
-    const sockets = this.#options.sockets.filter((socket) => existsSync(socket)).map((s) => realpathSync.native(s));
+    const closed = closedPlaces(this.#options.sockets, hidden);
     const mountInfo = readFileSync("/proc/self/mountinfo", "utf8");
     const seen = this.#isRoot ? seenDirectories(mountInfo, { hidden, shares: this.#shares }) : [];
     const places = [directory, hidden, root, String(userIds.first), String(userIds.last)];
@@ -263,7 +263,7 @@ class NodeWalls implements Walls {
       "-c",
       ...script,
       ...seen.flatMap((s) => [s.access, s.path]),
-      ...sockets,
+      ...closed,
     ];
     const node = await startNodeProcess(spawnTool(this.#tools.unshare, args, root));
     // Written before anything is started inside: should we be killed now, it must be found.
