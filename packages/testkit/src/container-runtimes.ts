@@ -141,10 +141,21 @@ export async function startRuntime(kind: RuntimeKind, uid = 0): Promise<TestRunt
     async [Symbol.asyncDispose]() {
       for (const id of run("ps", "-aq").split("\n").filter(Boolean)) run("rm", "-f", "-v", id);
       await stop("SIGTERM");
-      unmountAll(directory);
-      rmSync(directory, { recursive: true, force: true });
+      const isGone = await waitUntil(() => isRemoved(directory), { clock: systemClock, timeoutMilliseconds: 20_000 });
+      if (!isGone) throw new Error(`something is mounted below ${directory}`);
     },
   };
+}
+
+/** Podman's helpers, of which some may still be busy with a container that has ended, mount its directory once more. */
+function isRemoved(directory: string): boolean {
+  unmountAll(directory);
+  try {
+    rmSync(directory, { recursive: true, force: true });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 const commands: Readonly<Record<RuntimeKind, (directory: string, socket: string) => readonly string[]>> = {
