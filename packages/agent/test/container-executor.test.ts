@@ -155,6 +155,19 @@ describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
     await adopted.release();
   });
 
+  test("the end of what says no more is seen without podman's waiting for it", async () => {
+    if (kind === "docker") return;
+    await using place = await aPlace();
+    const found = await runtimeOf(kind)();
+    const getContainer = (name: string) =>
+      Object.assign(found.api.getContainer(name), { wait: () => new Promise(() => {}) });
+    const runtime = { ...found, api: Object.assign(Object.create(found.api), { getContainer }) };
+    const executor = containerExecutor({ runtime: async () => runtime, clock, log });
+    const execution = await executor.start(await contained(kind, aCommand(place, "echo x; exit 3")), () => {});
+    expect(await execution.exit).toBe(3);
+    await execution.release();
+  });
+
   test("a runtime that is killed loses what it ran, or goes on with it", async () => {
     await using place = await aPlace();
     const execution = await make(kind)().start(aCommand(place, "sleep 3; exit 4"), () => {});

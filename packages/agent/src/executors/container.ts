@@ -118,6 +118,9 @@ const outputMilliseconds = 10_000;
 /** How long after the last that a container has said its exit code may take. */
 const answerMilliseconds = 30_000;
 
+/** Milliseconds between looks at a container that has said all. */
+const looks: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 640, 1_280];
+
 class Contained implements Execution {
   readonly isForgetful = true;
   readonly #run: ContainedRun;
@@ -228,8 +231,12 @@ class Contained implements Execution {
     let output = copying;
     for (;;) {
       const { kind } = await this.#means.runtime();
-      // Podman looks only now and then whether a container has ended; what it says ends at once.
-      if (kind === "podman") await output;
+      // Asked to wait, Podman looks only now and then whether a container has ended; what it says ends at once.
+      if (kind === "podman") {
+        await output;
+        const ended = await this.#lookOften();
+        if (ended) return this.#end(ended, undefined);
+      }
       const code = await this.#untilEnd(output);
       const found = await this.#inspectSoon(code === undefined);
       if (isRunning(found)) {
@@ -264,6 +271,16 @@ class Contained implements Execution {
     } finally {
       over.abort();
     }
+  }
+
+  /** Who has said all most often ends at once. Undefined when it goes on all the same. */
+  async #lookOften(): Promise<ContainerInspectInfo | undefined> {
+    for (const pause of looks) {
+      const found = await this.#inspectOnce().catch(() => undefined);
+      if (found && hasCode(found)) return found;
+      await this.#means.clock.sleep(pause);
+    }
+    return undefined;
   }
 
   /**
@@ -404,6 +421,9 @@ class Contained implements Execution {
     }
   }
 }
+
+/** Podman says `stopped` as soon as it knows the exit code, and `exited` once its helper has cleared up. */
+const hasCode = ({ State }: ContainerInspectInfo) => ["stopped", "exited"].includes(State.Status);
 
 const isRunning = ({ State }: ContainerInspectInfo) => State.Running || State.Paused || State.Restarting;
 
