@@ -125,7 +125,7 @@ export class ComputeNode {
   }
 
   /** Ends the node. */
-  async close(end: { readonly removesAccounts: boolean; readonly erase: boolean }): Promise<void> {
+  async close(end: { readonly isRemoved: boolean; readonly erase: boolean }): Promise<void> {
     this.endRuns();
     await this.#running.whenEnded();
     await this.#ongoing;

@@ -141,7 +141,7 @@ class RunningHost implements Host {
   async #match(nodeId: string): Promise<void> {
     const wanted = this.#wanted[nodeId];
     if (wanted === undefined) {
-      await this.#end(nodeId, { removesAccounts: false, erase: false });
+      await this.#end(nodeId, { isRemoved: false, erase: false });
       this.#standings.delete(nodeId);
     } else {
       if (this.#standings.get(nodeId)?.generation === wanted.generation) return;
@@ -155,13 +155,13 @@ class RunningHost implements Host {
     try {
       if (wanted.state === "running") await this.#begin(nodeId, wanted);
       else {
-        const removesAccounts = wanted.state === "removed";
-        const wasHere = await this.#end(nodeId, { removesAccounts, erase: false });
+        const isRemoved = wanted.state === "removed";
+        const wasHere = await this.#end(nodeId, { isRemoved, erase: false });
         if (!wasHere)
           await cleanNode(
             placesOfNode(this.#config, nodeId),
             { clock: this.#means.clock, machine: this.#machine },
-            { removesAccounts },
+            { isRemoved },
           );
       }
       return { state: wanted.state, generation: wanted.generation };
@@ -199,7 +199,7 @@ class RunningHost implements Host {
   }
 
   /** @returns whether the node was here */
-  async #end(nodeId: string, end: { removesAccounts: boolean; erase: boolean }): Promise<boolean> {
+  async #end(nodeId: string, end: { isRemoved: boolean; erase: boolean }): Promise<boolean> {
     const served = this.#nodes.get(nodeId);
     if (!served) return false;
     served.node.endRuns();
@@ -218,7 +218,7 @@ class RunningHost implements Host {
     served.isDismissed = true;
     this.#inTurn(nodeId, async () => {
       served.log.info("the service has removed the node");
-      await this.#end(nodeId, { removesAccounts: true, erase: true });
+      await this.#end(nodeId, { isRemoved: true, erase: true });
       const generation = this.#standings.get(nodeId)?.generation ?? 0;
       this.#standings.set(nodeId, { state: "ended", generation });
       this.#tell();
@@ -265,7 +265,7 @@ class RunningHost implements Host {
     this.#hasNode.abort();
     await Promise.all(this.#turns.values());
     const closing = [...this.#nodes.values()].map(async ({ node, removeTraces }) => {
-      await node.close({ removesAccounts: isGone, erase: isGone });
+      await node.close({ isRemoved: isGone, erase: isGone });
       if (isGone) await removeTraces();
     });
     await Promise.all(closing);

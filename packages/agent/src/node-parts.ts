@@ -51,7 +51,7 @@ export interface NodeParts {
   /** Whether others than root may pass through the node's directory, to the homes of its accounts. */
   openToAccounts(hasAccounts: boolean): Promise<void>;
   /** Lets go of everything, and ends what is left of it. */
-  close(end: { readonly removesAccounts: boolean; readonly erase: boolean }): Promise<void>;
+  close(end: { readonly isRemoved: boolean; readonly erase: boolean }): Promise<void>;
 }
 
 interface PartMeans {
@@ -94,7 +94,7 @@ export async function openParts(
   const executor = processExecutor({ directory, cgroups, walls, clock });
   executor.keepOnly(left.processes);
   const containers = nodeContainers({ directory, root, shares: boot.shares ?? [], machine, clock, log });
-  void containers.keepOnly(left.containerNames);
+  await containers.keepOnly(left.containers);
   const hasSudo = walls.obstacle === undefined || !users.managesUsers;
   const commandPath = hasSudo ? config.commandPath : await withSudo(config.commandPath, directory);
   const directories = new RecentDirectory(root);
@@ -120,11 +120,11 @@ export async function openParts(
       await makeRoot(root);
       means = await makeMeans();
     },
-    async close({ removesAccounts, erase }) {
-      if (removesAccounts) await users.accounts.removeAll();
+    async close({ isRemoved, erase }) {
+      if (isRemoved) await users.accounts.removeAll();
       executor.close();
       directories.close();
-      if (erase) await containers.clear();
+      if (isRemoved) await containers.clear();
       else await containers.mounts.clear();
       await walls.end({ erase });
       await cgroups.clear();
@@ -154,13 +154,14 @@ function doorOfAccounts(directory: string, { walls, users }: Pick<Means, "walls"
 
 /** What a former agent has left running. */
 function leftBy(runs: readonly InterruptedRun[]) {
-  const recordsOf = (some: readonly InterruptedRun[]) =>
-    some.flatMap(({ progress }) => [progress.coordination, progress.command]).filter(isThere);
+  const records = runs.flatMap(({ order, progress }) =>
+    [progress.coordination, progress.command].filter(isThere).map((record) => ({ record, progress, ...order })),
+  );
   return {
     runs,
-    processes: recordsOf(runs).filter((record) => record.kind !== "container"),
-    containerNames: recordsOf(runs.filter(({ progress }) => !progress.end)).flatMap((record) =>
-      record.kind === "container" ? record.name : [],
+    processes: records.map(({ record }) => record).filter((record) => record.kind !== "container"),
+    containers: records.flatMap(({ record, progress, runId }) =>
+      record.kind === "container" && !progress.end ? { runId, name: record.name } : [],
     ),
   };
 }

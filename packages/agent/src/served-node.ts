@@ -17,7 +17,7 @@ import { openCgroups } from "./cgroups.ts";
 import { ComputeNode } from "./compute-node.ts";
 import type { HostConfig } from "./config.ts";
 import type { MachineContainers } from "./containers/machine-containers.ts";
-import { removeContainers } from "./containers/node-containers.ts";
+import { endContainers, removeContainers } from "./containers/node-containers.ts";
 import { trustedMounts } from "./containers/trusted-mounts.ts";
 import { openParts, removeTraces } from "./node-parts.ts";
 import type { ServiceAddress } from "./service-address.ts";
@@ -102,14 +102,14 @@ export async function openServedNode(
 export async function cleanNode(
   { home, root }: Pick<NodePlaces, "home" | "root">,
   { clock, machine }: Pick<ServingMeans, "clock" | "machine">,
-  { removesAccounts }: { readonly removesAccounts: boolean },
+  { isRemoved }: { readonly isRemoved: boolean },
 ): Promise<void> {
   await mkdir(home, { recursive: true });
-  await removeContainers(root, machine, trustedMounts(home, root));
+  await (isRemoved ? removeContainers : endContainers)(root, machine, trustedMounts(home, root));
   await endNodeProcess(home, clock);
   await openCgroups(root, clock).clear();
   for (const name of ["KYANITE_NODE_ROOT", "AZ_BATCH_NODE_ROOT_DIR"])
     for (const left of processesWithVariable(name, root)) signalProcess(left, "SIGKILL");
-  if (removesAccounts) await removeAccounts(home);
+  if (isRemoved) await removeAccounts(home);
   await forgetBoot(home);
 }

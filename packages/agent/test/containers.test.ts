@@ -2,9 +2,10 @@ import { existsSync } from "node:fs";
 import { readFile, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunOrder } from "@kyanite/contract";
+import { systemClock, waitUntil } from "@kyanite/runtime";
 import { hasRuntime, startRuntime, type TestRuntime, testImage } from "@kyanite/testkit/container-runtimes";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { aRun, shell, startNode, type TestNode } from "./fake-service.ts";
+import { aRun, shell, startNode, type TestNode, theNode } from "./fake-service.ts";
 
 const container = (more: Partial<NonNullable<RunOrder["container"]>> = {}) => ({
   imageName: testImage,
@@ -282,6 +283,24 @@ describe.each(kinds)("runs in containers of %s", (kind) => {
     await run(shell("touch /kept/a /scratch/b"), "-u 0 -v mine:/kept -v /scratch");
     expect(await read((await run(shell("ls /kept"), "-u 0 -v mine:/kept")).order)).toBe("a\n");
     expect(runtime.run("volume", "ls", "-q")).toMatch(/^kyanite-[0-9a-f]{12}-mine$/);
+  });
+
+  test("volumes with a name stay when their node is halted, and go when it is removed", async () => {
+    await using own = await startNode({ containers: { setting: runtime.socket, network: undefined, imageBytes: 0 } });
+    const isListed = () => runtime.run("volume", "ls", "-q").includes("-lasting");
+    const become = async (state: "halted" | "removed", generation: number) => {
+      own.host.keep({ [theNode]: { state, generation } });
+      const isSo = () => own.standings.now[theNode]?.generation === generation;
+      expect(await waitUntil(isSo, { clock: systemClock, timeoutMilliseconds: 20_000 })).toBe(true);
+    };
+    await own.service.exit({ commandLine: "true", container: container({ runOptions: "-v lasting:/kept" }) });
+    await become("halted", 2);
+    await become("halted", 3);
+    expect(isListed()).toBe(true);
+    own.host.keep({ [theNode]: { state: "running", generation: 4 } });
+    await own.service.hello(2);
+    await become("removed", 5);
+    expect(isListed()).toBe(false);
   });
 
   test("a wall clock that runs out ends it, though it ignores SIGTERM, forks away and fills its files", async () => {

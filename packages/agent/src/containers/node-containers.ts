@@ -30,10 +30,16 @@ export interface NodeContainers {
    * @throws StepFailure for the first that cannot be had, or when there is no runtime
    */
   fetch(images: NodeImages, signal: AbortSignal): Promise<void>;
-  /** Removes the containers that former agents have left, but for those with these names. */
-  keepOnly(names: readonly string[]): Promise<void>;
+  /** Begins to remove the containers that former agents have left, and takes away what was made for them, but for these. */
+  keepOnly(kept: readonly KeptContainer[]): Promise<void>;
   /** Removes all that containers have left outside the node's root. */
   clear(): Promise<void>;
+}
+
+/** A run goes on in it. */
+interface KeptContainer {
+  readonly runId: string;
+  readonly name: string;
 }
 
 interface NodeOptions {
@@ -46,8 +52,15 @@ interface NodeOptions {
   readonly log: Log;
 }
 
-/** Ends all containers of a node, and takes away what was made for them. */
+/** Ends all containers of a node; its volumes stay, as its files do. */
+export async function endContainers(root: string, machine: MachineContainers, mounts: TrustedMounts): Promise<void> {
+  await machine.removeLeft(root);
+  await mounts.clear();
+}
+
+/** Ends all containers of a node that begins anew or is gone, and takes away what was made for them. */
 export async function removeContainers(root: string, machine: MachineContainers, mounts: TrustedMounts): Promise<void> {
+  machine.store.refer(root, []);
   await machine.removeLeft(root);
   await machine.removeVolumes(machineNamePrefix(root));
   await mounts.clear();
@@ -86,10 +99,11 @@ export function nodeContainers(options: NodeOptions): NodeContainers {
       });
       await Promise.all(fetching);
     },
-    keepOnly: (names) => machine.removeLeft(root, { names }),
-    async clear() {
-      machine.store.refer(root, []);
-      await removeContainers(root, machine, mounts);
+    async keepOnly(kept) {
+      void machine.removeLeft(root, { names: kept.map(({ name }) => name) });
+      const runIds = kept.map(({ runId }) => runId);
+      await mounts.keepOnly(runIds).catch((cause: unknown) => log.warn("mounts left", { reason: messageOf(cause) }));
     },
+    clear: () => removeContainers(root, machine, mounts),
   };
 }

@@ -1,6 +1,17 @@
 import { spawn } from "node:child_process";
-import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { Directory } from "@kyanite/runtime";
 import { isWithin, namesBetween } from "../paths.ts";
 import { findEntry, Unreachable } from "../task-files/entry.ts";
@@ -23,6 +34,8 @@ export interface TrustedMounts {
    */
   of(path: string, run: { readonly runId: string; readonly user: TaskUser | undefined }): Promise<string>;
   release(runId: string): Promise<void>;
+  /** Takes away what former agents have left, but for the root and what these runs use. */
+  keepOnly(runIds: readonly string[]): Promise<void>;
   /** Takes all away. */
   clear(): Promise<void>;
 }
@@ -35,6 +48,15 @@ export function trustedMounts(directory: string, root: string): TrustedMounts {
   const wholeRoot = join(home, "root");
   if (process.getuid?.() !== 0) return pathsThemselves(root);
   let count = 0;
+  /** Where nothing is mounted yet: what a former agent has mounted there would be written to. */
+  const newPlace = (runId: string) => {
+    let place: string;
+    do {
+      count += 1;
+      place = join(home, runId, String(count));
+    } while (existsSync(place));
+    return place;
+  };
   let ready: Promise<string> | undefined;
   const mountRoot = async () => {
     if (mountsBelow(home).includes(wholeRoot)) return wholeRoot;
@@ -53,8 +75,7 @@ export function trustedMounts(directory: string, root: string): TrustedMounts {
     },
     async of(path, { runId, user }) {
       using found = findEntry(namesBetween(root, path), { root, followsLast: true, user });
-      count += 1;
-      const place = join(home, runId, String(count));
+      const place = newPlace(runId);
       const isDirectory = found.name === undefined || found.stat.isDirectory();
       mkdirSync(isDirectory ? place : dirname(place), { recursive: true, mode: 0o700 });
       if (!isDirectory) writeFileSync(place, "", { mode: 0o600 });
@@ -69,6 +90,11 @@ export function trustedMounts(directory: string, root: string): TrustedMounts {
       return place;
     },
     release: (runId) => unmountBelow(join(home, runId)),
+    async keepOnly(runIds) {
+      const kept = [basename(wholeRoot), ...runIds];
+      const found = existsSync(home) ? readdirSync(home) : [];
+      for (const name of found.filter((each) => !kept.includes(each))) await unmountBelow(join(home, name));
+    },
     async clear() {
       ready = undefined;
       await unmountBelow(home);
@@ -87,6 +113,7 @@ function pathsThemselves(root: string): TrustedMounts {
       return join(root, ...found.trail, found.name ?? "");
     },
     release: async () => {},
+    keepOnly: async () => {},
     clear: async () => {},
   };
 }
