@@ -71,7 +71,7 @@ const missing = (why: string): StepFailure =>
   );
 
 /** Where a container runtime may listen, in the order in which they are tried. */
-export function runtimeSockets({ setting, dockerHost = "", runtimeDirectory: own }: RuntimePlaces): readonly string[] {
+function runtimeSockets({ setting, dockerHost = "", runtimeDirectory: own }: RuntimePlaces): readonly string[] {
   if (setting !== "auto") return [setting.replace(/^unix:\/\//, "")];
   const given = /^unix:\/\/(\/.*)$/.exec(dockerHost)?.[1];
   return [
