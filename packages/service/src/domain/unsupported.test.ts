@@ -1,4 +1,4 @@
-import { operations, type SchemaNode } from "@kyanite/contract";
+import { BatchPoolIdentity, operations, type SchemaNode } from "@kyanite/contract";
 import { describe, expect, test } from "vitest";
 import {
   checkDescriptions,
@@ -48,11 +48,14 @@ describe("what is not supported", () => {
     expect(refusal("job", { allowTaskPreemption: false, poolInfo: { poolId: "p" } })).toBeUndefined();
   });
 
+  // The management plane gives pools identities as well.
+  const managedPool = { properties: { ...operations.Pool_Add.body.properties, identity: BatchPoolIdentity } };
+
   test.each([
     ["pool", operations.Pool_Add.body, refusedProperties.pool],
     ["job", operations.Job_Add.body, refusedProperties.job],
     ["task", operations.Task_Add.body, refusedProperties.task],
-    ["pool", operations.Pool_Add.body, describingProperties.pool],
+    ["pool", managedPool, describingProperties.pool],
     ["job", operations.Job_Add.body, describingProperties.job],
     ["job schedule", operations.JobSchedule_Add.body, describingProperties.jobSchedule],
   ] as const)("names only properties that a %s has", (_, schema, properties) => {

@@ -82,6 +82,12 @@ const poolHardware: readonly Unsupported[] = [
   { path: "networkConfiguration.subnetId", reason: network },
 ];
 
+/** Only what is said of an identity elsewhere, as in `identityReference`, asks nodes to use one. */
+const poolIdentity: Unsupported = {
+  path: "identity.userAssignedIdentities",
+  reason: "There are no managed identities: nodes are not machines of Azure",
+};
+
 const jobHardware: readonly Unsupported[] = [
   ...under("poolInfo.autoPoolSpecification.pool", poolHardware),
   { path: "networkConfiguration", reason: network },
@@ -92,7 +98,7 @@ const jobHardware: readonly Unsupported[] = [
  * the operator wants them refused.
  */
 export const describingProperties = {
-  pool: poolHardware,
+  pool: [...poolHardware, poolIdentity],
   job: jobHardware,
   jobSchedule: under("jobSpecification", jobHardware),
 };

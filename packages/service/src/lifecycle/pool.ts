@@ -1,14 +1,9 @@
-import {
-  BatchError,
-  type PoolAddParameter,
-  type PoolPatchParameter,
-  type PoolUpdatePropertiesParameter,
-} from "@kyanite/contract";
+import { BatchError, type PoolPatchParameter, type PoolUpdatePropertiesParameter } from "@kyanite/contract";
 import type { Account } from "../domain/account/account.ts";
 import { checkInterval } from "../domain/pool/auto-scale.ts";
 import { patchedPool, withProperties } from "../domain/pool/changed-pool.ts";
 import { newPool } from "../domain/pool/new-pool.ts";
-import { deletingPool, type Pool } from "../domain/pool/pool.ts";
+import { deletingPool, type Pool, type PoolIdentity, type PoolSpec } from "../domain/pool/pool.ts";
 import { propertiesWithoutEffect } from "../domain/unsupported.ts";
 import type { Sql } from "../store/database.ts";
 import { readNodesOfPool } from "../store/nodes.ts";
@@ -30,7 +25,7 @@ import type { PoolRules } from "./quotas.ts";
 export async function addPool(
   sql: Sql,
   account: Account,
-  body: PoolAddParameter,
+  body: PoolSpec,
   { now, ...rules }: PoolRules & { readonly now: Date },
 ): Promise<{ id: string; etag: string }> {
   await requireAccount(sql, account);
@@ -57,7 +52,7 @@ export async function patchPool(
   sql: Sql,
   account: Account,
   pool: Pool,
-  { body, now }: { readonly body: PoolPatchParameter; readonly now: Date },
+  { body, now }: { readonly body: PoolPatchParameter & PoolIdentity; readonly now: Date },
 ): Promise<{ etag: string }> {
   checkPoolAction("update", pool);
   const isEmpty = (await readNodesOfPool(sql, pool.pk)).length === 0;

@@ -161,10 +161,25 @@ describe("a new pool", () => {
     expect(await codeOf(get("packaged"))).toBe("ResourceNotFound");
   });
 
+  test("keeps and shows its identities on both planes, and says that they have no effect", async () => {
+    const id = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/nodes";
+    const identity = { type: "UserAssigned", userAssignedIdentities: { [id]: {} } } as const;
+    expect(await create("identified", { identity })).toMatchObject({ identity });
+    expect(await client.pool.get("identified")).toMatchObject({
+      identity: { type: "UserAssigned", userAssignedIdentities: [{ resourceId: id }] },
+      propertiesWithoutEffect: ["identity.userAssignedIdentities"],
+    });
+    const { eTag } = await get("identified");
+    await update("identified", { identity });
+    expect((await get("identified")).eTag).toBe(eTag);
+    await update("identified", { displayName: "another" });
+    expect(await get("identified")).toMatchObject({ identity });
+    expect((await update("identified", { identity: { type: "None" } })).identity).toBeUndefined();
+  });
+
   test.each<[string, Pool, string]>([
     ["both kinds of scale", { scaleSettings: { fixedScale: {}, autoScale: { formula: "" } } }, "InvalidPropertyValue"],
     ["an unknown size", { vmSize: "huge" }, "InvalidPropertyValue"],
-    ["identities", { identity: { type: "UserAssigned", userAssignedIdentities: {} } }, "UnsupportedProperty"],
     [
       "cloud services",
       { deploymentConfiguration: { cloudServiceConfiguration: { osFamily: "6" } } },

@@ -1,7 +1,7 @@
 import { BatchError, type PoolPatchParameter, type PoolUpdatePropertiesParameter } from "@kyanite/contract";
 import { checkSupported } from "../unsupported.ts";
 import { checkHardware, checkNodeKinds, checkStartTask, checkTaskSlots, withDefaults } from "./new-pool.ts";
-import type { Pool, PoolSpec } from "./pool.ts";
+import type { Pool, PoolIdentity, PoolSpec } from "./pool.ts";
 import { checkPoolSettings } from "./pool-settings.ts";
 
 /** What may change while a pool has nodes; these take note when they restart. */
@@ -11,7 +11,8 @@ const changeable: ReadonlySet<string> = new Set([
   "applicationPackageReferences",
   "metadata",
   "targetNodeCommunicationMode",
-] satisfies (keyof PoolPatchParameter)[]);
+  "identity",
+] satisfies (keyof (PoolPatchParameter & PoolIdentity))[]);
 
 /**
  * A pool with the given properties replaced and the others as they were.
@@ -19,7 +20,7 @@ const changeable: ReadonlySet<string> = new Set([
  */
 export function patchedPool(
   pool: Pool,
-  patch: PoolPatchParameter,
+  patch: PoolPatchParameter & PoolIdentity,
   { isEmpty, now }: { readonly isEmpty: boolean; readonly now: Date },
 ): Pool {
   const fixed = Object.keys(patch).find((name) => !changeable.has(name));

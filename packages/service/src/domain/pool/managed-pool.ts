@@ -1,5 +1,5 @@
 import {
-  BatchError,
+  type BatchPoolIdentity,
   checkDocument,
   fromManagement,
   invalidProperty,
@@ -10,7 +10,7 @@ import {
 } from "@kyanite/contract";
 import { defaultInterval } from "./auto-scale.ts";
 import { withDefaults } from "./new-pool.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool, PoolIdentity, PoolSpec } from "./pool.ts";
 
 /** Pools as the management plane describes them, in terms of the data plane. */
 
@@ -21,10 +21,11 @@ type Settings = Readonly<Record<string, unknown>>;
  * The pool to be added that a body of the management plane describes.
  * @throws BatchError with the property that breaks a rule
  */
-export function poolToAdd(id: string, body: ManagedPool, accountId: string): PoolAddParameter {
+export function poolToAdd(id: string, body: ManagedPool, accountId: string): PoolSpec {
   const document: unknown = { id, ...settingsOf(body, accountId), ...scaleToAdd(body.properties?.scaleSettings) };
   checkDocument(PoolAddParameter, document);
-  return document;
+  const identity = identityOf(body);
+  return identity ? { ...document, identity } : document;
 }
 
 /**
@@ -32,7 +33,7 @@ export function poolToAdd(id: string, body: ManagedPool, accountId: string): Poo
  * pool back as it was.
  * @throws BatchError with a property that can only be given to a new pool
  */
-export function changesOf(pool: Pool, body: ManagedPool, accountId: string): PoolPatchParameter {
+export function changesOf(pool: Pool, body: ManagedPool, accountId: string): PoolPatchParameter & PoolIdentity {
   const settings = settingsOf(body, accountId);
   const wanted: Settings = withDefaults({ ...pool.spec, ...read(settings, pool) });
   const present: Settings = pool.spec;
@@ -42,7 +43,9 @@ export function changesOf(pool: Pool, body: ManagedPool, accountId: string): Poo
       throw invalidProperty(`properties.${name}`, undefined, "Only a new pool may be given this");
   const document: unknown = Object.fromEntries(names.map((name) => [name, settings[name]]));
   checkDocument(PoolPatchParameter, document);
-  return document;
+  const identity = identityOf(body);
+  const isOther = body.identity !== undefined && !isEqual(identity, pool.spec.identity);
+  return isOther ? { ...document, identity } : document;
 }
 
 /** The settings as a whole pool would have them. */
@@ -52,12 +55,14 @@ function read(settings: Settings, { id, vmSize }: Pool): PoolAddParameter {
   return document;
 }
 
-function settingsOf({ identity, properties = {} }: ManagedPool, accountId: string): Settings {
-  if (identity?.type === "UserAssigned")
-    throw new BatchError("UnsupportedProperty", {
-      PropertyName: "identity",
-      Reason: "Managed identities are not supported",
-    });
+/** The identities of nodes as the data plane shows them; none is the same as nothing said. */
+function identityOf({ identity }: ManagedPool): BatchPoolIdentity | undefined {
+  if (identity?.type !== "UserAssigned") return undefined;
+  const ids = Object.keys(identity.userAssignedIdentities ?? {});
+  return { type: identity.type, userAssignedIdentities: ids.map((resourceId) => ({ resourceId })) };
+}
+
+function settingsOf({ properties = {} }: ManagedPool, accountId: string): Settings {
   const { certificates, applicationPackages, interNodeCommunication, deploymentConfiguration } = properties;
   const same: unknown = fromManagement(PoolAddParameter, { ...properties, ...deploymentConfiguration });
   return given({

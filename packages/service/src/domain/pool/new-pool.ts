@@ -6,7 +6,7 @@ import { checkResourceFiles } from "../task/resource-files.ts";
 import { after } from "../time.ts";
 import { checkSupported } from "../unsupported.ts";
 import { checkedFormula, defaultInterval } from "./auto-scale.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool, PoolSpec } from "./pool.ts";
 import { checkPoolSettings } from "./pool-settings.ts";
 import { checkUserIdentity } from "./user-accounts.ts";
 
@@ -17,7 +17,7 @@ const maximumStartTaskCharacters = 32_768;
  * The pool that a request asks for: the rules that need more than one property, and the defaults that clients see.
  * @throws BatchError with the property and the rule it breaks
  */
-export function newPool(body: PoolAddParameter, account: Pick<Account, "pk">, now: Date): Omit<Pool, "pk" | "etag"> {
+export function newPool(body: PoolSpec, account: Pick<Account, "pk">, now: Date): Omit<Pool, "pk" | "etag"> {
   const cores = checkHardware(body);
   checkTargets(body);
   const resizeTimeoutSeconds = resizeTimeout(body.resizeTimeout);

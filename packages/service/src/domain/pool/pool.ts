@@ -1,9 +1,12 @@
-import type { AllocationState, PoolAddParameter, PoolState } from "@kyanite/contract";
+import type { AllocationState, BatchPoolIdentity, PoolAddParameter, PoolState } from "@kyanite/contract";
 import type { Tags } from "../tags.ts";
 import { requiredState, type Transitions } from "../transitions.ts";
 
 /** A pool's request body with the documented defaults filled in. */
-export type PoolSpec = PoolAddParameter;
+export type PoolSpec = PoolAddParameter & PoolIdentity;
+
+/** What only the management plane can give a pool. */
+export type PoolIdentity = { readonly identity?: BatchPoolIdentity | undefined };
 
 export interface ResizeError {
   readonly code: string;

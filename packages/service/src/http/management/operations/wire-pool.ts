@@ -25,6 +25,7 @@ export function wirePool(account: Account, pool: PoolWithNodes): ManagedPool {
     type: "Microsoft.Batch/batchAccounts/pools",
     etag: weakEtag(pool.etag),
     ...wireTags(pool),
+    ...identityOf(pool),
     properties: {
       ...settingsOf(pool),
       ...referencesOf(account, pool),
@@ -48,6 +49,14 @@ export function wirePool(account: Account, pool: PoolWithNodes): ManagedPool {
       ...autoScaleRunOf(pool),
       resizeOperationStatus: resizeOf(pool),
     },
+  };
+}
+
+function identityOf({ spec: { identity } }: PoolWithNodes): Pick<ManagedPool, "identity"> {
+  if (!identity) return {};
+  const ids = identity.userAssignedIdentities ?? [];
+  return {
+    identity: { type: identity.type, userAssignedIdentities: Object.fromEntries(ids.map((id) => [id.resourceId, {}])) },
   };
 }
 
