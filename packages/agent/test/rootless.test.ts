@@ -16,19 +16,26 @@ test.skipIf(!hasRuntime("podman"))(
       uid,
     );
     await agent.service.hello();
+    const container = (runOptions: string) => ({
+      imageName: testImage,
+      runOptions,
+      workingDirectory: "taskWorkingDirectory" as const,
+      registries: [],
+    });
     const order = aRun({
       commandLine: shell("id -u; touch mine; ls /shared; exit 3"),
-      container: {
-        imageName: testImage,
-        runOptions: "--network none -v $AZ_BATCH_NODE_SHARED_DIR:/shared",
-        workingDirectory: "taskWorkingDirectory",
-        registries: [],
-      },
+      container: container("--network none -v $AZ_BATCH_NODE_SHARED_DIR:/shared"),
     });
     expect(await agent.service.exit(order)).toEqual({ kind: "exited", exitCode: 3 });
     const directory = join(agent.root, order.directory);
     expect(await readFile(join(directory, "stdout.txt"), "utf8")).toBe("0\n");
     expect((await stat(join(directory, "wd/mine"))).uid).toBe(uid);
+    const ofMachine = aRun({
+      commandLine: shell("test -d /sys/class/net && ls /sys/fs/cgroup"),
+      container: container("--network host"),
+    });
+    expect(await agent.service.exit(ofMachine)).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await readFile(join(agent.root, ofMachine.directory, "stdout.txt"), "utf8")).toBe("");
     expect(runtime.run("ps", "-aq")).toBe("");
   },
   120_000,

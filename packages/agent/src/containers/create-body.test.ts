@@ -5,6 +5,7 @@ import { type ContainerParts, createBody } from "./create-body.ts";
 const bodyOf = (options: string, parts: Partial<ContainerParts> = {}) =>
   createBody({
     kind: "docker",
+    isRootless: false,
     image: "busybox:1",
     options: parseContainerOptions(options),
     name: "a-name",
@@ -179,6 +180,14 @@ describe("each option is a property of the API's body", () => {
 test("root inside hears nothing of the machine's network, unless that is asked for", () => {
   expect(bodyOf("", { network: "host" }).HostConfig).toMatchObject({ NetworkMode: "host", CapDrop: ["NET_RAW"] });
   expect(bodyOf("--cap-add net_raw --net host").HostConfig).not.toHaveProperty("CapDrop");
+});
+
+test("control groups of the machine are hidden where Podman of an ordinary user would show them", () => {
+  const of = (options: string) =>
+    bodyOf(options, { kind: "podman", isRootless: true, isNeverRoot: false }).HostConfig?.SecurityOpt;
+  expect(of("--network host")).toEqual(["mask=/sys/fs/cgroup"]);
+  expect(of("--network none")).toBeUndefined();
+  expect(of("--network host --privileged")).toBeUndefined();
 });
 
 test("another user than the task's may become root inside, as its image lets it", () => {

@@ -20,6 +20,8 @@ export interface ContainerBind {
 /** What a container is made of. */
 export interface ContainerParts {
   readonly kind: "docker" | "podman";
+  /** Whether root inside is an ordinary user of the machine. */
+  readonly isRootless: boolean;
   readonly image: string;
   readonly options: readonly ContainerOption[];
   readonly name: string;
@@ -72,7 +74,7 @@ export function createBody(parts: ContainerParts): ContainerCreateOptions {
   for (const { flag, value, written } of parts.options) table[flag](draft, value, written);
   const { body, host, endpoint, environment, labels, health } = draft;
   const network = host.NetworkMode ?? parts.network;
-  const isConfined = body.User === undefined && parts.isNeverRoot;
+  const security = securityOf(draft, parts, network);
   const limited = { ...gpusOf(host, parts.gpus), ...withLimits(host, parts.limits) };
   return {
     User: parts.user,
@@ -95,11 +97,18 @@ export function createBody(parts: ContainerParts): ContainerCreateOptions {
       ...(network === undefined ? {} : { NetworkMode: network }),
       // Who is root inside must not hear what others of the machine say to each other.
       ...(network === "host" && !hasNetRaw(host) ? { CapDrop: [...(host.CapDrop ?? []), "NET_RAW"] } : {}),
-      ...(isConfined ? { SecurityOpt: [...(host.SecurityOpt ?? []), "no-new-privileges"] } : {}),
+      ...(security.length > 0 ? { SecurityOpt: [...(host.SecurityOpt ?? []), ...security] } : {}),
       LogConfig: parts.log,
       Mounts: (parts.kind === "podman" ? parts.mounts.map(unambiguous) : parts.mounts).map(mountSettings),
     },
   };
+}
+
+function securityOf({ body, host }: Draft, parts: ContainerParts, network: string | undefined): readonly string[] {
+  const isConfined = body.User === undefined && parts.isNeverRoot;
+  // There Podman shows the machine's own /sys, where its user may have control groups to change.
+  const seesGroups = parts.kind === "podman" && parts.isRootless && network === "host" && host.Privileged !== true;
+  return [...(isConfined ? ["no-new-privileges"] : []), ...(seesGroups ? ["mask=/sys/fs/cgroup"] : [])];
 }
 
 const allGpus = { Driver: "", Count: -1, DeviceIDs: [], Capabilities: [["gpu"]], Options: {} };

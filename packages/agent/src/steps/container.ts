@@ -76,6 +76,7 @@ export async function containedCommand(
     if (lastOf(options, "user") !== undefined) openToOthers(run);
     const body = createBody({
       kind: runtime.kind,
+      isRootless: runtime.isRootless,
       image,
       options,
       name: `kyanite-${order.runId}`,
