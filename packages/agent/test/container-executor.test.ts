@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -112,6 +112,13 @@ function aCommand({ path, taskDirectory }: Awaited<ReturnType<typeof aPlace>>, s
   };
 }
 
+/** What looks like the process by which a runtime watches a container. */
+function aHelper(kind: RuntimeKind, containerId: string): ChildProcess {
+  const [name, flag] = kind === "docker" ? ["containerd-shim-runc-v2", "-id"] : ["conmon", "-c"];
+  const args = ["-e", "setInterval(() => {}, 1_000_000)", "--", flag, containerId];
+  return spawn(process.execPath, args, { argv0: `/usr/bin/${name}`, stdio: "ignore" });
+}
+
 describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
   beforeAll(async () => {
     runtimes.set(kind, await startRuntime(kind));
@@ -164,6 +171,24 @@ describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
     const runtime = { ...found, api: Object.assign(Object.create(found.api), { getContainer }) };
     const executor = containerExecutor({ runtime: async () => runtime, clock, log });
     const execution = await executor.start(await contained(kind, aCommand(place, "echo x; exit 3")), () => {});
+    expect(await execution.exit).toBe(3);
+    await execution.release();
+  });
+
+  test("what a runtime has forgotten of a container that it failed to start is ended", async () => {
+    await using place = await aPlace();
+    const found = await runtimeOf(kind)();
+    const forgotten: ChildProcess[] = [];
+    const createContainer = async (body: ContainedCommand["body"]) => {
+      const container = await found.api.createContainer(body);
+      if (forgotten.length > 0) return container;
+      forgotten.push(aHelper(kind, container.id));
+      return Object.assign(container, { attach: () => Promise.reject(new Error("socket hang up")) });
+    };
+    const runtime = { ...found, api: Object.assign(Object.create(found.api), { createContainer }) };
+    const executor = containerExecutor({ runtime: async () => runtime, clock, log });
+    const execution = await executor.start(await contained(kind, aCommand(place, "exit 3")), () => {});
+    expect(forgotten[0]?.signalCode).toBe("SIGKILL");
     expect(await execution.exit).toBe(3);
     await execution.release();
   });

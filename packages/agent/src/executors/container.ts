@@ -7,6 +7,7 @@ import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "do
 import { mayPass, RuntimeLost, runtimeAnswer, startFailure } from "../containers/failures.ts";
 import { fileWriter, outputTaker } from "../containers/output.ts";
 import { untilAnswered } from "../containers/patience.ts";
+import { endRemains } from "../containers/remains.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { messageOf } from "../failure.ts";
 import type { MemoryKill } from "../limits.ts";
@@ -132,6 +133,8 @@ class Contained implements Execution {
   #hasTerminal = false;
   #hasEnded = false;
   #isStopped = false;
+  /** Whether the runtime has failed meanwhile, and may have forgotten what belongs to the container. */
+  #isForgotten = false;
   #memoryKill: MemoryKill | undefined;
   #releasing: Promise<void> | undefined;
 
@@ -160,6 +163,7 @@ class Contained implements Execution {
     } catch (cause) {
       const error = runtimeAnswer(cause)?.reason ?? messageOf(cause);
       this.#run.onChange({ containerId: container.id, state: "created", error });
+      this.#isForgotten ||= mayPass(cause);
       throw cause;
     }
   }
@@ -167,6 +171,10 @@ class Contained implements Execution {
   /** Removes what could not be started, as soon as the runtime is there for it. */
   async undo(): Promise<void> {
     await this.#insist((container) => container.remove({ force: true, v: true }), [404]);
+    if (!this.#isForgotten) return;
+    const containerId = this.#containerId;
+    const count = await endRemains(containerId, this.#means.clock);
+    if (count > 0) this.#means.log.warn("the runtime had left processes", { containerId, count });
   }
 
   adopt(): void {
@@ -201,7 +209,9 @@ class Contained implements Execution {
       this.#hasEnded = true;
     });
     // Whoever stops it may never ask how it ended.
-    this.#exit.catch(() => {});
+    this.#exit.catch((cause: unknown) => {
+      this.#isForgotten ||= cause instanceof RuntimeLost;
+    });
   }
 
   async #container(): Promise<Container> {
@@ -212,6 +222,8 @@ class Contained implements Execution {
   async #takeOver(): Promise<number> {
     const found = await this.#inspect();
     if (found === undefined || found.State.Status === "created") {
+      this.#containerId = found?.Id ?? "";
+      this.#isForgotten = true;
       if (found) await this.undo();
       throw new NeverStarted("the container was never started");
     }

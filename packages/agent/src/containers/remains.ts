@@ -1,0 +1,77 @@
+import { readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { type Clock, type ProcessRecord, processRecord, signalProcess, waitUntil } from "@kyanite/runtime";
+
+const patienceMilliseconds = 2_000;
+
+/**
+ * What is left of a container that its runtime does not know any more. A runtime that was killed while it began one has
+ * no record of the helper that it had started, nor of the first process: both would wait for ever. The control groups
+ * go as well.
+ * @returns how many processes had to be ended
+ */
+export async function endRemains(containerId: string, clock: Clock): Promise<number> {
+  if (process.platform !== "linux" || !/^[0-9a-f]{64}$/.test(containerId)) return 0;
+  const patience = { clock, timeoutMilliseconds: patienceMilliseconds };
+  // Of one that has ended in order, they may be just about to end.
+  const isGone = () => processesOf(containerId).length === 0;
+  const left = (await waitUntil(isGone, patience)) ? [] : processesOf(containerId);
+  for (const each of left) signalProcess(each, "SIGKILL");
+  await waitUntil(isGone, patience);
+  removeGroups(containerId);
+  return left.length;
+}
+
+function processesOf(containerId: string): readonly ProcessRecord[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const isOne =
+        isHelper(read(`${name}/cmdline`).split("\0"), containerId) || read(`${name}/cgroup`).includes(containerId);
+      return (isOne && processRecord(Number(name))) || [];
+    } catch {
+      // It has ended meanwhile.
+      return [];
+    }
+  });
+}
+
+const read = (name: string) => readFileSync(join("/proc", name), "utf8");
+
+/** The helpers of Podman and Docker that watch a container. */
+function isHelper([program = "", ...args]: readonly string[], containerId: string): boolean {
+  const name = basename(program);
+  const flag = name === "conmon" ? "-c" : name.startsWith("containerd-shim") ? "-id" : undefined;
+  return args.some((arg, at) => arg === containerId && args[at - 1] === flag);
+}
+
+function removeGroups(containerId: string): void {
+  for (const directory of controlGroupRoots().flatMap((root) => groupsBelow(root, containerId))) {
+    try {
+      rmdirSync(directory);
+    } catch {
+      // Somebody was faster, or something is in it still.
+    }
+  }
+}
+
+const controlGroupRoots = (): readonly string[] =>
+  read("self/mounts")
+    .split("\n")
+    .map((line) => line.split(" "))
+    .flatMap(([, place = "", type = ""]) => (type === "cgroup" || type === "cgroup2" ? place : []));
+
+/** The groups of a container, those that others are in last. */
+function groupsBelow(directory: string, containerId: string): readonly string[] {
+  const inner = directoriesIn(directory).flatMap((name) => groupsBelow(join(directory, name), containerId));
+  return directory.includes(containerId) ? [...inner, directory] : inner;
+}
+
+function directoriesIn(directory: string): readonly string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
+}
