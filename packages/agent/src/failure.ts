@@ -48,11 +48,14 @@ export const diskFull = (cause?: unknown) =>
   serverFailure("DiskFull", "The disk of the compute node is full", {}, cause);
 
 export const memoryLimitExceeded = ({ limitBytes, peakBytes }: MemoryKill) =>
-  userFailure("MemoryLimitExceeded", "The task was killed because it took more memory than its slots have", {
-    Message: `It took ${megabytes(peakBytes)} of ${megabytes(limitBytes)} MB`,
+  userFailure("MemoryLimitExceeded", "The task was killed because it took more memory than it may have", {
+    Message: `It took ${megabytes(peakBytes)} of ${megabytes(limitBytes)} MB: ${memoryAdvice}`,
     LimitBytes: String(limitBytes),
     PeakBytes: String(peakBytes),
   });
+
+const memoryAdvice =
+  "give it more requiredSlots, the pool a larger vmSize, or in a container a higher --memory if it has that";
 
 const megabytes = (bytes: number) => (bytes / 1_000_000).toFixed(1);
 

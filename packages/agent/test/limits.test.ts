@@ -41,7 +41,7 @@ describe.skipIf(!places.memory)("memory", () => {
     const details = new Map(exit.failure?.details.map(({ name, value }) => [name, value]));
     expect(details.get("LimitBytes")).toBe(String(200 * megabyte));
     expect(Number(details.get("PeakBytes"))).toBeGreaterThan(190 * megabyte);
-    expect(details.get("Message")).toMatch(/^It took \d+\.\d of 200\.0 MB$/);
+    expect(details.get("Message")).toMatch(/^It took \d+\.\d of 200\.0 MB: give it more requiredSlots/);
   });
 
   test("is more for a run that takes more slots", async () => {

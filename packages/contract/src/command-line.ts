@@ -29,3 +29,8 @@ function readWord(text: string): { word: string; length: number } {
     length += all.length;
   }
 }
+
+/** Whether a quote is never closed, which a shell refuses. */
+export function hasOpenQuote(commandLine: string): boolean {
+  return /['"]/.test(commandLine.replace(/\\.|'[^']*'|"(?:[^"\\]|\\.)*"/gs, ""));
+}

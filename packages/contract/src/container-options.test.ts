@@ -19,6 +19,19 @@ describe("options are read as docker reads them", () => {
     ["--memory -1", ["memory=-1"]],
   ])("%s", (text, expected) => expect(read(text)).toEqual(expected));
 
+  test.each([`-e 'A`, `-e "A`, `-e A="it's`, `-e A=it's --rm`, `-e "A\\"`])(
+    "%s has a quote that is not closed",
+    (text) => expect(() => read(text)).toThrow(/quote/),
+  );
+
+  test("quotes in quotes, and behind a backslash, close nothing", () =>
+    expect(read(String.raw`-e "A='" -e 'B="' -e C=\' -e "D=\""`)).toEqual([
+      "env=A='",
+      'env=B="',
+      "env=C='",
+      'env=D="',
+    ]));
+
   test.each(["--unknown", "image", "-x", "--env", "--rm=perhaps", "-- x", "--=x", "--e A=1", "-"])(
     "%s is refused",
     (text) => expect(() => read(text)).toThrow(ContainerOptionError),

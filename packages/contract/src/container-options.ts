@@ -1,4 +1,4 @@
-import { splitCommandLine } from "./command-line.ts";
+import { hasOpenQuote, splitCommandLine } from "./command-line.ts";
 
 /**
  * `containerRunOptions`: arguments of `docker create`, as its users write them. This file alone knows which there are,
@@ -150,6 +150,7 @@ const mostFiles = 20;
 export function parseContainerOptions(text: string): readonly ContainerOption[] {
   if (text.length > mostCharacters)
     throw new ContainerOptionError(`Options have at most ${mostCharacters} characters together`);
+  if (hasOpenQuote(text)) throw new ContainerOptionError("A quote is opened and not closed");
   const words = splitCommandLine(text).values();
   const options: ContainerOption[] = [];
   for (const word of words) for (const option of readOption(word, words)) options.push(option);

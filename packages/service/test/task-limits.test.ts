@@ -31,7 +31,10 @@ test.skipIf(!mayLimit)(
         category: "UserError",
         code: "MemoryLimitExceeded",
         details: [
-          { name: "Message", value: expect.stringMatching(/^It took \d+\.\d of 201\.3 MB$/) },
+          {
+            name: "Message",
+            value: expect.stringMatching(/^It took \d+\.\d of 201\.3 MB: give it more requiredSlots/),
+          },
           { name: "LimitBytes", value: "201326592" },
           { name: "PeakBytes" },
         ],

@@ -88,6 +88,7 @@ export async function startFailure(
   if (full) return full;
   if (isNoProgram.test(reason)) return programNotFound(reason);
   if (isClosed.test(reason)) return launchFailed(reason, cause);
+  if (isLimit.test(reason) && !/--ulimit/.test(settings)) return containerMisery(`${reason}. ${limitAdvice}`, cause);
   if (isOfMachine.test(reason)) return containerMisery(reason, cause);
   if (statusCode < 500 || isOfSettings.test(reason)) return invalidSettings(settings, reason, cause);
   return (await isThere(runtime)) ? containerMisery(reason, cause) : new RuntimeLost(reason);
@@ -106,6 +107,11 @@ const isNoProgram =
 const isClosed = /exec: .*permission denied|cannot execute|exec format error|exec user process/i;
 /** Helpers of the runtime that the machine does not let do their work. */
 const isOfMachine = /slirp4netns|netavark|\bcni\b|iptables|cgroups in hybrid mode/i;
+/** Nobody asked for the limit: it is the runtime's own, and the machine does not permit it. */
+const isLimit = /error setting rlimit/i;
+const limitAdvice =
+  "The machine does not permit the limits that its container runtime sets by itself: name lower ones, for Podman as " +
+  'default_ulimits = ["nofile=1024:4096"] below [containers] in /etc/containers/containers.conf';
 const isOfSettings =
   /oci runtime|invalid|unknown|not supported|unsupported|conflict|error (?:mounting|setting|while creating mount)|must be|no such/i;
 

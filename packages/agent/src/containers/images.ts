@@ -37,6 +37,8 @@ interface ImageOptions {
   readonly firstPause?: number;
 }
 
+const imageForm =
+  "It is no name of an image: write it like ubuntu:24.04 or registry.example/team/tool:1, in lower case, without blanks";
 const pullsAtOnce = 3;
 const mostTries = 5;
 const usualFirstPause = 1_000;
@@ -78,10 +80,14 @@ export function openImages(options: ImageOptions): Images {
   return {
     async ensure(wanted, { policy, signal }) {
       const reference = parseReference(wanted.imageName);
-      if (reference === undefined) throw invalidImage(wanted.imageName, "It is no name of an image");
+      if (reference === undefined) throw invalidImage(wanted.imageName, imageForm);
       const { api } = await options.runtime();
       const isThere = policy !== "always" && (await isKnown(api.getImage(reference.name)));
-      if (!isThere && policy === "never") throw invalidImage(wanted.imageName, "It is not on the compute node");
+      if (!isThere && policy === "never")
+        throw invalidImage(
+          wanted.imageName,
+          "It is not on the compute node, and --pull never keeps it from being fetched",
+        );
       if (isThere) options.store.use(reference.name);
       else await pull(reference, wanted, signal);
       return reference.name;
@@ -115,7 +121,7 @@ async function pullPatiently(
       return;
     } catch (cause) {
       signal.throwIfAborted();
-      const failure = pullFailure(reference, cause);
+      const failure = pullFailure(reference, cause, credentialFor(reference, wanted.registries)?.username);
       log.warn("pull failed", { image, tries, reason: reasonOf(cause) });
       if (!(failure instanceof RegistryAway)) throw failure;
       if (tries === mostTries) throw failure.asFailure;
@@ -208,14 +214,28 @@ const isRefusal =
 const isUnknown =
   /manifest unknown|name unknown|not found|no such image|repository does not exist|invalid reference|not a valid|no matching manifest|pull access denied/i;
 
-/** Registries say in words what is wrong, and runtimes pass it on. */
-function pullFailure(reference: ImageReference, cause: unknown): StepFailure | RegistryAway {
+/** Registries say in words what is wrong, and runtimes pass it on; what can be done about it is ours to say. */
+function pullFailure(
+  { name, registry }: ImageReference,
+  cause: unknown,
+  username: string | undefined,
+): StepFailure | RegistryAway {
   if (cause instanceof StepFailure) return cause;
   const reason = reasonOf(cause);
   const full = asDiskFull(reason, cause);
   if (full) return full;
-  if (isUnknown.test(reason) && !/unauthorized|authentication/i.test(reason))
-    return invalidImage(reference.name, reason, cause);
-  if (isRefusal.test(reason)) return invalidRegistry(reference.registry, reason, cause);
-  return new RegistryAway(invalidRegistry(reference.registry, reason, cause));
+  if (isUnknown.test(reason) && !/unauthorized|authentication/i.test(reason)) {
+    const advice = "Check its name and tag, and the log-in if the registry is private";
+    return invalidImage(name, `It is not on the compute node, nor in its registry: ${reason}. ${advice}`, cause);
+  }
+  if (isRefusal.test(reason)) {
+    const refusal =
+      username === undefined
+        ? `The registry asks for a log-in: ${reason}. Give it in containerRegistries of the pool or registry of the task`
+        : `The registry refuses the log-in as ${username}: ${reason}. Check user name, password and image`;
+    return invalidRegistry(registry, refusal, cause);
+  }
+  const away = `${name} is not on the compute node, and its registry did not answer in ${mostTries} tries: ${reason}`;
+  const advice = "Check the image's name and the network, or load the image on the machine";
+  return new RegistryAway(invalidRegistry(registry, `${away}. ${advice}`, cause));
 }
