@@ -244,11 +244,14 @@ export async function restartTasks(sql: Sql, pks: readonly number[]): Promise<vo
   await sql`update task set run_id = gen_random_uuid() where pk = any(${[...pks]}::bigint[])`;
 }
 
-/** Notes when runs really started; tasks that are being changed keep the time at which they were placed. */
+/**
+ * Notes when runs really started; tasks that are being changed keep the time at which they were placed.
+ * @returns none: nothing is to be noted later
+ */
 export async function noteStarts(
   sql: Sql,
   starts: readonly { readonly runId: string; readonly startTime: Date }[],
-): Promise<void> {
+): Promise<readonly string[]> {
   const runIds = starts.map(({ runId }) => runId);
   const times = asArray(starts.map(({ startTime }) => startTime));
   await sql`
@@ -257,6 +260,7 @@ export async function noteStarts(
     where task.run_id = given.run_id and task.pk = any(array(
       select pk from task where run_id = any(${runIds}::uuid[]) for no key update skip locked
     ))`;
+  return [];
 }
 
 export interface TaskCountsRow {
