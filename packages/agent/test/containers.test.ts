@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { readFile, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { RunOrder } from "@kyanite/contract";
 import { systemClock, waitUntil } from "@kyanite/runtime";
@@ -248,6 +248,23 @@ describe.each(kinds)("runs in containers of %s", (kind) => {
     const options = "-v /etc/ssl/certs:/certs:ro -v /etc/no-such-pki:/etc/pki:ro --cpu-shares 512 --rm --memory 64m";
     const { order } = await run(shell("test -d /certs && ls -d /etc/pki && ls /etc/pki"), options);
     expect(await read(order)).toBe("/etc/pki\n");
+  });
+
+  test("private keys beside certificates of the machine are not there, not even for root", async () => {
+    const place = await mkdtemp("/etc/ssl/certs/kyanite-");
+    try {
+      await mkdir(join(place, "private"), { mode: 0o700 });
+      await chmod(place, 0o755);
+      await writeFile(join(place, "private/key"), "secret");
+      await writeFile(join(place, "key"), "secret", { mode: 0o600 });
+      await writeFile(join(place, "cert"), "known", { mode: 0o644 });
+      const script = shell("cat /c/cert /c/key; ls /c/private");
+      expect(await read((await run(script, `-u 0 -v ${place}:/c:ro`)).order)).toBe("known");
+      const { exit } = await run("true", `-u 0 -v ${place}/private:/c:ro`);
+      expect(exit).toMatchObject({ failure: { code: "ContainerInvalidSettings" } });
+    } finally {
+      await rm(place, { recursive: true });
+    }
   });
 
   test("a terminal, and output in plenty", async () => {

@@ -307,6 +307,9 @@ export const isOfNode = (source: string) => nodePath.test(source) && !anyVariabl
 /** What programs have always asked for of the machine, and may have to read. */
 const harmlessSource = /^\/etc\/(?:ssl\/certs|pki)(?:\/(?!\.\.(?:\/|$))[^/]*)*$/;
 
+/** Whether everybody may ask for a directory of the machine, to read it. */
+export const isHarmlessSource = (source: string) => harmlessSource.test(source);
+
 /** Whether an option gives more rights inside a container than the task's own user has. */
 export const givesRights = ({ flag }: Pick<ContainerOption, "flag">) => flag === "user" || flag === "group-add";
 
@@ -381,7 +384,7 @@ function mountReach({ kind, source, isReadOnly, details }: ContainerMount): stri
   if (isShared) return `a mount of ${source ?? "a volume"} that changes the machine's own mounts`;
   if (isDriven) return "a volume with a driver or options of its own";
   if (kind === "bind" && source !== undefined) {
-    if (isOfNode(source) || (isReadOnly && harmlessSource.test(source))) return undefined;
+    if (isOfNode(source) || (isReadOnly && isHarmlessSource(source))) return undefined;
     return `a mount of ${source}`;
   }
   return source !== undefined && anyVariable.test(source) ? `a volume ${source}` : undefined;

@@ -33,6 +33,8 @@ export interface TrustedMounts {
    * @throws Unreachable, and the system's errors
    */
   of(path: string, run: { readonly runId: string; readonly user: TaskUser | undefined }): Promise<string>;
+  /** For nothing: a directory in which there is nothing, and where nobody writes. */
+  empty(): string;
   release(runId: string): Promise<void>;
   /** Takes away what former agents have left, but for the root and what these runs use. */
   keepOnly(runIds: readonly string[]): Promise<void>;
@@ -46,7 +48,12 @@ const places = "container-mounts";
 export function trustedMounts(directory: string, root: string): TrustedMounts {
   const home = join(directory, places);
   const wholeRoot = join(home, "root");
-  if (process.getuid?.() !== 0) return pathsThemselves(root);
+  const empty = () => {
+    const place = join(home, "empty");
+    mkdirSync(place, { recursive: true, mode: 0o555 });
+    return place;
+  };
+  if (process.getuid?.() !== 0) return pathsThemselves(root, empty);
   let count = 0;
   /** Where nothing is mounted yet: what a former agent has mounted there would be written to. */
   const newPlace = (runId: string) => {
@@ -89,6 +96,7 @@ export function trustedMounts(directory: string, root: string): TrustedMounts {
       }
       return place;
     },
+    empty,
     release: (runId) => unmountBelow(join(home, runId)),
     async keepOnly(runIds) {
       const kept = [basename(wholeRoot), ...runIds];
@@ -105,8 +113,9 @@ export function trustedMounts(directory: string, root: string): TrustedMounts {
 /** Names a file without opening it. */
 const O_PATH = 0o10000000;
 
-function pathsThemselves(root: string): TrustedMounts {
+function pathsThemselves(root: string, empty: TrustedMounts["empty"]): TrustedMounts {
   return {
+    empty,
     ofRoot: async () => root,
     async of(path, { user }) {
       using found = findEntry(namesBetween(root, path), { root, followsLast: true, user });

@@ -1,13 +1,15 @@
-import { existsSync } from "node:fs";
-import { join, normalize } from "node:path";
+import { existsSync, realpathSync } from "node:fs";
+import { join, normalize, relative } from "node:path";
 import type { OrderedContainer } from "@kyanite/contract";
 import {
   type ContainerMount,
   ContainerOptionError,
   containerVariable,
+  isHarmlessSource,
   isOfNode,
 } from "@kyanite/contract/container-options";
 import { Directory, hasErrorCode } from "@kyanite/runtime";
+import { closedBelow } from "../containers/closed-files.ts";
 import type { ContainerBind } from "../containers/create-body.ts";
 import { messageOf } from "../failure.ts";
 import { isWithin, namesBetween } from "../paths.ts";
@@ -84,6 +86,28 @@ export async function bindOf(mount: ContainerMount, run: RunContext, environment
   // Where docker would make it, what can only be read is as good an empty directory of the container's own.
   if (mount.makesSource && mount.isReadOnly) return { ...mount, kind: "tmpfs", target, source: undefined };
   throw new ContainerOptionError(`There is no ${path} on the machine of the compute node`);
+}
+
+const mostCovers = 100;
+
+/**
+ * What hides from root of a container what no user of the machine may read, where everybody may ask for a mount.
+ * @param bound a mount that {@link bindOf} has made of it
+ */
+export function coversOf(
+  { kind, source }: ContainerMount,
+  bound: ContainerBind,
+  { containers }: RunContext,
+): readonly ContainerBind[] {
+  if (kind !== "bind" || bound.kind !== "bind" || source === undefined || !isHarmlessSource(source)) return [];
+  const place = realpathSync.native(source);
+  const closed = closedBelow(place);
+  if (closed === undefined || closed.length > mostCovers)
+    throw new ContainerOptionError(`${source} holds what not everybody may read`);
+  return closed.map(({ path, isDirectory }) => {
+    const cover = isDirectory ? containers.mounts.empty() : "/dev/null";
+    return bind(cover, join(bound.target, relative(place, path)), true);
+  });
 }
 
 function makeUnlessThere(path: string, { paths, user }: RunContext): void {

@@ -21,7 +21,7 @@ import { findEntry, Unreachable } from "../task-files/entry.ts";
 import { openFile } from "../task-files/plain-file.ts";
 import { mayRead } from "../task-files/rights.ts";
 import type { TaskUser } from "../user.ts";
-import { bindOf, mountsOfNode, substituted } from "./container-mounts.ts";
+import { bindOf, coversOf, mountsOfNode, substituted } from "./container-mounts.ts";
 import type { PreparedRun, RunContext } from "./step.ts";
 
 interface Wanted {
@@ -71,7 +71,10 @@ export async function containedCommand(
       });
     const mounts = [...(await mountsOfNode(run, container))];
     // One after the other: each takes a program.
-    for (const { mount } of options) if (mount) mounts.push(await bindOf(mount, run, wanted.environment));
+    for (const mount of options.flatMap((option) => option.mount ?? [])) {
+      const bound = await bindOf(mount, run, wanted.environment);
+      mounts.push(bound, ...(runtime.isRootless ? [] : coversOf(mount, bound, run)));
+    }
     const inside = userInside(run.user, runtime);
     if (lastOf(options, "user") !== undefined) openToOthers(run);
     const body = createBody({
