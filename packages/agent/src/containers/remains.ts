@@ -17,8 +17,8 @@ export async function endRemains(containerId: string, clock: Clock): Promise<num
   const isGone = () => processesOf(containerId).length === 0;
   const left = (await waitUntil(isGone, patience)) ? [] : processesOf(containerId);
   for (const each of left) signalProcess(each, "SIGKILL");
-  await waitUntil(isGone, patience);
-  removeGroups(containerId);
+  // A group is in use until the last thread has ended.
+  await waitUntil(() => removeGroups(containerId), patience);
   return left.length;
 }
 
@@ -45,14 +45,17 @@ function isHelper([program = "", ...args]: readonly string[], containerId: strin
   return args.some((arg, at) => arg === containerId && args[at - 1] === flag);
 }
 
-function removeGroups(containerId: string): void {
-  for (const directory of controlGroupRoots().flatMap((root) => groupsBelow(root, containerId))) {
+/** @returns whether none is left */
+function removeGroups(containerId: string): boolean {
+  const groups = () => controlGroupRoots().flatMap((root) => groupsBelow(root, containerId));
+  for (const directory of groups()) {
     try {
       rmdirSync(directory);
     } catch {
       // Somebody was faster, or something is in it still.
     }
   }
+  return groups().length === 0;
 }
 
 const controlGroupRoots = (): readonly string[] =>
