@@ -263,7 +263,7 @@ describe("a pool that is there", () => {
   });
 
   test("stops a resize that cannot end", async () => {
-    await create("stopped", { scaleSettings: { fixedScale: { targetDedicatedNodes: 1000 } } });
+    await create("stopped", { scaleSettings: { fixedScale: { targetDedicatedNodes: 200 } } });
     const stopped = await management.poolOperations.stopResize(resourceGroup, account, "stopped");
     expect(stopped.allocationState).toBe("Stopping");
     const { resizeOperationStatus } = await steady("stopped");
