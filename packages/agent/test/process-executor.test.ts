@@ -75,5 +75,6 @@ test("shells that a former agent has left take nothing from the new ones when th
   await systemClock.sleep(300);
   const others = await Promise.all(Array.from({ length: 3 }, () => executor.start(aCommand(), () => {})));
   expect(await Promise.all([first, ...others].map(({ exit }) => exit))).toEqual([0, 0, 0, 0]);
+  for (const { release } of [first, ...others]) await release();
   executor.close();
 });
