@@ -245,8 +245,8 @@ export async function restartTasks(sql: Sql, pks: readonly number[]): Promise<vo
 }
 
 /**
- * Notes when runs really started; tasks that are being changed keep the time at which they were placed.
- * @returns none: nothing is to be noted later
+ * Notes when runs really started. A task that somebody is changing is left alone.
+ * @returns the ids of the runs whose tasks were held
  */
 export async function noteStarts(
   sql: Sql,
@@ -254,13 +254,18 @@ export async function noteStarts(
 ): Promise<readonly string[]> {
   const runIds = starts.map(({ runId }) => runId);
   const times = asArray(starts.map(({ startTime }) => startTime));
-  await sql`
+  const noted = await sql<{ runId: string }[]>`
     update task set start_time = given.start_time
     from unnest(${runIds}::uuid[], ${times}::text::timestamptz[]) as given (run_id, start_time)
     where task.run_id = given.run_id and task.pk = any(array(
       select pk from task where run_id = any(${runIds}::uuid[]) for no key update skip locked
-    ))`;
-  return [];
+    )) returning given.run_id`;
+  const isNoted = new Set(noted.map(({ runId }) => runId));
+  const others = runIds.filter((runId) => !isNoted.has(runId));
+  if (others.length === 0) return [];
+  // A task forgets its run when that ends.
+  const held = await sql<{ runId: string }[]>`select run_id from task where run_id = any(${others}::uuid[])`;
+  return held.map(({ runId }) => runId);
 }
 
 export interface TaskCountsRow {
