@@ -1,26 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { BlobServiceClient, type ContainerClient, RestError, StorageSharedKeyCredential } from "@azure/storage-blob";
 import { createLog, processRecord, systemClock } from "@kyanite/runtime";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { type StorageAccount, startEmbeddedStorage } from "../src/index.ts";
+import { clean, temporaryDirectory } from "./temporary.ts";
 
 const kills = Number(process.env.KYANITE_STORAGE_KILLS ?? 5);
-const clean: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const step of clean.splice(0).reverse()) await step();
-});
-
-async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-test-"));
-  clean.push(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 async function start(directory: string) {
   const storage = await startEmbeddedStorage({

@@ -1,24 +1,12 @@
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog, processRecord, systemClock } from "@kyanite/runtime";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { withAccountInHost } from "../src/account.ts";
 import { createContainer, deleteContainer, signUrl } from "../src/containers.ts";
 import { type EmbeddedStorage, startEmbeddedStorage } from "../src/embedded.ts";
-
-const clean: (() => Promise<unknown>)[] = [];
-
-afterEach(async () => {
-  for (const step of clean.splice(0).reverse()) await step();
-});
-
-async function temporaryDirectory(): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "kyanite-test-"));
-  clean.push(() => rm(directory, { recursive: true, force: true }));
-  return directory;
-}
+import { clean, temporaryDirectory } from "./temporary.ts";
 
 async function start(directory: string, accountName?: string): Promise<EmbeddedStorage> {
   const options = { directory, accountName, environment: {}, clock: systemClock, log: createLog("silent") };
