@@ -15,8 +15,8 @@ const atOnce = 32;
 
 /**
  * Removes an entry with all that is in it; nothing happens when there is none. No link is followed, directories that
- * their owner closed are opened, and however deep the tree is, a few directories are open at a time: what a directory
- * below has in it is moved to the top first.
+ * their owner closed are opened, and however deep the tree is, a few directories are open at a time: what lies deeper is
+ * moved to the top first.
  * @throws ENOTEMPTY when it is filled faster than it is emptied
  */
 export async function removeTree(parent: Directory, name: string): Promise<void> {

@@ -34,4 +34,7 @@ export function closedBelow(place: string): readonly ClosedEntry[] | undefined {
   return look(real) ? closed : undefined;
 }
 
-const isClosed = (found: Stats) => (found.mode & (found.isDirectory() ? 0o005 : 0o004)) < (found.isDirectory() ? 5 : 4);
+function isClosed(found: Stats): boolean {
+  const needed = found.isDirectory() ? 0o005 : 0o004;
+  return (found.mode & needed) !== needed;
+}
