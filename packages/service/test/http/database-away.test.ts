@@ -6,10 +6,22 @@ import { startEmbeddedPostgres } from "@kyanite/service";
 import { metricsToken, rawClient, runningService, until } from "@kyanite/testkit";
 import { expect, test } from "vitest";
 
-/** A process with its children. */
-async function processesOf(pid: number): Promise<number[]> {
+/** Stops a process, which no longer runs when this is over. */
+async function halt(pid: number): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  await until(
+    () => readFile(`/proc/${pid}/status`, "utf8"),
+    (status) => status.includes("State:\tT"),
+  );
+}
+
+/** Stops a process and its children; the process first, so that no child comes while they are stopped. */
+async function haltAll(pid: number): Promise<readonly number[]> {
+  await halt(pid);
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  return [pid, ...children.split(" ").filter(Boolean).map(Number)];
+  const halted = [pid, ...children.split(" ").filter(Boolean).map(Number)];
+  await Promise.all(halted.map(halt));
+  return halted;
 }
 
 test("while the database hangs or is away /readyz says so, the API answers 503 with Retry-After, and works again when it is back", async () => {
@@ -22,10 +34,9 @@ test("while the database hangs or is away /readyz says so, the API answers 503 w
     const call = rawClient(service);
     const health = { authorization: null, version: null };
     expect((await call("GET", "/pools")).status).toBe(200);
-    const processes = await processesOf(postgres.process.pid);
-    for (const pid of processes) process.kill(pid, "SIGSTOP");
+    const halted = await haltAll(postgres.process.pid);
     const asked = await Promise.all(Array.from({ length: 20 }, () => call("GET", "/readyz", health)));
-    for (const pid of processes) process.kill(pid, "SIGCONT");
+    for (const pid of halted) process.kill(pid, "SIGCONT");
     for (const answer of asked) expect(answer).toMatchObject({ status: 503, text: "the database does not answer\n" });
     expect((await call("GET", "/readyz", health)).status).toBe(200);
     await postgres.stop();
