@@ -52,6 +52,7 @@ declare module "azurite/dist/src/stores.js" {
 
   export interface AccountStore {
     init(): Promise<void>;
+    getAccount(name: string): { readonly key1: Buffer } | undefined;
   }
 
   export interface Logger {
@@ -143,5 +144,10 @@ declare module "azurite/dist/src/blob/gc/BlobGCManager.js" {
 
 declare module "azurite/dist/src/common/utils/constants.js" {
   const module: { readonly NO_ACCOUNT_HOST_NAMES: Set<string> };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/utils/utils.js" {
+  const module: { getUserDelegationKeyValue: (...holderAndTimes: readonly string[]) => string };
   export = module;
 }

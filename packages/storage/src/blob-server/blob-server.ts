@@ -9,6 +9,7 @@ import extentFiles from "azurite/dist/src/common/persistence/FSExtentStore.js";
 import addresses from "azurite/dist/src/common/utils/constants.js";
 import { openBlobIndex } from "./blob-index.ts";
 import { type CertificateFiles, followCertificate } from "./certificate.ts";
+import { keepDelegationKeysSecret } from "./delegation-keys.ts";
 import { extentLocation, openExtents } from "./extents.ts";
 
 /** Azurite's blob service on a directory, with an index that is on disk before anybody hears of it. */
@@ -42,6 +43,9 @@ export async function openBlobServer(options: BlobServerOptions): Promise<BlobSe
   await files.init();
   const accounts = new accountData.default(logger.default);
   await accounts.init();
+  const account = accounts.getAccount(accountName);
+  if (!account) throw new Error(`AZURITE_ACCOUNTS has no key of ${accountName}`);
+  keepDelegationKeysSecret(account.key1);
   // Any version of the protocol is let through: clients are often newer than Azurite.
   const isAnyVersion = true;
   const listeners = new requestListeners.default(index.store, files, accounts, false, undefined, false, isAnyVersion);
