@@ -5,6 +5,7 @@ export * from "./agent/node-requests.ts";
 export * from "./agent/run-end.ts";
 export * from "./agent/run-order.ts";
 export * from "./applications.ts";
+export type { AuditEntry, CredentialKind } from "./audit.ts";
 export * from "./autoscale.ts";
 export type { ArgumentsOf, ByteRange, EntityConditions, PathParameter, QueryOf } from "./calls.ts";
 export * from "./certificates.ts";

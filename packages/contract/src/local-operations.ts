@@ -1,3 +1,4 @@
+import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
 import { operation } from "./operation.ts";
 import { paged } from "./queries.ts";
@@ -35,4 +36,5 @@ export const localOperations = {
     set: "autoscaleruns",
     errors: ["PoolNotFound"],
   }),
+  ...auditOperations,
 } as const;

@@ -18,6 +18,8 @@ export interface AnyOperation extends Lifespan {
   readonly path: string;
   /** What a credential has to permit. */
   readonly access: Access;
+  /** Whether the operation only answers a question, although its method is one that changes things. */
+  readonly changesNothing?: true;
   /** Query parameters beyond those of every operation; names are matched without case. */
   readonly query?: Readonly<Record<string, TSchema>>;
   readonly body?: TSchema;

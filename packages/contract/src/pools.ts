@@ -170,6 +170,7 @@ export const poolOperations = {
     method: "POST",
     path: "/pools/{poolId}/evaluateautoscale",
     access: "read",
+    changesNothing: true,
     body: PoolEvaluateAutoScaleParameter,
     status: 200,
     response: AutoScaleRun,

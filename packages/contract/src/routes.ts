@@ -94,4 +94,5 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   ComputeNode_Preempt: ["POST", "/pools/{poolId}/nodes/{nodeId}/preempt"],
   Pool_RunAutoScale: ["POST", "/pools/{poolId}/runautoscale"],
   Pool_ListAutoScaleRuns: ["GET", "/pools/{poolId}/autoscaleruns"],
+  Audit_List: ["GET", "/kyanite/audit"],
 };

@@ -140,6 +140,7 @@ export const tuningSettings = {
     most: 300,
   }),
   poolSampleHours: integer(24, "how long samples of pools are kept", { least: 1, most: 720 }),
+  auditDays: integer(90, "how long it is kept who did what", { least: 1, most: 3_660 }),
   autoScaleMinimumSeconds: integer(300, "shortest interval between autoscale evaluations", { least: 1, most: 3_600 }),
   nodeSilentSeconds: integer(60, "silence after which a node counts as lost", { least: 3, most: 3_600 }),
   nodeRecoverySeconds: integer(300, "time out of reach after which a node is restarted", { least: 1, most: 86_400 }),

@@ -4,6 +4,8 @@ import type { Total } from "./store/totals.ts";
 /** What is measured of a server, in the format of Prometheus. */
 export interface Metrics {
   readonly onAnswer: (operation: string, status: number, seconds: number) => void;
+  /** Told of each request whose credential was not valid. */
+  readonly onRefusal: (plane: "data" | "management") => void;
   readonly onRound: (loop: string, outcome: "done" | "failed", seconds: number) => void;
   readonly read: () => Promise<{ readonly contentType: string; readonly body: string }>;
 }
@@ -18,6 +20,12 @@ export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metr
     help: "Time to answer a request, by operation and status",
     labelNames: ["operation", "status"],
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
+    registers,
+  });
+  const refusals = new Counter({
+    name: "kyanite_authentication_failures_total",
+    help: "Requests without a valid credential, by the half of the service that they asked",
+    labelNames: ["plane"],
     registers,
   });
   const rounds = new Histogram({
@@ -40,6 +48,7 @@ export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metr
   });
   return {
     onAnswer: (operation, status, seconds) => requests.observe({ operation, status }, seconds),
+    onRefusal: (plane) => refusals.inc({ plane }),
     onRound: (loop, outcome, seconds) => rounds.observe({ loop, outcome }, seconds),
     read: async () => {
       totals.reset();

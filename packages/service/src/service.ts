@@ -5,11 +5,13 @@ import { openIdentities } from "./assembly/identities.ts";
 import { startLoops } from "./assembly/loops.ts";
 import { createPlanes } from "./assembly/planes.ts";
 import type { ServiceParts } from "./assembly/service-parts.ts";
+import { startAudit } from "./http/audit/audit.ts";
 import type { Listening, Tls } from "./http/server.ts";
 import { createMetrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
 import { storageAccounts } from "./storage-accounts.ts";
 import type { AccountPlace } from "./store/accounts.ts";
+import { insertAudit } from "./store/audit.ts";
 import { type Database, keepArrayTypes, migrate, openDatabase, waitForDatabase } from "./store/database.ts";
 import { readTotals } from "./store/totals.ts";
 
@@ -42,7 +44,13 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { taskTokens } = identities;
   const agents = await createAgents(parts, { ...shared, taskTokens, httpUrl: () => listening.httpUrl });
   const metrics = createMetrics(() => readTotals(database));
-  const server = createPlanes(parts, { ...shared, agents, identities, metrics });
+  const audit = startAudit({
+    insert: (lines, now) => insertAudit(database, lines, now),
+    onRefusal: metrics.onRefusal,
+    clock,
+    log,
+  });
+  const server = createPlanes(parts, { ...shared, agents, identities, metrics, audit });
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
@@ -58,7 +66,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       await loops.stop();
       // Links are connections too: the server is closed only when they are.
       await Promise.all([server.close(), agents.stop()]);
-      await loops.close();
+      await Promise.all([loops.close(), audit.stop()]);
       await database.end({ timeout: 5 });
     },
   };

@@ -73,6 +73,7 @@ export const locationOperations = {
     method: "POST",
     path: `${location}/checkNameAvailability`,
     access: "read",
+    changesNothing: true,
     body: model("CheckNameAvailabilityParameters", "A name for an account.", {
       name: Type.String(),
       type: optional(StringEnum(["Microsoft.Batch/batchAccounts"])),

@@ -1,4 +1,4 @@
-import type { Grant } from "../domain/account/caller.ts";
+import type { Bearer } from "../domain/account/caller.ts";
 import { ownOrigins } from "../http/own-origin.ts";
 import type { Listening } from "../http/server.ts";
 import { type LocalIssuer, openLocalIssuer } from "../identity/local-issuer.ts";
@@ -15,8 +15,8 @@ export interface Identities {
   readonly taskTokens: TaskTokens;
   /** The account and job of a running task whose token this is. */
   readonly taskOfToken: (token: string) => ReturnType<typeof readHolderOfToken>;
-  /** @returns what a bearer token permits on a plane */
-  readonly grantsOn: (plane: "data" | "management") => (token: string, now: Date) => Promise<readonly Grant[]>;
+  /** @returns whom a bearer token names, and what it permits on a plane */
+  readonly bearerOn: (plane: "data" | "management") => (token: string, now: Date) => Promise<Bearer>;
 }
 
 /** @param listening asked when a token comes */
@@ -37,6 +37,6 @@ export async function openIdentities(
       const holder = taskTokens.read(token);
       return holder && readHolderOfToken(database, holder);
     },
-    grantsOn: (plane) => (token, now) => verifyToken(token, plane, { issuers, isOwnOrigin, now }),
+    bearerOn: (plane) => (token, now) => verifyToken(token, plane, { issuers, isOwnOrigin, now }),
   };
 }

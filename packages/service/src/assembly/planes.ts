@@ -2,6 +2,7 @@ import { allOperations } from "@kyanite/contract";
 import type { AccountQuotas } from "../domain/account/quotas.ts";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import { mayElevate } from "../domain/task/elevation.ts";
+import type { Audit } from "../http/audit/audit.ts";
 import { createHandlers } from "../http/handlers.ts";
 import { localPages } from "../http/local-pages.ts";
 import { createManagementHandlers } from "../http/management/handlers.ts";
@@ -27,12 +28,13 @@ export interface PlaneMeans {
   readonly agents: Agents;
   readonly identities: Identities;
   readonly metrics: Metrics;
+  readonly audit: Audit;
 }
 
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, identities, metrics } = means;
+  const { database, storage, quotas, agents, identities, metrics, audit } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -42,7 +44,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
     isHostFree: settings.containerHostAccess === "anyone",
     handlers: createHandlers({ database, nodeFiles: agents.nodeFiles, quotas, storage }),
     findAccount: (name) => readAccount(database, name),
-    grantsOfToken: identities.grantsOn("data"),
+    bearerOfToken: identities.bearerOn("data"),
     taskOfToken: identities.taskOfToken,
     defaultAccountName: parts.account.name,
     isDatabaseAway,
@@ -55,6 +57,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
       ...managementExtensions(parts, means),
     ],
     onAnswer: metrics.onAnswer,
+    audit,
     clock,
     log,
   });
@@ -62,9 +65,16 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
 
 function managementExtensions(
   { account, storage: storageAccounts, clock, log }: ServiceParts,
-  { database, storage, quotas, identities }: PlaneMeans,
+  { database, storage, quotas, identities, audit }: PlaneMeans,
 ) {
-  const plane = { grantsOfToken: identities.grantsOn("management"), isDatabaseAway, clock, log };
+  const plane = {
+    bearerOfToken: identities.bearerOn("management"),
+    defaultAccountName: account.name,
+    audit,
+    isDatabaseAway,
+    clock,
+    log,
+  };
   return [
     managementPlane({
       handlers: createManagementHandlers({ database, storage, quotas, defaultAccountName: account.name }),

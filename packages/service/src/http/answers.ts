@@ -14,6 +14,8 @@ export interface HttpAnswer {
   readonly body?: string | Readable;
   /** The first line of an error's text, which goes into the status line. */
   readonly reason?: string;
+  /** The code of an error, for who keeps account of answers. */
+  readonly errorCode?: string;
 }
 
 /** What of a request its answer depends on. */
@@ -88,6 +90,7 @@ export function answerError(
   const answer = {
     status: error.status,
     reason: error.message,
+    errorCode: error.code,
     headers: { ...headers, ...retryHeaders(error.status) },
   };
   if (request.method === "HEAD") return answer;

@@ -21,8 +21,8 @@ function present(account: Account, isTask = false) {
   const request = { method: "GET", target: "/pools", headers: { authorization: "Bearer token" } };
   return authenticate(request, undefined, now, {
     findAccount: async () => account,
-    grantsOfToken: async () => [{ role: "owner" }],
-    taskOfToken: async () => (isTask ? { account, jobId: "job" } : undefined),
+    bearerOfToken: async () => ({ principal: { id: "id" }, grants: [{ role: "owner" }] }),
+    taskOfToken: async () => (isTask ? { account, jobId: "job", taskId: "task" } : undefined),
     defaultAccountName: "local",
   });
 }

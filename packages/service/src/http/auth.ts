@@ -1,19 +1,19 @@
 import { type AuthenticationMode, BatchError, type UserIdentity } from "@kyanite/contract";
 import { type Account, allowedModes } from "../domain/account/account.ts";
-import { type Caller, type Grant, roleOn } from "../domain/account/caller.ts";
-import { isSignedWith, type SignedRequest, stringsToSign } from "./shared-key.ts";
+import { type Bearer, type Caller, roleOn } from "../domain/account/caller.ts";
+import { type SignedRequest, signingKey, stringsToSign } from "./shared-key.ts";
 
 export interface AuthenticateOptions {
   readonly findAccount: (name: string) => Promise<Account | undefined>;
   /**
-   * What a bearer token permits.
+   * Whom a bearer token names, and what it permits.
    * @throws BatchError when the token is not valid
    */
-  readonly grantsOfToken: (token: string, now: Date) => Promise<readonly Grant[]>;
-  /** Whose token this is, if it is a running task's: its account and job, and as whom it runs. */
+  readonly bearerOfToken: (token: string, now: Date) => Promise<Bearer>;
+  /** Whose token this is, if it is a running task's: its account, job and id, and as whom it runs. */
   readonly taskOfToken: (
     token: string,
-  ) => Promise<{ account: Account; jobId: string; identity?: UserIdentity } | undefined>;
+  ) => Promise<{ account: Account; jobId: string; taskId: string; identity?: UserIdentity } | undefined>;
   /** The account that is meant when a token comes without the name of one. */
   readonly defaultAccountName: string;
 }
@@ -37,7 +37,7 @@ export async function authenticate(
   const [scheme = "", credential = ""] = authorization.split(/ +(.*)/s);
   switch (scheme.toLowerCase()) {
     case "sharedkey":
-      return { account: await bySharedKey(request, credential, { named, now, ...options }), role: "owner" };
+      return bySharedKey(request, credential, { named, now, ...options });
     case "bearer":
       return byToken(credential, { named, now, ...options });
     default:
@@ -54,15 +54,16 @@ async function byToken(token: string, options: BearerOptions): Promise<Caller> {
   const task = await options.taskOfToken(token);
   if (task && (options.named ?? task.account.name) === task.account.name) {
     checkMode(task.account, "TaskAuthenticationToken");
-    return { ...task, role: "submitter" };
+    const { taskId, ...holder } = task;
+    return { ...holder, role: "submitter", credential: { kind: "task", jobId: task.jobId, taskId } };
   }
-  const grants = await options.grantsOfToken(token, options.now);
+  const { principal, grants } = await options.bearerOfToken(token, options.now);
   const name = options.named ?? options.defaultAccountName;
   const role = roleOn(name, grants);
   const account = role && (await options.findAccount(name));
   if (!account || !role) throw failed("The token gives no role on this account");
   checkMode(account, "AAD");
-  return { account, role };
+  return { account, role, credential: { kind: "principal", principal } };
 }
 
 interface SharedKeyOptions {
@@ -71,7 +72,7 @@ interface SharedKeyOptions {
   readonly findAccount: (name: string) => Promise<Account | undefined>;
 }
 
-async function bySharedKey(request: SignedRequest, credential: string, options: SharedKeyOptions): Promise<Account> {
+async function bySharedKey(request: SignedRequest, credential: string, options: SharedKeyOptions): Promise<Caller> {
   const match = /^([^:]+):([A-Za-z0-9+/]+={0,2})$/.exec(credential);
   if (!match)
     throw new BatchError("InvalidAuthenticationInfo", {
@@ -83,9 +84,10 @@ async function bySharedKey(request: SignedRequest, credential: string, options: 
   if (options.named !== undefined && options.named !== name.toLowerCase())
     throw failed("The URL names another account than the credential");
   const account = await options.findAccount(name.toLowerCase());
-  if (!account || !isSignedWith(request, name, account.keys, signature)) throw wronglySigned(request, name, signature);
+  const index = account ? signingKey(request, name, account.keys, signature) : -1;
+  if (!account || index < 0) throw wronglySigned(request, name, signature);
   checkMode(account, "SharedKey");
-  return account;
+  return { account, role: "owner", credential: { kind: "key", key: index === 0 ? "Primary" : "Secondary" } };
 }
 
 function checkDate({ headers }: SignedRequest, now: Date): void {

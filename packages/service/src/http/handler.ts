@@ -30,6 +30,8 @@ export interface Call<O extends Operation = Operation> extends AnyCall<O> {
   /** Scheme and host the client called, and the account prefix if it used one; no slash at the end. */
   readonly baseUrl: string;
   readonly requestId: string;
+  /** The media types that the client would have; an empty text when it does not say. */
+  readonly accept: string;
   /** Only where the operation accepts `ocp-range`. */
   readonly range?: ByteRange;
   /** Aborts when the client goes away or its time is over. */

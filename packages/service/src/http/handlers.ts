@@ -1,6 +1,7 @@
 import type { HandlerContext, OperationHandlers } from "./context.ts";
 import { accountHandlers } from "./operations/accounts.ts";
 import { applicationHandlers } from "./operations/applications.ts";
+import { auditHandlers } from "./operations/audit.ts";
 import { autoScaleHandlers } from "./operations/auto-scale.ts";
 import { certificateHandlers } from "./operations/certificates.ts";
 import { fileHandlers } from "./operations/files.ts";
@@ -24,6 +25,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...poolHandlers(context),
   ...poolStatisticsHandlers(context),
   ...autoScaleHandlers(context),
+  ...auditHandlers(context),
   ...nodeHandlers(context),
   ...nodeActionHandlers(context),
   ...nodeExtensionHandlers(context),

@@ -1,17 +1,21 @@
-import { type ApiVersion, BatchError, type ByteRange, type Operation } from "@kyanite/contract";
+import { type ApiVersion, BatchError, type Operation } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import { concernsJob, permits } from "../domain/account/caller.ts";
 import { checkElevation } from "../domain/task/elevation.ts";
 import { answerError, answerReply, type HttpAnswer } from "./answers.ts";
+import type { Audit } from "./audit/audit.ts";
+import { accountIn, isKept, type Learn, noting, resourceOf } from "./audit/noting.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import { NotModified } from "./conditions.ts";
 import { blameFor, type FailureOptions } from "./failures.ts";
 import type { Reply } from "./handler.ts";
 import { selection } from "./lists.ts";
 import { type Place, placeOf, versionOf } from "./place.ts";
+import { rangeOf } from "./range.ts";
 import { invoke, readCall } from "./read-call.ts";
 import { createRouter, type Route, type Router } from "./router.ts";
-import { parameter, readSearch } from "./target.ts";
+import { readSearch } from "./target.ts";
+import { inTime } from "./time-budget.ts";
 
 /** What a request says before its body is read, free of the HTTP library. */
 export interface HttpRequestHead {
@@ -55,10 +59,9 @@ export interface ServeOptions extends AuthenticateOptions, FailureOptions {
   readonly extensions: readonly Extension[];
   /** Told of each request when it is answered: the operation, or why there is none. */
   readonly onAnswer: (operation: string, status: number, seconds: number) => void;
+  readonly audit: Audit;
   readonly clock: Clock;
 }
-
-const longestSeconds = 30;
 
 /** Answers requests for operations of the API; neither function fails. */
 export interface Serve {
@@ -89,23 +92,48 @@ async function answerCall(
   options: ServeOptions,
 ): Promise<{ operation: string; answer: HttpAnswer }> {
   const place = placeOf(request, options.domains);
-  let operation = "none";
-  try {
-    for (const extension of options.extensions) {
-      const answer = await extension(request);
-      if (answer) return { operation: "none", answer };
+  const asked = noting("data", accountIn(place.accountName, request, options), place.path);
+  const guarded = async (work: () => Promise<HttpAnswer>): Promise<HttpAnswer> => {
+    try {
+      return await work();
+    } catch (cause) {
+      const error = cause instanceof NotModified ? cause : asBatchError(cause, request, options);
+      return answerError(error, { request, baseUrl: place.baseUrl, now: options.clock.now() });
     }
-    const search = readSearch(place.query);
-    const version = versionOf(search);
-    const found = route(request.method, place.path, version);
-    operation = found.name;
-    const context = { request, place, search, route: found, version };
-    const answer = await inTime(search, options.clock, (late) => answerFound(context, late, options));
-    return { operation, answer };
-  } catch (cause) {
-    const error = cause instanceof NotModified ? cause : asBatchError(cause, request, options);
-    return { operation, answer: answerError(error, { request, baseUrl: place.baseUrl, now: options.clock.now() }) };
+  };
+  const answer = await guarded(
+    async () =>
+      (await answerByExtension(request, options)) ??
+      (await answerAsked({ request, place, route }, asked.learn, options)),
+  );
+  const told = await guarded(async () => {
+    await options.audit.record(request, asked.known(), answer);
+    return answer;
+  });
+  return { operation: asked.known().operation?.name ?? "none", answer: told };
+}
+
+async function answerByExtension(request: HttpRequest, { extensions }: ServeOptions): Promise<HttpAnswer | undefined> {
+  for (const extension of extensions) {
+    const answer = await extension(request);
+    if (answer) return answer;
   }
+  return undefined;
+}
+
+interface Asked {
+  readonly request: HttpRequest;
+  readonly place: Place;
+  readonly route: Router;
+}
+
+function answerAsked({ request, place, route }: Asked, learn: Learn, options: ServeOptions): Promise<HttpAnswer> {
+  const search = readSearch(place.query);
+  const version = versionOf(search);
+  const found = route(request.method, place.path, version);
+  learn({ operation: { name: found.name, isKept: isKept(found.operation) } });
+  const context = { request, place, search, route: found, version, learn };
+  return inTime(search, options.clock, (late) => answerFound(context, late, options));
 }
 
 interface Found {
@@ -114,14 +142,16 @@ interface Found {
   readonly search: URLSearchParams;
   readonly route: Route;
   readonly version: ApiVersion;
+  readonly learn: Learn;
 }
 
 async function answerFound(found: Found, late: AbortSignal, options: ServeOptions): Promise<HttpAnswer> {
-  const { request, place, search, route, version } = found;
+  const { request, place, search, route, version, learn } = found;
   const { operation } = route;
   const now = options.clock.now();
   const caller = await authenticate(request, place.accountName, now, options);
-  const { account, role, jobId } = caller;
+  const { account, role, jobId, credential } = caller;
+  learn({ account: account.name, by: { credential, role } });
   if (!permits(role, operation))
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The credential's role is ${role}` });
   if (jobId !== undefined && !concernsJob(jobId, operation, route.params))
@@ -129,11 +159,13 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
   const handler = options.handlers[route.name];
   if (!handler) throw new BatchError("NotImplemented", { Reason: `${route.name} is not supported by this server yet` });
   const asked = await readCall(request, { operation, version, search });
+  learn({ resource: resourceOf(place.path, operation, asked.body) });
   const names = selection(asked.query, operation, version);
   checkElevation(asked.body, caller, options);
   const reply = await invoke(handler, {
     ...asked,
     ...rangeOf(request, operation),
+    accept: String(request.headers.accept ?? ""),
     account,
     version,
     baseUrl: place.baseUrl,
@@ -143,44 +175,6 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
     signal: AbortSignal.any([request.signal, late]),
   });
   return answerReply(reply, { ...found, names });
-}
-
-/** `ocp-range: bytes=a-b` or `bytes=a-`. */
-function rangeOf({ headers }: HttpRequest, operation: Operation): { range?: ByteRange } {
-  const text = operation.range ? (headers["ocp-range"] ?? headers.range) : undefined;
-  if (text === undefined) return {};
-  const match = /^bytes=(\d{1,15})-(\d{1,15})?$/.exec(String(text));
-  if (!match)
-    throw new BatchError("InvalidRange", { HeaderName: "ocp-range", HeaderValue: String(text).slice(0, 100) });
-  const start = Number(match[1]);
-  const end = match[2] === undefined ? undefined : Number(match[2]);
-  if (end !== undefined && end < start)
-    throw new BatchError("InvalidRange", { HeaderName: "ocp-range", HeaderValue: String(text) });
-  return { range: { start, ...(end === undefined ? {} : { end }) } };
-}
-
-/** The result of `work`, unless the budget that the client gave the request runs out before; then `late` aborts. */
-async function inTime<T>(search: URLSearchParams, clock: Clock, work: (late: AbortSignal) => Promise<T>): Promise<T> {
-  const done = new AbortController();
-  const late = new AbortController();
-  const tooLate = clock.sleep(budgetSeconds(search) * 1000, done.signal).then((): never => {
-    if (!done.signal.aborted) late.abort();
-    throw new BatchError("OperationTimedOut");
-  });
-  const result = work(late.signal);
-  try {
-    return await Promise.race([result, tooLate]);
-  } finally {
-    tooLate.catch(() => {});
-    result.catch(() => {});
-    done.abort("done");
-  }
-}
-
-/** More than 30 seconds count as 30; what is no whole number from 1 on is refused later, with the other parameters. */
-function budgetSeconds(search: URLSearchParams): number {
-  const text = parameter(search, "timeout") ?? "";
-  return /^[0-9]+$/.test(text) && Number(text) >= 1 ? Math.min(Number(text), longestSeconds) : longestSeconds;
 }
 
 function asBatchError(cause: unknown, request: HttpRequest, options: FailureOptions): BatchError {

@@ -9,21 +9,24 @@ export interface SignedRequest {
   readonly headers: SignedHeaders;
 }
 
-/** Whether `signature` is that of this request with this account and one of its keys, in one of the ways clients sign. */
-export function isSignedWith(
+/**
+ * Which of the keys has made `signature` of this request with this account, in one of the ways clients sign.
+ * @returns its index, -1 when none of them has
+ */
+export function signingKey(
   request: SignedRequest,
   account: string,
   keys: readonly string[],
   signature: string,
-): boolean {
+): number {
   const given = Buffer.from(signature, "base64");
   const secrets = keys.map((key) => Buffer.from(key, "base64"));
   for (const text of stringsToSign(request, account))
-    for (const secret of secrets) {
+    for (const [index, secret] of secrets.entries()) {
       const computed = createHmac("sha256", secret).update(text, "utf8").digest();
-      if (computed.length === given.length && timingSafeEqual(computed, given)) return true;
+      if (computed.length === given.length && timingSafeEqual(computed, given)) return index;
     }
-  return false;
+  return -1;
 }
 
 /**

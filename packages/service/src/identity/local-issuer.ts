@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { createLocalJWKSet, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import type { Grant } from "../domain/account/caller.ts";
+import type { Bearer } from "../domain/account/caller.ts";
 import type { Database, Sql } from "../store/database.ts";
 import {
   insertServicePrincipal,
@@ -64,7 +64,7 @@ export async function openLocalIssuer(
     issues: (issuer) => /^https?:\/\/[^/]+\/adfs$/.test(issuer),
     keys: createLocalJWKSet(jwks),
     // Asked anew each time, so that a principal that was removed is out at once.
-    grantsOf: async ({ sub }) => grantsOf(await readServicePrincipal(database, sub ?? "")),
+    bearerOf: async ({ sub = "" }) => bearerOf(sub, await readServicePrincipal(database, sub)),
     issue: async (request, now) => {
       const principal = await signIn(database, request);
       const accessToken = await new SignJWT({ appid: principal.clientId, tid: localTenant })
@@ -87,10 +87,10 @@ async function newKey() {
   return { kid: randomBytes(12).toString("base64url"), privateKey: { ...(await exportJWK(privateKey)) } };
 }
 
-function grantsOf(principal: ServicePrincipal | undefined): Grant[] {
-  if (!principal) return [];
-  const { role, accountName } = principal;
-  return [{ role, ...(accountName === null ? {} : { accountName }) }];
+function bearerOf(id: string, principal: ServicePrincipal | undefined): Bearer {
+  if (!principal) return { principal: { id }, grants: [] };
+  const { name, role, accountName } = principal;
+  return { principal: { id, name }, grants: [{ role, ...(accountName === null ? {} : { accountName }) }] };
 }
 
 async function signIn(sql: Sql, { grantType, clientId, secret }: TokenRequest): Promise<ServicePrincipal> {

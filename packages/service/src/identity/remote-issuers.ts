@@ -1,5 +1,5 @@
-import { createRemoteJWKSet, type JWTVerifyGetKey } from "jose";
-import { type Grant, grantsIn, type Role } from "../domain/account/caller.ts";
+import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey } from "jose";
+import { type Grant, grantsIn, type Principal, type Role } from "../domain/account/caller.ts";
 import { withoutSlash } from "./audiences.ts";
 import type { TrustedIssuer } from "./tokens.ts";
 
@@ -17,11 +17,20 @@ export function remoteIssuers({ issuers, roleClaim, defaultRole }: RemoteIssuerS
   return issuers.map((url) => ({
     issues: (issuer) => withoutSlash(issuer) === withoutSlash(url),
     keys: discoveredKeys(url),
-    grantsOf: (claims) => {
+    bearerOf: (claims) => {
       const grants: Grant[] = grantsIn(claims[roleClaim]);
-      return grants.length === 0 && defaultRole !== undefined ? [{ role: defaultRole }] : grants;
+      const isRoleless = grants.length === 0 && defaultRole !== undefined;
+      return { principal: principalIn(claims), grants: isRoleless ? [{ role: defaultRole }] : grants };
     },
   }));
+}
+
+/** Issuers differ in the claims by which they name whom a token is for; `sub` is the only one that all of them have. */
+function principalIn(claims: JWTPayload): Principal {
+  const first = (names: readonly string[]) =>
+    names.map((name) => claims[name]).find((value) => typeof value === "string");
+  const name = first(["preferred_username", "upn", "email", "name", "app_displayname"]);
+  return { id: first(["oid", "sub", "appid"]) ?? "", ...(name === undefined ? {} : { name }) };
 }
 
 function discoveredKeys(issuer: string): JWTVerifyGetKey {

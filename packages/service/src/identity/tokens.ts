@@ -1,6 +1,6 @@
 import { BatchError } from "@kyanite/contract";
 import { decodeJwt, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from "jose";
-import type { Grant } from "../domain/account/caller.ts";
+import type { Bearer } from "../domain/account/caller.ts";
 import { type IsOwnOrigin, isFor, type Plane } from "./audiences.ts";
 
 /** Somebody whose tokens are believed. */
@@ -8,8 +8,8 @@ export interface TrustedIssuer {
   /** Whether tokens with this `iss` claim are its own. */
   readonly issues: (issuer: string) => boolean;
   readonly keys: JWTVerifyGetKey;
-  /** What its tokens permit. */
-  readonly grantsOf: (claims: JWTPayload) => readonly Grant[] | Promise<readonly Grant[]>;
+  /** Whom its tokens name, and what they permit. */
+  readonly bearerOf: (claims: JWTPayload) => Bearer | Promise<Bearer>;
 }
 
 /** Asymmetric ones only: with a shared secret whoever verifies could also sign. */
@@ -23,19 +23,19 @@ interface VerifyOptions {
 }
 
 /**
- * What a bearer token permits.
+ * Whom a bearer token names, and what it permits.
  * @throws BatchError `AuthenticationFailed` with the reason, `ServerBusy` when an issuer's keys cannot be had now
  */
 export async function verifyToken(
   token: string,
   plane: Plane,
   { issuers, isOwnOrigin, now }: VerifyOptions,
-): Promise<readonly Grant[]> {
+): Promise<Bearer> {
   const issuer = issuers.find(({ issues }) => issues(issuerOf(token)));
   if (!issuer) throw refused("The issuer of the token is not trusted here");
   const claims = await verifiedClaims(token, issuer, now);
   if (!isFor(plane, claims.aud, isOwnOrigin)) throw refused(`The token is not for the ${plane} plane of this service`);
-  return issuer.grantsOf(claims);
+  return issuer.bearerOf(claims);
 }
 
 function issuerOf(token: string): string {

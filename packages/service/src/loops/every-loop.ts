@@ -13,6 +13,7 @@ import { collectBlobs } from "./collect-blobs.ts";
 import { deleteAccounts } from "./delete-accounts.ts";
 import { enforceLimits } from "./enforce-limits.ts";
 import { followClock } from "./follow-clock.ts";
+import { keepAudit } from "./keep-audit.ts";
 import type { Loop } from "./loop.ts";
 import { type ResizeOptions, resizePools } from "./resize-pools.ts";
 import { runJobSchedules } from "./run-job-schedules.ts";
@@ -24,6 +25,7 @@ import { watchNodes } from "./watch-nodes.ts";
 interface LoopSettings extends AutoScaleSettings, SampleOptions, Omit<ResizeOptions["limits"], "vmSizes"> {
   /** As the setting is written: see `parseCapacities`. */
   readonly vmSizes: string;
+  readonly auditDays: number;
   readonly preemptionSeconds: number;
   readonly nodeSilentSeconds: number;
   readonly nodeRecoverySeconds: number;
@@ -66,6 +68,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
     collectBlobs(database, storage, log),
     deleteAccounts(database),
     followClock(database, log),
+    keepAudit(database, settings),
     changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ];
 }

@@ -114,6 +114,11 @@ export async function undoneOnFailure<T>(sql: Sql, work: () => Promise<T>): Prom
   }
 }
 
+/** Whether an error is one of the database's, with one of these SQLSTATEs. */
+export function hasSqlState(cause: unknown, ...states: readonly string[]): boolean {
+  return states.includes(sqlState(cause) ?? "");
+}
+
 /** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
 function sqlState(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("code" in cause)) return undefined;

@@ -10,16 +10,16 @@ export async function keepSecret(sql: Sql, name: string, value: Uint8Array): Pro
   return row?.value ?? value;
 }
 
-/** The account and job of a task that is on a node now, and as whom it runs; undefined when it is not, or not any more. */
+/** The account, job and id of a task that is on a node now, and as whom it runs; undefined when it is not, or not any more. */
 export async function readHolderOfToken(
   sql: Sql,
   { jobPk, taskPk }: { jobPk: number; taskPk: number },
-): Promise<{ account: Account; jobId: string; identity?: UserIdentity } | undefined> {
-  const [row] = await sql<(Account & { jobId: string; identity: UserIdentity | null })[]>`
-    select ${accountColumns(sql)}, j.id as job_id, t.spec -> 'userIdentity' as identity
+): Promise<{ account: Account; jobId: string; taskId: string; identity?: UserIdentity } | undefined> {
+  const [row] = await sql<(Account & { jobId: string; taskId: string; identity: UserIdentity | null })[]>`
+    select ${accountColumns(sql)}, j.id as job_id, t.id as task_id, t.spec -> 'userIdentity' as identity
     from task t join job j on j.pk = t.job_pk join account a on a.pk = j.account_pk
     where t.pk = ${taskPk} and j.pk = ${jobPk} and t.state in ('preparing', 'running')`;
   if (!row) return undefined;
-  const { jobId, identity, ...account } = row;
-  return { account, jobId, ...(identity && { identity }) };
+  const { jobId, taskId, identity, ...account } = row;
+  return { account, jobId, taskId, ...(identity && { identity }) };
 }

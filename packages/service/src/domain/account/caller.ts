@@ -7,10 +7,24 @@ export type Role = (typeof roles)[number];
 
 export const isRole = (text: string): text is Role => roles.some((role) => role === text);
 
+/** Somebody whom an issuer of tokens knows. */
+export interface Principal {
+  readonly id: string;
+  /** What people call it, where the issuer says so. */
+  readonly name?: string;
+}
+
+/** By what somebody has proved who they are; nothing of it is secret. */
+export type Credential =
+  | { readonly kind: "key"; readonly key: "Primary" | "Secondary" }
+  | { readonly kind: "principal"; readonly principal: Principal }
+  | { readonly kind: "task"; readonly jobId: string; readonly taskId: string };
+
 /** Who makes a request, on which account. */
 export interface Caller {
   readonly account: Account;
   readonly role: Role;
+  readonly credential: Credential;
   /** The only job that the credential is for, when it is a task's. */
   readonly jobId?: string;
   /** As whom that task runs. */
@@ -21,6 +35,12 @@ export interface Caller {
 export interface Grant {
   readonly role: Role;
   readonly accountName?: string;
+}
+
+/** Whom a valid token names, and what it permits. */
+export interface Bearer {
+  readonly principal: Principal;
+  readonly grants: readonly Grant[];
 }
 
 /** The strongest role that the grants give on an account. */

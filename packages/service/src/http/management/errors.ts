@@ -14,6 +14,7 @@ export function managementErrorAnswer(cause: unknown, request: HttpRequest, opti
   };
   return {
     status: error.status,
+    errorCode: error.code,
     headers: {
       ...headers,
       "content-type": "application/json; charset=utf-8",

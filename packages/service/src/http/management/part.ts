@@ -1,7 +1,9 @@
 import { ManagementError } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
-import type { Grant } from "../../domain/account/caller.ts";
+import type { Bearer } from "../../domain/account/caller.ts";
 import type { HttpAnswer } from "../answers.ts";
+import type { Audit } from "../audit/audit.ts";
+import { accountOr, type Learn, noting } from "../audit/noting.ts";
 import type { FailureOptions } from "../failures.ts";
 import type { Extension, HttpRequest } from "../serve.ts";
 import { parameter, readSearch, splitTarget } from "../target.ts";
@@ -9,15 +11,19 @@ import { type AuthenticateOptions, authenticateManagement } from "./authenticate
 import { managementErrorAnswer } from "./errors.ts";
 
 export interface PartOptions extends AuthenticateOptions, FailureOptions {
+  readonly audit: Audit;
+  /** The account to whose audit belongs what names no account. */
+  readonly defaultAccountName: string;
   readonly clock: Clock;
 }
 
 /** A request for a part of the plane, whose sender is known. */
-export interface PartRequest<Found> {
+export interface PartRequest<Found> extends Bearer {
   readonly request: HttpRequest;
   readonly path: string;
   readonly found: Found;
-  readonly grants: readonly Grant[];
+  /** Takes note for the audit. */
+  readonly learn: Learn;
   readonly now: Date;
 }
 
@@ -33,17 +39,32 @@ export function managementPart<Found>(
 ): Extension {
   return async (request) => {
     const { path, query } = splitTarget(request.target);
-    try {
+    const { learn, known } = noting("management", accountOr(accountNamed(path), options.defaultAccountName), path);
+    const guarded = async (work: () => Promise<HttpAnswer | undefined>) => {
+      try {
+        return await work();
+      } catch (cause) {
+        return managementErrorAnswer(cause, request, options);
+      }
+    };
+    const told = await guarded(async () => {
       const found = find(path, query);
       if (found === undefined) return undefined;
+      // What is asked for is found only for those who are known.
+      learn({ operation: { name: "none", isKept: false } });
       const now = options.clock.now();
-      const grants = await authenticateManagement(request, now, options);
-      return await answer({ request, path, found, grants, now });
-    } catch (cause) {
-      return managementErrorAnswer(cause, request, options);
-    }
+      const bearer = await authenticateManagement(request, now, options);
+      learn({ by: { credential: { kind: "principal", principal: bearer.principal } } });
+      return answer({ request, path, found, ...bearer, learn, now });
+    });
+    return guarded(async () => {
+      if (told) await options.audit.record(request, known(), told);
+      return told;
+    });
   };
 }
+
+const accountNamed = (path: string) => /\/batchAccounts\/([^/]+)/i.exec(path)?.[1]?.toLowerCase();
 
 /** @throws ManagementError MissingApiVersionParameter: whichever it is, there must be one */
 export function requireVersion({ target }: HttpRequest): void {

@@ -23,8 +23,12 @@ export function providerPages(options: ProviderOptions): Extension {
   };
   return managementPart(
     find,
-    async ({ request, found, grants }) => {
+    async ({ request, found, grants, principal, learn }) => {
       requireVersion(request);
+      const role = strongestRole(grants);
+      const by = { credential: { kind: "principal", principal } as const, ...(role && { role }) };
+      if (tellsKeys(request.method, found.rest))
+        learn({ operation: { name: "StorageAccount_ListKeys", isKept: true }, by });
       const asked = { ...found, method: request.method, grants };
       return jsonAnswer(200, commonHeaders(request), show(asked, options.storage));
     },
@@ -66,6 +70,9 @@ function show(asked: Asked, storage: readonly StorageAccount[]): object {
       throw new ManagementError("OperationNotSupported", "Storage accounts are named by this server's settings.");
   }
 }
+
+const tellsKeys = (method: string, rest: string) =>
+  method === "POST" && /^storageAccounts\/[^/]+\/listKeys$/i.test(rest);
 
 /** There is nothing that would have to be registered. */
 function registration({ subscription, namespace }: Asked): object {

@@ -10,6 +10,7 @@ import {
 import type { Account } from "../../domain/account/account.ts";
 import { permits, type Role, roleOn, strongestRole } from "../../domain/account/caller.ts";
 import type { HttpAnswer } from "../answers.ts";
+import { isKept } from "../audit/noting.ts";
 import { writePage } from "../lists.ts";
 import { invoke, readCall } from "../read-call.ts";
 import type { Route } from "../router.ts";
@@ -60,8 +61,13 @@ function versionOf(search: URLSearchParams): ApiVersion {
 }
 
 async function answer(asked: Asked, options: ManagementOptions): Promise<HttpAnswer> {
-  const { request, search, version, grants, now } = asked;
+  const { request, search, version, grants, principal, learn, now } = asked;
   const { operation, params, name } = asked.route;
+  const role = roleOf(asked);
+  learn({
+    operation: { name, isKept: isKept(operation) },
+    by: { credential: { kind: "principal", principal }, ...(role && { role }) },
+  });
   const account = await accountOf(asked, options);
   const heedsConditions = operation.entity ?? false;
   const call = {
