@@ -5,8 +5,9 @@ import { openAnswers } from "./answers.ts";
 import type { NodeConfig } from "./config.ts";
 import { openDiskWatch } from "./disk-watch.ts";
 import { openEndReports } from "./end-reports.ts";
-import { postFilesReply } from "./files-answer.ts";
+import { type AnswerAddress, postFilesReply } from "./files-answer.ts";
 import type { FinishedReport } from "./journal.ts";
+import { postKeptFile } from "./kept/post.ts";
 import type { Limits } from "./limits.ts";
 import {
   hasWaitingRuns,
@@ -75,7 +76,11 @@ export class ComputeNode {
     this.#names = new NameReader(clock);
     this.#disk = openDiskWatch({ ...config, clock, log, send, onFull: (failure) => this.#running.stopAll(failure) });
     for (const run of parts.interrupted) this.#own(this.#running.resume(run));
-    this.#ongoing = Promise.all([parts.retention.run(signal), this.#disk.run(signal)]);
+    this.#ongoing = Promise.all([
+      parts.retention.run(signal),
+      this.#disk.run(signal),
+      parts.kept.run((file, content) => postKeptFile(file, content, this.#answerAddress(signal)), signal),
+    ]);
   }
 
   /** What is said first on every new link, and whenever the service asks for it. */
@@ -163,7 +168,8 @@ export class ComputeNode {
         this.#keepFinished(action.report);
         return this.#ends.add(action.report, hasWaitingRuns(this.#state));
       case "forget":
-        return parts.journal.forget(action.runId);
+        parts.journal.forget(action.runId);
+        return parts.kept.release(action.runId);
       case "removeDirectory":
         return this.#removeDirectory(action);
       case "answerFiles":
@@ -204,7 +210,7 @@ export class ComputeNode {
   }
 
   async #answer({ requestId, request }: Extract<NodeAction, { readonly type: "answerFiles" }>): Promise<void> {
-    const { address, headers, leaving } = this.#means;
+    const { leaving } = this.#means;
     const { signal } = this.#stopping;
     const wasStopping = signal.aborted;
     await this.#answering(async () => {
@@ -212,8 +218,13 @@ export class ComputeNode {
       if (signal.aborted && !wasStopping) return;
       using _ = this.#answers.begin();
       const reply = await answerRequest(request, this.#requestMeans());
-      await postFilesReply(requestId, reply, { serviceUrl: address.known(), headers: headers(), signal: leaving });
+      await postFilesReply(requestId, reply, this.#answerAddress(leaving));
     });
+  }
+
+  #answerAddress(signal: AbortSignal): AnswerAddress {
+    const { address, headers } = this.#means;
+    return { serviceUrl: address.known(), headers: headers(), signal };
   }
 
   #requestMeans(): RequestMeans {

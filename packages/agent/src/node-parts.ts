@@ -9,6 +9,7 @@ import { type NodeContainers, nodeContainers } from "./containers/node-container
 import { serviceSockets } from "./containers/runtime.ts";
 import { processExecutor } from "./executors/process.ts";
 import { type InterruptedRun, type Journal, type JournalContents, openJournal } from "./journal.ts";
+import { type KeptFiles, openKeptFiles } from "./kept/queue.ts";
 import { makeRoot, removeBelow, removeRoot } from "./node-root.ts";
 import { openRetention, type Retention } from "./retention.ts";
 import type { RunMeans } from "./run.ts";
@@ -21,6 +22,8 @@ import { endNodeProcess, type KnownWalls, noWalls, openWalls, type Walls } from 
 
 /** Beside the root: the runs, and the directories that are to be removed. */
 const ledgerNames = ["runs.jsonl", "retention.jsonl"] as const;
+/** What is kept of ended runs and is still to be sent. */
+const keptName = "kept";
 
 /** What a run is given besides, which is its own. */
 type OfRun = "onContainer" | "onCoordinated" | "progress" | "keepProgress" | "elapsedSeconds";
@@ -39,6 +42,7 @@ export interface NodeParts {
   readonly users: Users;
   readonly containers: NodeContainers;
   readonly retention: Retention;
+  readonly kept: KeptFiles;
   /** Since when it is up; kept for another agent. */
   boot(): Boot;
   keepBoot(change: Partial<Boot>): Promise<void>;
@@ -98,8 +102,14 @@ export async function openParts(
   const hasSudo = walls.obstacle === undefined || !users.managesUsers;
   const commandPath = hasSudo ? config.commandPath : await withSudo(config.commandPath, directory);
   const directories = new RecentDirectory(root);
+  const kept = openKeptFiles({
+    directory: join(directory, keptName),
+    unreported: [...journal.contents.finished.map(({ runId }) => runId), ...left.runs.map(({ order }) => order.runId)],
+    clock,
+    log,
+  });
   const { limitsOf } = cgroups;
-  const lasting = { root, users, walls, clock, log, executor, containers, limitsOf, directories };
+  const lasting = { root, users, walls, clock, log, executor, containers, limitsOf, directories, kept };
   const makeMeans = () => meansOf(lasting, { ...config, commandPath });
   let means = await makeMeans();
   return {
@@ -179,6 +189,6 @@ async function openWallsOf(
 /** Removes what an agent itself has made of a node. The rest beside the root belongs to whoever started the agent. */
 export async function removeTraces(root: string): Promise<void> {
   await removeRoot(root);
-  for (const name of [...ledgerNames, "shells", "exits"])
+  for (const name of [...ledgerNames, keptName, "shells", "exits"])
     await rm(join(dirname(root), name), { recursive: true, force: true });
 }

@@ -1,5 +1,6 @@
 import type {
   AgentReport,
+  KeptFile,
   NodeAccount,
   NodeImages,
   NodeMount,
@@ -50,7 +51,13 @@ export type NodeEvent =
   | { readonly type: "linked" }
   | { readonly type: "coordinated"; readonly runId: string }
   | { readonly type: "contained"; readonly runId: string; readonly container: RunContainer }
-  | { readonly type: "ended"; readonly runId: string; readonly exit: RunOutcome; readonly now: Date }
+  | {
+      readonly type: "ended";
+      readonly runId: string;
+      readonly exit: RunOutcome;
+      readonly kept?: readonly KeptFile[];
+      readonly now: Date;
+    }
   /** Some time has passed since `wait`. */
   | { readonly type: "waited"; readonly now: Date };
 
@@ -291,18 +298,19 @@ function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" |
   });
 }
 
-function afterEnd(state: NodeState, { runId, exit, now }: Extract<NodeEvent, { type: "ended" }>): Step {
+function afterEnd(state: NodeState, { runId, exit, kept, now }: Extract<NodeEvent, { type: "ended" }>): Step {
   const run = heldRun(state, runId);
   if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
   const { startTime, container } = run;
-  if (run.phase !== "dropped") return finish(state, runId, { startTime, exit, now, ...(container && { container }) });
+  const more = { ...(container && { container }), ...(kept && { kept: [...kept] }) };
+  if (run.phase !== "dropped") return finish(state, runId, { startTime, exit, now, ...more });
   return { state: withoutRuns(state, [runId]), actions: [{ type: "forget", runId }] };
 }
 
 function finish(
   state: NodeState,
   runId: string,
-  { now, ...end }: Pick<FinishedReport, "startTime" | "exit" | "container"> & { readonly now: Date },
+  { now, ...end }: Pick<FinishedReport, "startTime" | "exit" | "container" | "kept"> & { readonly now: Date },
 ): Step {
   const report: FinishedReport = { type: "finished", runId, endTime: now.toISOString(), ...end };
   return { state: withRun(state, { runId, phase: "finished", report }), actions: [{ type: "finish", report }] };

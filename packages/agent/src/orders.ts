@@ -1,4 +1,11 @@
-import type { NodeImages, NodeLimits, OrderedContainer, OrderedRegistry, ServiceOrder } from "@kyanite/contract";
+import type {
+  NodeImages,
+  NodeLimits,
+  OrderedContainer,
+  OrderedKeeping,
+  OrderedRegistry,
+  ServiceOrder,
+} from "@kyanite/contract";
 
 /** What the service tells one node; what is no order is undefined. */
 export interface NodeOrders {
@@ -149,6 +156,12 @@ const isContainer = shape<OrderedContainer>({
   isOnHostNetwork: optional(isYesNo),
 });
 
+const isKeeping = shape<OrderedKeeping>({
+  runs: oneOf("all", "failed", "none"),
+  mostBytes: isInteger,
+  filePaths: listOf(isText),
+});
+
 const isRunOrder = shape<RunOrder>({
   runId: isUuid,
   kind: oneOf("startTask", "task", "jobPreparation", "jobRelease", "subtask", "packages"),
@@ -168,6 +181,7 @@ const isRunOrder = shape<RunOrder>({
   downloads: listOf(isDownload),
   commonDownloads: optional(listOf(isDownload)),
   uploads: listOf(isUpload),
+  keeping: optional(isKeeping),
   slots: optional(isInteger),
   priority: optional(isInteger),
   maxWallClockSeconds: optional(isNumber),

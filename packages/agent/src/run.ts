@@ -1,16 +1,17 @@
-import type { RunExit, RunOrder, RunOutcome } from "@kyanite/contract";
+import type { KeptFile, RunExit, RunOrder, RunOutcome } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import { RuntimeLost } from "./containers/failures.ts";
 import { NeverStarted } from "./executors/executor.ts";
 import { diskFull, failureOf, memoryLimitExceeded, StepFailure, serverFailure } from "./failure.ts";
+import { keepFiles, leavesFiles } from "./kept/keep-files.ts";
 import { runPaths } from "./paths.ts";
 import { freeDiskBytes } from "./sample.ts";
-import { installPackages } from "./steps/application-packages.ts";
+import { type InstalledPackage, installPackages } from "./steps/application-packages.ts";
 import { type CommandEnd, runCommand } from "./steps/command.ts";
 import { backgroundOf, runCoordinationCommand } from "./steps/coordination.ts";
 import { uploadOutputFiles } from "./steps/output-files.ts";
 import { downloadResourceFiles } from "./steps/resource-files.ts";
-import type { RunContext } from "./steps/step.ts";
+import type { PreparedRun, RunContext } from "./steps/step.ts";
 import { enterDirectory, prepareDirectories } from "./steps/working-directory.ts";
 import type { Users } from "./user.ts";
 
@@ -29,12 +30,18 @@ export interface RunSignals {
   readonly proceed: AbortSignal;
 }
 
+/** The end of a run, and what is kept of its files. */
+export interface RunEnding {
+  readonly exit: RunOutcome;
+  readonly kept?: readonly KeptFile[];
+}
+
 /** Executes a run from its directories to its uploads. Never rejects: whatever happens is an exit. */
 export async function executeRun(
   order: RunOrder,
   means: RunMeans,
   { cancelled, proceed }: RunSignals,
-): Promise<RunOutcome> {
+): Promise<RunEnding> {
   const most = order.maxWallClockSeconds;
   const left = most === undefined ? undefined : Math.max(0, most - means.elapsedSeconds);
   await using limit = wallClock(left, cancelled, means.clock);
@@ -44,7 +51,7 @@ export async function executeRun(
     const run = await contextOf(order, means, { signal, proceed });
     if (order.kind === "packages") {
       await installPackages(run);
-      return { kind: "exited", exitCode: 0 };
+      return { exit: { kind: "exited", exitCode: 0 } };
     }
     const end = await runToItsEnd(run).catch((cause: unknown) => {
       // It has done nothing yet.
@@ -57,16 +64,28 @@ export async function executeRun(
     const uploadFailure = cancelled.aborted
       ? undefined
       : await uploadOutputFiles({ ...run, signal: cancelled }, end).catch(() => undefined);
-    if (cancelled.aborted) return stopped(end.exitCode);
-    return exit.kind === "exited" && uploadFailure ? { ...exit, uploadFailure } : exit;
+    if (cancelled.aborted) return await withKept(run, end, stopped(end.exitCode));
+    return await withKept(run, end, exit.kind === "exited" && uploadFailure ? { ...exit, uploadFailure } : exit);
   } catch (cause) {
-    if (signal.aborted) return stopped();
-    if (cause instanceof RuntimeLost) return { kind: "lost", reason: cause.message };
+    if (signal.aborted) return { exit: stopped() };
+    if (cause instanceof RuntimeLost) return { exit: { kind: "lost", reason: cause.message } };
     if (!(cause instanceof StepFailure)) means.log.error("run failed unexpectedly", { runId: order.runId, cause });
-    return { kind: "failed", failure: failureOf(cause) };
+    return { exit: { kind: "failed", failure: failureOf(cause) } };
   } finally {
     means.packages.release(order.runId);
     means.users.release(order.runId);
+  }
+}
+
+/** What cannot be kept must not hide how the run has ended. */
+async function withKept(run: RunContext, { hasFiles }: FinishedCommand, exit: RunOutcome): Promise<RunEnding> {
+  if (!hasFiles) return { exit };
+  try {
+    const kept = await keepFiles(run, exit);
+    return kept.length === 0 ? { exit } : { exit, kept };
+  } catch (cause) {
+    run.log.error("files not kept", { runId: run.order.runId, cause });
+    return { exit };
   }
 }
 
@@ -83,7 +102,12 @@ async function contextOf(
   return { ...means, order, paths, user, ...signals };
 }
 
-async function runToItsEnd(run: RunContext): Promise<CommandEnd> {
+/** The end of the command, and whether there may be something to keep. */
+interface FinishedCommand extends CommandEnd {
+  readonly hasFiles: boolean;
+}
+
+async function runToItsEnd(run: RunContext): Promise<FinishedCommand> {
   const hasBegun = run.progress.command !== undefined || run.progress.coordination !== undefined;
   // A command that is to end and runs already has to be taken over first.
   const first = hasBegun ? { ...run, signal: new AbortController().signal } : run;
@@ -95,6 +119,19 @@ async function runToItsEnd(run: RunContext): Promise<CommandEnd> {
   const prepared = { ...run, taskDirectory };
   const packages = await step(installPackages);
   if (!hasBegun) await step(() => downloadResourceFiles(prepared));
+  const end = await runCommands(prepared, packages, step);
+  return { ...end, hasFiles: leavesFiles(run.order, taskDirectory) };
+}
+
+type Step = <Result>(act: (run: RunContext) => Promise<Result>) => Promise<Result>;
+
+/** The command, and before it that by which the instances of a multi-instance task find each other. */
+async function runCommands(
+  prepared: PreparedRun,
+  packages: readonly InstalledPackage[],
+  step: Step,
+): Promise<CommandEnd> {
+  const run: RunContext = prepared;
   if (run.order.coordinationCommandLine === undefined) return await step(() => runCommand(prepared, packages));
   await using background = backgroundOf(run);
   if (!run.progress.isCoordinated) {

@@ -1,9 +1,9 @@
-import type { RunContainer, RunOrder, RunOutcome } from "@kyanite/contract";
+import type { RunContainer, RunOrder } from "@kyanite/contract";
 import { failureOf } from "./failure.ts";
 import type { InterruptedRun, Progress } from "./journal.ts";
 import type { NodeEvent } from "./node.ts";
 import type { NodeParts } from "./node-parts.ts";
-import { executeRun, type RunSignals } from "./run.ts";
+import { executeRun, type RunEnding, type RunSignals } from "./run.ts";
 
 interface RunUnderWay {
   readonly controller: AbortController;
@@ -65,7 +65,7 @@ export class Running {
     await Promise.all([...runIds].map((runId) => this.#runs.get(runId)?.done));
   }
 
-  #begin(order: RunOrder, execute: (signals: RunSignals) => Promise<RunOutcome>): Promise<void> {
+  #begin(order: RunOrder, execute: (signals: RunSignals) => Promise<RunEnding>): Promise<void> {
     const controller = new AbortController();
     const proceed = new AbortController();
     const done = this.#report(order, execute({ cancelled: controller.signal, proceed: proceed.signal }))
@@ -75,15 +75,15 @@ export class Running {
     return done;
   }
 
-  async #report({ runId, directory, retentionSeconds }: RunOrder, ending: Promise<RunOutcome>): Promise<void> {
+  async #report({ runId, directory, retentionSeconds }: RunOrder, ending: Promise<RunEnding>): Promise<void> {
     const { parts, stopping, tell } = this.#options;
     const { clock, log, journal, retention } = parts;
-    const exit = await ending;
+    const { exit, kept } = await ending;
     const now = clock.now();
     if (stopping.aborted) return journal.forget(runId);
     if (retentionSeconds !== undefined) retention.set(directory, new Date(now.getTime() + 1000 * retentionSeconds));
     log.info("run ended", { runId, exit });
-    tell({ type: "ended", runId, exit, now });
+    tell({ type: "ended", runId, exit, ...(kept && { kept }), now });
   }
 
   /** No run goes on for ever because we have failed. */
@@ -98,7 +98,7 @@ export class Running {
     { order, startTime, progress }: InterruptedRun,
     elapsedSeconds: number,
     signals: RunSignals,
-  ): Promise<RunOutcome> {
+  ): Promise<RunEnding> {
     const { parts, tell } = this.#options;
     const { log, journal, retention } = parts;
     const { runId, jobId, taskId, directory } = order;
@@ -116,7 +116,7 @@ export class Running {
       return await executeRun(order, means, signals);
     } catch (cause) {
       log.error("run not begun", { runId, cause });
-      return { kind: "failed", failure: failureOf(cause) };
+      return { exit: { kind: "failed", failure: failureOf(cause) } };
     }
   }
 }

@@ -1,5 +1,6 @@
 export * from "./accounts.ts";
 export * from "./actions.ts";
+export * from "./agent/kept-files.ts";
 export * from "./agent/messages.ts";
 export * from "./agent/node-requests.ts";
 export * from "./agent/run-end.ts";
@@ -27,6 +28,7 @@ export * from "./job-models.ts";
 export * from "./job-schedules.ts";
 export * from "./job-settings.ts";
 export * from "./jobs.ts";
+export * from "./kept-logs.ts";
 export * from "./machine-security.ts";
 export type {
   AuthenticationMode,

@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import { ExitConditions } from "./exit-conditions.ts";
+import { KeptLogs } from "./kept-logs.ts";
 import { runOutcome } from "./run-outcome.ts";
 import { addition, DateTime, DisplayName, Id, Int32, model, optional, required, StringEnum } from "./schema.ts";
 import { OutputFile, ResourceFile } from "./staged-files.ts";
@@ -50,6 +51,7 @@ const taskSettings = {
   dependsOn: optional(TaskDependencies),
   applicationPackageReferences: optional(Type.Array(ApplicationPackageReference)),
   ...authenticationTokenSettings,
+  keptLogs: optional(addition(KeptLogs), "What the service keeps of the task's files when their node is gone."),
 };
 
 export const TaskAddParameter = model("TaskAddParameter", "A task to be added.", { id: Id, ...taskSettings });

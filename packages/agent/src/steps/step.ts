@@ -3,6 +3,7 @@ import type { Clock, Directory, Log } from "@kyanite/runtime";
 import type { NodeContainers } from "../containers/node-containers.ts";
 import type { Executor } from "../executors/executor.ts";
 import type { Progress } from "../journal.ts";
+import type { KeptQueue } from "../kept/keep-files.ts";
 import type { Amounts } from "../limits.ts";
 import type { RunPaths } from "../paths.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
@@ -26,6 +27,7 @@ export interface RunContext {
   /** What a run of so many slots may take. */
   limitsOf(slots: number | undefined): Amounts;
   readonly directories: RecentDirectory;
+  readonly kept: KeptQueue;
   readonly walls: Walls;
   readonly settings: RunSettings;
   /** Aborts when all instances of a multi-instance task are coordinated, so that its command may start. */

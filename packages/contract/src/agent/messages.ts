@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { KeptFiles } from "./kept-files.ts";
 import { NodeRequest } from "./node-requests.ts";
 import { RunContainer, RunExit, RunLoss, RunReturn } from "./run-end.ts";
 import { Failure, NodeAccount, NodeImages, NodeMount, RunOrder } from "./run-order.ts";
@@ -68,6 +69,8 @@ export const AgentReport = Type.Union([
     endTime: Instant,
     exit: Type.Union([RunExit, RunReturn, RunLoss]),
     container: Type.Optional(RunContainer),
+    /** What is kept of the run's files. */
+    kept: Type.Optional(KeptFiles),
     /** Whether the node has other runs to begin: then nobody waits for this report to be recorded. */
     isBusy: Type.Optional(Type.Boolean()),
   }),

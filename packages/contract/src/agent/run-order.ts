@@ -1,5 +1,6 @@
 import Type, { type Static } from "typebox";
 import { ContainerHostDataPath } from "../containers.ts";
+import { OrderedKeeping } from "./kept-files.ts";
 import { Instant, RunId } from "./values.ts";
 
 /** Why a run could not do its work, in the words of the API (`failureInfo`). */
@@ -167,6 +168,8 @@ export const RunOrder = Type.Object({
   /** Downloaded into the shared directory before the command. */
   commonDownloads: Type.Optional(Type.Array(OrderedDownload)),
   uploads: Type.Array(OrderedUpload),
+  /** Absent when nothing of the run is kept. */
+  keeping: Type.Optional(OrderedKeeping),
   /**
    * How many of the node's slots it takes: it begins as soon as they are free. A run without begins at once, and takes
    * none.
