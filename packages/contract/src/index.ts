@@ -54,6 +54,7 @@ export * from "./nodes.ts";
 export { openApiDocument } from "./openapi.ts";
 export * from "./operation.ts";
 export * from "./operations.ts";
+export * from "./past-runs.ts";
 export * from "./pool-models.ts";
 export * from "./pool-settings.ts";
 export * from "./pools.ts";

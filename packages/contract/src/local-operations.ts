@@ -1,6 +1,7 @@
 import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
 import { operation } from "./operation.ts";
+import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
 
 /** What this server offers beyond the published API; every api-version has it. */
@@ -37,4 +38,5 @@ export const localOperations = {
     errors: ["PoolNotFound"],
   }),
   ...auditOperations,
+  ...pastRunOperations,
 } as const;

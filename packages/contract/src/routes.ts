@@ -95,4 +95,6 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Pool_RunAutoScale: ["POST", "/pools/{poolId}/runautoscale"],
   Pool_ListAutoScaleRuns: ["GET", "/pools/{poolId}/autoscaleruns"],
   Audit_List: ["GET", "/kyanite/audit"],
+  TaskRun_List: ["GET", "/kyanite/jobs/{jobId}/tasks/{taskId}/runs"],
+  TaskRun_GetFile: ["GET", "/kyanite/jobs/{jobId}/tasks/{taskId}/runs/{runId}/files/{filePath}"],
 };

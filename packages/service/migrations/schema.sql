@@ -99,6 +99,7 @@ create table blob_removal (
   container text not null,
   blob text not null,
   due_time timestamp with time zone not null,
+  etag text,
   constraint blob_removal_pkey PRIMARY KEY (pk)
 );
 CREATE INDEX blob_removal_due ON public.blob_removal USING btree (due_time);
@@ -250,6 +251,20 @@ create table job_usage (
   constraint job_usage_pkey PRIMARY KEY (job_pk, shard)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.02);
 
+create table kept_log (
+  run_id uuid not null,
+  number smallint not null,
+  past_run_pk bigint not null,
+  node_pk bigint not null,
+  content bytea,
+  storage_account text,
+  container text,
+  blob text,
+  etag text,
+  constraint kept_log_pkey PRIMARY KEY (run_id, number)
+);
+CREATE INDEX kept_log_of_run ON public.kept_log USING btree (past_run_pk);
+
 create table node (
   pk bigint generated always as identity not null,
   pool_pk bigint not null,
@@ -343,6 +358,39 @@ create table node_user (
   constraint node_user_node_pk_fkey FOREIGN KEY (node_pk) REFERENCES node(pk) ON DELETE CASCADE
 );
 CREATE INDEX node_user_expiry ON public.node_user USING btree (expiry_time);
+
+create table past_run (
+  pk bigint generated always as identity not null,
+  account_pk bigint not null,
+  task_pk bigint not null,
+  run_id uuid not null,
+  recorded_time timestamp with time zone not null,
+  node_pk bigint,
+  node_info jsonb,
+  start_time timestamp with time zone,
+  end_time timestamp with time zone not null,
+  outcome text not null,
+  exit_code integer,
+  failure_info jsonb,
+  files jsonb default '[]'::jsonb not null,
+  content bytea,
+  awaits_files boolean default false not null,
+  bytes integer not null,
+  constraint past_run_pkey PRIMARY KEY (pk)
+);
+CREATE INDEX past_run_of_account ON public.past_run USING btree (account_pk, pk);
+CREATE INDEX past_run_of_task ON public.past_run USING btree (task_pk, pk);
+CREATE INDEX past_run_that_awaits ON public.past_run USING btree (run_id) WHERE awaits_files;
+CREATE TRIGGER past_run_deleted AFTER DELETE ON public.past_run REFERENCING OLD TABLE AS old_run FOR EACH STATEMENT EXECUTE FUNCTION size_past_runs();
+CREATE TRIGGER past_run_inserted AFTER INSERT ON public.past_run REFERENCING NEW TABLE AS new_run FOR EACH STATEMENT EXECUTE FUNCTION size_past_runs();
+CREATE TRIGGER past_run_updated AFTER UPDATE ON public.past_run REFERENCING OLD TABLE AS old_run NEW TABLE AS new_run FOR EACH STATEMENT EXECUTE FUNCTION size_past_runs();
+
+create table past_run_size (
+  account_pk bigint not null,
+  shard smallint not null,
+  bytes bigint not null,
+  constraint past_run_size_pkey PRIMARY KEY (account_pk, shard)
+);
 
 create table pool (
   pk bigint generated always as identity not null,
@@ -696,3 +744,26 @@ AS $function$
     on p.application_pk = a.pk and p.key = lower(coalesce(asked.version, a.default_version))
     and p.content_id is not null
 $function$;
+
+CREATE OR REPLACE FUNCTION public.size_past_runs()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    insert into past_run_size as s (account_pk, shard, bytes)
+    select account_pk, pg_backend_pid() % 16, sum(bytes) from new_run group by account_pk order by account_pk
+    on conflict (account_pk, shard) do update set bytes = s.bytes + excluded.bytes;
+  elsif tg_op = 'DELETE' then
+    insert into past_run_size as s (account_pk, shard, bytes)
+    select account_pk, pg_backend_pid() % 16, -sum(bytes) from old_run group by account_pk order by account_pk
+    on conflict (account_pk, shard) do update set bytes = s.bytes + excluded.bytes;
+  else
+    insert into past_run_size as s (account_pk, shard, bytes)
+    select account_pk, pg_backend_pid() % 16, sum(bytes) from (
+      select account_pk, bytes from new_run union all select account_pk, -bytes from old_run
+    ) as changed group by account_pk order by account_pk
+    on conflict (account_pk, shard) do update set bytes = s.bytes + excluded.bytes;
+  end if;
+  return null;
+end $function$;

@@ -226,6 +226,20 @@ export const tuningSettings = {
     least: 1,
     most: 65_535,
   }),
+  keptLogs: choice(
+    "all",
+    "of which runs stdout.txt and stderr.txt are kept when their node is gone, unless the task says",
+    ["all", "failed", "none"],
+  ),
+  keptLogBytes: integer(65_536, "most that is kept of a file; of a larger one its beginning and its end", {
+    least: 256,
+    most: 1_048_576,
+  }),
+  keptLogDays: integer(7, "how long former runs and what is kept of them are remembered", { least: 1, most: 3_650 }),
+  keptLogMegabytes: integer(1_024, "what former runs may take of the database; beyond that the oldest go", {
+    least: 1,
+    most: 10_000_000,
+  }),
   vmSizes,
   mountSources,
   corsOrigins: text("", "web pages elsewhere that may call the API: their origins, separated by blanks", {

@@ -2,10 +2,12 @@ import { BatchError } from "@kyanite/contract";
 import {
   atOwnAddress,
   copyBlob,
+  createBlob,
   createContainer,
   deleteBlob,
   hasBlob,
   isStorageAway,
+  readBlob,
   type StorageAccount,
   signUrl,
 } from "@kyanite/storage";
@@ -27,6 +29,8 @@ export function storageAccounts(accounts: readonly StorageAccount[]): StorageAcc
     },
     hasBlob: ({ storageAccount, ...place }) => answered(hasBlob(find(storageAccount), place)),
     copyBlob: ({ storageAccount, ...place }) => answered(copyBlob(find(storageAccount), place)),
+    createBlob: ({ storageAccount, ...blob }) => answered(createBlob(find(storageAccount), blob)),
+    readBlob: ({ storageAccount, ...place }, mostBytes) => answered(readBlob(find(storageAccount), place, mostBytes)),
     deleteBlob: ({ storageAccount, ...place }) => answered(deleteBlob(find(storageAccount), place)),
   };
 }

@@ -157,6 +157,7 @@ describe("resource files", () => {
         database: service.database,
         storage: storageAccounts([service.storage]),
         taskToken: () => "",
+        keeping: { keptLogs: "none", keptLogBytes: 0 },
         accountUrl: () => service.url,
         now: () => new Date(time),
       })({

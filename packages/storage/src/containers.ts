@@ -80,14 +80,78 @@ export async function copyBlob(
   await (await client.beginCopyFromURL(source, { intervalInMs: 500 })).pollUntilDone();
 }
 
-/** Removes a blob; nothing happens when there is none. */
-export async function deleteBlob(account: StorageAccount, { container, blob }: BlobPlace): Promise<void> {
+export interface NewBlob extends BlobPlace {
+  readonly content: Buffer;
+  readonly contentType: string;
+  /** Kept with the blob, so that its author knows it again. */
+  readonly author: string;
+}
+
+/**
+ * Writes a small blob that is not there yet, and its container if need be.
+ * @returns its ETag, also when its author has written it before; undefined when there is another's
+ */
+export async function createBlob(account: StorageAccount, blob: NewBlob): Promise<string | undefined> {
+  try {
+    return await putNewBlob(account, blob);
+  } catch (cause) {
+    if (statusOf(cause) !== 404) throw cause;
+    await createContainer(account, blob.container);
+    return putNewBlob(account, blob);
+  }
+}
+
+async function putNewBlob(account: StorageAccount, { container, blob, ...written }: NewBlob) {
+  const { content, contentType, author } = written;
+  const client = (await blobService(account)).getContainerClient(container).getBlockBlobClient(blob);
+  try {
+    const { etag } = await client.upload(content, content.length, {
+      conditions: { ifNoneMatch: "*" },
+      blobHTTPHeaders: { blobContentType: contentType },
+      metadata: { author },
+    });
+    return etag;
+  } catch (cause) {
+    if (statusOf(cause) !== 409 && statusOf(cause) !== 412) throw cause;
+    const { etag, metadata } = await client.getProperties();
+    return metadata?.author === author ? etag : undefined;
+  }
+}
+
+/** The beginning of a blob, up to `mostBytes`; undefined when there is none. */
+export async function readBlob(
+  account: StorageAccount,
+  { container, blob }: BlobPlace,
+  mostBytes: number,
+): Promise<Buffer | undefined> {
+  const client = (await blobService(account)).getContainerClient(container).getBlobClient(blob);
+  try {
+    const { contentLength = 0 } = await client.getProperties();
+    return contentLength === 0 ? Buffer.alloc(0) : await client.downloadToBuffer(0, Math.min(contentLength, mostBytes));
+  } catch (cause) {
+    if (statusOf(cause) === 404) return undefined;
+    throw cause;
+  }
+}
+
+/**
+ * Removes a blob; nothing happens when there is none.
+ * @param place with an ETag when only what was written then is to go
+ */
+export async function deleteBlob(
+  account: StorageAccount,
+  { container, blob, etag }: BlobPlace & { readonly etag?: string | null },
+): Promise<void> {
   const client = (await blobService(account)).getContainerClient(container).getBlobClient(blob);
   // The library's own `deleteIfExists` fails where the whole container is gone.
-  await client.delete().catch((cause: { statusCode?: number }) => {
-    if (cause.statusCode !== 404) throw cause;
+  await client.delete(etag ? { conditions: { ifMatch: etag } } : {}).catch((cause: unknown) => {
+    const isChanged = etag && statusOf(cause) === 412;
+    if (!isChanged && statusOf(cause) !== 404) throw cause;
   });
 }
+
+const statusOf = (cause: unknown) =>
+  typeof cause === "object" && cause !== null && "statusCode" in cause ? cause.statusCode : undefined;
 
 /** Whether an account could not be reached, so that trying again later makes sense. */
 export function isStorageAway(cause: unknown): boolean {

@@ -9,11 +9,14 @@ export {
 export { blobUrl, withoutSecrets } from "./blob-url.ts";
 export {
   copyBlob,
+  createBlob,
   createContainer,
   deleteBlob,
   deleteContainer,
   hasBlob,
   isStorageAway,
+  type NewBlob,
+  readBlob,
   type SignedUrlOptions,
   signUrl,
 } from "./containers.ts";

@@ -57,13 +57,22 @@ export async function createAgents(parts: ServiceParts, means: AgentMeans): Prom
       storage: means.storage,
       accountUrl: () => parts.agentUrl ?? means.httpUrl(),
       taskToken: (holder) => means.taskTokens.sign(holder),
+      keeping: settings,
       now: () => clock.now(),
     }),
   });
   const linked = new LinkedFiles((nodePk, order) => links.send(nodePk, order), clock);
   const relayed = relayedFiles({ database, serverId, secret, clock });
   const relayAnswer = relayedAnswers({ database, serverId, secret });
-  const endpoint = new AgentEndpoint({ database, links, linkedFiles: linked, relayAnswer, clock, log });
+  const endpoint = new AgentEndpoint({
+    database,
+    links,
+    linkedFiles: linked,
+    relayAnswer,
+    storage: means.storage,
+    clock,
+    log,
+  });
   const endings: (() => Promise<void>)[] = [];
   return {
     endpoint,

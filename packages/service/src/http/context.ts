@@ -10,7 +10,7 @@ export interface HandlerContext {
   readonly database: Database;
   readonly nodeFiles: NodeFiles;
   readonly quotas: Quotas;
-  readonly storage: Pick<StorageAccounts, "ownUrl">;
+  readonly storage: Pick<StorageAccounts, "ownUrl" | "readBlob">;
 }
 
 export type OperationHandlers = Handlers<typeof allOperations>;

@@ -13,7 +13,7 @@ export function corsHeaders(origin: string): Record<string, string> {
     "access-control-allow-headers":
       "authorization, content-type, client-request-id, return-client-request-id, ocp-date, ocp-range, if-match, if-none-match, if-modified-since, if-unmodified-since",
     "access-control-expose-headers":
-      "etag, last-modified, location, request-id, dataserviceid, ocp-batch-file-isdirectory, ocp-batch-file-url",
+      "etag, last-modified, location, request-id, dataserviceid, ocp-batch-file-isdirectory, ocp-batch-file-url, kyanite-kept, kyanite-kept-run, kyanite-kept-missing, kyanite-kept-size",
     "access-control-max-age": "600",
     vary: "origin",
   };

@@ -12,6 +12,7 @@ import { nodeExtensionHandlers } from "./operations/node-extensions.ts";
 import { nodeLogHandlers } from "./operations/node-logs.ts";
 import { nodeUserHandlers } from "./operations/node-users.ts";
 import { nodeHandlers } from "./operations/nodes.ts";
+import { pastRunHandlers } from "./operations/past-runs.ts";
 import { poolStatisticsHandlers } from "./operations/pool-statistics.ts";
 import { poolHandlers } from "./operations/pools.ts";
 import { subtaskHandlers } from "./operations/subtasks.ts";
@@ -36,4 +37,5 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...taskHandlers(context),
   ...subtaskHandlers(context),
   ...fileHandlers(context),
+  ...pastRunHandlers(context),
 });

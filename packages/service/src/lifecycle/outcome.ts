@@ -1,6 +1,7 @@
 import type { Job } from "../domain/job/job.ts";
 import { endsWithTask } from "../domain/job/job-manager.ts";
 import { loadsOf } from "../domain/node/load.ts";
+import type { ToldEnd } from "../domain/run/past-run.ts";
 import type { ExitOutcome, Task } from "../domain/task/task.ts";
 import { totalUsage, usageOf } from "../domain/task/usage.ts";
 import type { Sql } from "../store/database.ts";
@@ -12,18 +13,21 @@ import { restartTasks, saveTasks } from "../store/tasks.ts";
 import { addJobUsage } from "../store/usage.ts";
 import { followGangs } from "./gang.ts";
 import { endJobsWhoseTasksAreComplete, type JobAction, performJobActions } from "./job.ts";
+import { recordPastRuns } from "./past-runs.ts";
 
 /** What has become of a task that was locked as `before`. */
 export interface TaskOutcome extends ExitOutcome {
   readonly before: Task;
   readonly job: Job;
+  /** How the task's run has ended, as its agent told it. */
+  readonly end?: ToldEnd;
 }
 
 /** The outcomes of tasks by a decision that knows their jobs. */
 export async function decideOutcomes(
   sql: Sql,
   tasks: readonly Task[],
-  decide: (task: Task, job: Job) => ExitOutcome | undefined,
+  decide: (task: Task, job: Job) => Omit<TaskOutcome, "before" | "job"> | undefined,
 ): Promise<TaskOutcome[]> {
   if (tasks.length === 0) return [];
   const jobs = new Map(
@@ -72,6 +76,7 @@ export async function saveOutcomes(
     ),
     followGangs(sql, outcomes, now).then((gangs) => changeLoad(sql, loadsOf([...leaving, ...gangs]), now)),
     addJobUsage(sql, totalUsage(usage)),
+    recordPastRuns(sql, outcomes, now),
     refills && outcomes.every(onlyFreesSlots) ? undefined : notify(sql, "schedule"),
   ]);
   await followCompletions(

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { RunOutcome } from "@kyanite/contract";
 import type { Job } from "../domain/job/job.ts";
 import { afterPackages } from "../domain/node/boot.ts";
 import { afterStartTaskExit } from "../domain/node/start-task.ts";
+import type { ToldEnd } from "../domain/run/past-run.ts";
 import {
   afterExit,
   afterRunLoss,
@@ -21,12 +21,12 @@ import { readPreparationsOfRuns } from "../store/preparations.ts";
 import { lockTasksOfRuns } from "../store/tasks.ts";
 import { finishInstanceRuns } from "./instance-run.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
+import { recordAwaitedFiles } from "./past-runs.ts";
 import { finishPreparationRun } from "./preparation.ts";
 
 /** The end of a run, or its return or loss, as its agent reports it. */
-export interface FinishedRun extends Omit<RunEnd, "exit"> {
+export interface FinishedRun extends ToldEnd {
   readonly runId: string;
-  readonly exit: RunOutcome;
 }
 
 /** A run with an end that can be told. */
@@ -69,6 +69,7 @@ function executedRun({ exit, ...run }: FinishedRun): readonly ExecutedRun[] {
 
 /** Ends of preparation, release and start tasks; of a run that nobody knows any more there is nothing to record. */
 async function finishOtherRuns(sql: Sql, runs: readonly ExecutedRun[], now: Date): Promise<void> {
+  await recordAwaitedFiles(sql, runs);
   const preparations = new Map(
     (
       await readPreparationsOfRuns(
@@ -94,7 +95,7 @@ async function finishTasks(
 ): Promise<void> {
   const outcomes = await decideOutcomes(sql, tasks, (task, job) => {
     const end = ends.get(task.runId ?? "");
-    return end && outcomeOf(task, job, end, options.now);
+    return end && { ...outcomeOf(task, job, end, options.now), end };
   });
   await saveOutcomes(sql, outcomes, options);
   await notifyOrders(

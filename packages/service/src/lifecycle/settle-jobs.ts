@@ -47,7 +47,7 @@ export async function advanceJobs(database: Database, now: Date): Promise<boolea
 async function advanceJob(database: Database, job: Job, now: Date): Promise<boolean> {
   if (job.state !== "enabling") await endRunningTasks(database, job, now);
   const isReleased = await transaction(database, (sql) => settleJob(sql, job.pk, now));
-  return isReleased && !(await deleteJobInSlices(database, job.pk));
+  return isReleased && !(await deleteJobInSlices(database, job.pk, now));
 }
 
 /** Takes the job's running tasks from their nodes, as its state asks. The job itself is not locked meanwhile. */
@@ -68,12 +68,12 @@ async function endRunningTasks(database: Database, job: Job, now: Date): Promise
 }
 
 /** Deletes some slices of a job's tasks, and then the job; answers whether it is gone. */
-async function deleteJobInSlices(database: Database, pk: number): Promise<boolean> {
+async function deleteJobInSlices(database: Database, pk: number, now: Date): Promise<boolean> {
   for (let count = 0; count < slicesAtOnce; count++) {
     const isGone = await transaction(database, async (sql) => {
       const job = await lockJobByPk(sql, pk);
       if (!job) return true;
-      const deleted = await deleteTasks(sql, pk, slice);
+      const deleted = await deleteTasks(sql, pk, slice, now);
       await removeJobDirectory(sql, job, deleted.nodeIds);
       if (deleted.count === slice) return false;
       await forgetJob(sql, job);

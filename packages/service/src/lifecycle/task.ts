@@ -94,7 +94,7 @@ export async function reactivateTask(sql: Sql, task: Task, now: Date): Promise<{
 export async function removeTask(sql: Sql, job: Job, task: Task, now: Date): Promise<void> {
   const subtasks = task.instances === null ? [] : await readSubtasks(sql, [task.pk]);
   if (job.usesTaskDependencies && task.isSatisfied) await withdrawFromDependents(sql, task);
-  await deleteTask(sql, task);
+  await deleteTask(sql, task, now);
   await changeLoad(sql, loadsOf([task, ...leaving(subtasks)]), now);
   const nodeIds = [task, ...subtasks].flatMap(({ nodeInfo }) => nodeInfo?.nodeId ?? []);
   const nodePks = await insertDirectoryRemovals(sql, [...new Set(nodeIds)], taskDirectory(job.id, task.id));

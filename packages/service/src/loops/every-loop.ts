@@ -13,6 +13,7 @@ import { collectBlobs } from "./collect-blobs.ts";
 import { deleteAccounts } from "./delete-accounts.ts";
 import { enforceLimits } from "./enforce-limits.ts";
 import { followClock } from "./follow-clock.ts";
+import { type ForgetRunsSettings, forgetRuns } from "./forget-runs.ts";
 import { keepAudit } from "./keep-audit.ts";
 import type { Loop } from "./loop.ts";
 import { type ResizeOptions, resizePools } from "./resize-pools.ts";
@@ -22,7 +23,11 @@ import { scheduleTasks } from "./schedule-tasks.ts";
 import { settleJobs } from "./settle-jobs.ts";
 import { watchNodes } from "./watch-nodes.ts";
 
-interface LoopSettings extends AutoScaleSettings, SampleOptions, Omit<ResizeOptions["limits"], "vmSizes"> {
+interface LoopSettings
+  extends AutoScaleSettings,
+    SampleOptions,
+    ForgetRunsSettings,
+    Omit<ResizeOptions["limits"], "vmSizes"> {
   /** As the setting is written: see `parseCapacities`. */
   readonly vmSizes: string;
   readonly auditDays: number;
@@ -66,6 +71,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
     runJobSchedules(database, quotas, log),
     watchNodes(database, settings.nodeSilentSeconds, log),
     collectBlobs(database, storage, log),
+    forgetRuns(database, settings),
     deleteAccounts(database),
     followClock(database, log),
     keepAudit(database, settings),

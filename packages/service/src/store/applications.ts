@@ -186,8 +186,14 @@ export async function cancelBlobRemoval(sql: Sql, { storageAccount, container, b
   return cancelled.count > 0;
 }
 
-export async function readDueBlobRemovals(sql: Sql, now: Date): Promise<(BlobPlace & { readonly pk: number })[]> {
-  return sql<(BlobPlace & { pk: number })[]>`
+interface BlobRemoval extends BlobPlace {
+  readonly pk: number;
+  /** Only the blob of this state is to go. */
+  readonly etag: string | null;
+}
+
+export async function readDueBlobRemovals(sql: Sql, now: Date): Promise<BlobRemoval[]> {
+  return sql<BlobRemoval[]>`
     select * from blob_removal where due_time <= ${now} order by due_time limit 100`;
 }
 

@@ -10,6 +10,7 @@ import { deleteDependencies, insertDependencies } from "./dependencies.ts";
 import { type FilterColumns, filterToSql } from "./filter.ts";
 import type { NodeRoom } from "./nodes.ts";
 import { firstBytes, type Sized } from "./page.ts";
+import { forgetRunsOfTasks } from "./past-runs.ts";
 
 const equality = ["eq", "ne"] as const;
 
@@ -305,6 +306,7 @@ export async function deleteTasks(
   sql: Sql,
   jobPk: number,
   limit: number,
+  now: Date,
 ): Promise<{ readonly count: number; readonly nodeIds: readonly string[] }> {
   const tasks = await sql<{ pk: number; nodeId: string | null }[]>`
     delete from task where pk in (select pk from task where job_pk = ${jobPk} order by key limit ${limit})
@@ -313,14 +315,16 @@ export async function deleteTasks(
   const subtasks = await sql<{ nodeId: string | null }[]>`
     delete from subtask where task_pk = any(${pks}::bigint[]) returning node_info ->> 'nodeId' as node_id`;
   await deleteDependencies(sql, jobPk, pks);
+  await forgetRunsOfTasks(sql, pks, now);
   const nodeIds = new Set([...tasks, ...subtasks].flatMap(({ nodeId }) => nodeId ?? []));
   return { count: tasks.length, nodeIds: [...nodeIds] };
 }
 
-export async function deleteTask(sql: Sql, task: Task): Promise<void> {
+export async function deleteTask(sql: Sql, task: Task, now: Date): Promise<void> {
   await sql`delete from task where pk = ${task.pk}`;
   if (task.instances !== null) await sql`delete from subtask where task_pk = ${task.pk}`;
   await deleteDependencies(sql, task.jobPk, [task.pk]);
+  await forgetRunsOfTasks(sql, [task.pk], now);
 }
 
 /** Up to `limit` tasks of a job that are on nodes, in the order in which everybody locks tasks. */

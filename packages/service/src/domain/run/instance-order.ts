@@ -8,7 +8,7 @@ const masterPort = 6000;
 
 /**
  * The order for an instance of a multi-instance task, made from its task's. Only the primary has the task's own
- * command, resource files, output files and wall clock.
+ * command, resource files, output files, wall clock, and what is kept.
  */
 export function instanceOrder(
   task: RunOrder,
@@ -23,7 +23,7 @@ export function instanceOrder(
     environment: { ...task.environment, ...instanceVariables(instance) },
   };
   if (instance.id === 0) return order;
-  const { maxWallClockSeconds: _, ...subtask } = order;
+  const { maxWallClockSeconds: _wallClock, keeping: _keeping, ...subtask } = order;
   return { ...subtask, kind: "subtask", commandLine: "", downloads: [], uploads: [] };
 }
 

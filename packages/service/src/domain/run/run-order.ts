@@ -1,6 +1,8 @@
 import type {
   JobReleaseTask,
+  KeptRuns,
   OrderedDownload,
+  OrderedKeeping,
   OrderedUpload,
   OutputFile,
   ResourceFile,
@@ -25,6 +27,14 @@ export interface OrderContext {
   readonly ownUrl: (url: string) => string;
   /** The token with which a task may call the service. */
   readonly taskToken: (run: TaskRun) => string;
+  readonly keeping: KeepingSettings;
+}
+
+/** What is kept of runs that do not say themselves what is to be. */
+export interface KeepingSettings {
+  readonly keptLogs: KeptRuns;
+  /** Of each file. */
+  readonly keptLogBytes: number;
 }
 
 /** The order for a run: everything the agent needs, with no question left to ask. */
@@ -107,9 +117,18 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
     packages: [],
     downloads: (task.resourceFiles ?? []).map((file) => download(file, context)),
     uploads: (task.outputFiles ?? []).map((file) => upload(file, context)),
+    ...keepingOf(task, context.keeping),
     ...(wallClock === undefined ? {} : { maxWallClockSeconds: wallClock }),
     ...(retention === undefined ? {} : { retentionSeconds: retention }),
   };
+}
+
+function keepingOf(
+  { keptLogs = {} }: TaskRun["taskSpec"],
+  settings: KeepingSettings,
+): { readonly keeping?: OrderedKeeping } {
+  const { runs = settings.keptLogs, filePaths = [] } = keptLogs;
+  return runs === "none" ? {} : { keeping: { runs, mostBytes: settings.keptLogBytes, filePaths } };
 }
 
 function preparationOrder(run: JobRun, context: OrderContext): RunOrder {

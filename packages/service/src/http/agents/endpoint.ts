@@ -4,11 +4,13 @@ import type { Duplex } from "node:stream";
 import type { AgentReport } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import { type WebSocket, WebSocketServer } from "ws";
+import type { StorageAccounts } from "../../domain/account/storage.ts";
 import type { Node } from "../../domain/node/node.ts";
 import type { Hello } from "../../lifecycle/node.ts";
 import { type Database, isDatabaseAway } from "../../store/database.ts";
 import { readNodeOfAgent } from "../../store/nodes.ts";
 import { refuseUpgrade } from "../sockets.ts";
+import { keptLogIntake, keptLogOf } from "./kept-logs.ts";
 import type { LinkedFiles } from "./linked-files.ts";
 import type { AgentLinks } from "./links.ts";
 import { readFilesAnswer } from "./node-files.ts";
@@ -22,17 +24,28 @@ export interface AgentEndpointOptions {
   readonly linkedFiles: LinkedFiles;
   /** For answers to what another server has asked. */
   readonly relayAnswer: RelayAnswer;
+  /** For what is kept of the files of ended runs. */
+  readonly storage: StorageAccounts;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-/** What agents call: `/agent/link` for their link, and `/agent/files/{requestId}` to answer a request for files. */
+/**
+ * What agents call: `/agent/link` for their link, `/agent/files/{requestId}` to answer a request for files, and
+ * `/agent/kept/{runId}/{number}` to bring what is kept of a file of a run.
+ */
 export class AgentEndpoint {
   readonly #options: AgentEndpointOptions;
   readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: 16 * 1024 * 1024 });
+  readonly #takeKeptLog;
 
   constructor(options: AgentEndpointOptions) {
     this.#options = options;
+    this.#takeKeptLog = keptLogIntake({
+      ...options,
+      onNotWritten: ({ storageAccount, container }, cause) =>
+        options.log.warn("kept log not written to the storage account", { storageAccount, container, cause }),
+    });
   }
 
   /** Turns an agent's request into its link. */
@@ -51,8 +64,10 @@ export class AgentEndpoint {
     }
   }
 
-  /** Takes the answer to a request for files; false when the request is not an agent's. */
+  /** Takes what agents send beside their links; false when the request is not an agent's. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const keptLog = keptLogOf(request.url);
+    if (keptLog) return this.#keep(request, response, keptLog);
     const requestId = /^\/agent\/files\/([0-9a-f-]{36})$/.exec(request.url ?? "")?.[1];
     if (requestId === undefined) return false;
     const node = await this.#nodeOf(request);
@@ -62,6 +77,18 @@ export class AgentEndpoint {
       return answer(response, await relayAnswer(node.pk, requestId, request));
     request.once("close", () => answer(response, 204));
     return true;
+  }
+
+  async #keep(request: IncomingMessage, response: ServerResponse, file: { runId: string; number: number }) {
+    const { log } = this.#options;
+    try {
+      const node = await this.#nodeOf(request);
+      if (!node) return answer(response, 401);
+      return answer(response, await this.#takeKeptLog(request, { ...file, nodePk: node.pk }));
+    } catch (cause) {
+      if (!isDatabaseAway(cause)) log.error("kept log not taken", { runId: file.runId, cause });
+      return answer(response, 503);
+    }
   }
 
   close(): void {

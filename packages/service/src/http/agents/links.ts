@@ -138,6 +138,7 @@ export class AgentLinks {
           startTime: new Date(report.startTime),
           endTime: new Date(report.endTime),
           container: report.container,
+          kept: report.kept,
           mayWait: report.isBusy ?? false,
         });
       case "setUp":

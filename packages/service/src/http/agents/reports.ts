@@ -35,10 +35,18 @@ function reportsOf(value: unknown): ReadReports {
   const reports: AgentReport[] = [];
   const refused: RefusedReport[] = [];
   for (const each of Array.isArray(given) ? given : [value]) {
-    if (report.Check(each)) reports.push(each);
+    const readable = report.Check(each) ? each : withoutKept(each);
+    if (report.Check(readable)) reports.push(readable);
     else refused.push(describe(each));
   }
   return { nodeId: typeof nodeId === "string" ? nodeId : "", reports, refused };
+}
+
+/** What cannot be kept of a run's files must not hide how the run has ended. */
+function withoutKept(value: unknown): unknown {
+  if (!isObject(value) || !("kept" in value)) return value;
+  const { kept: _, ...rest } = value;
+  return rest;
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

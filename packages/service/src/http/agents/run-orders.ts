@@ -10,7 +10,7 @@ import { orderedCertificate, visibleThumbprints } from "../../domain/account/cer
 import type { StorageAccounts } from "../../domain/account/storage.ts";
 import { containerFailure } from "../../domain/run/containers.ts";
 import type { Run, TaskRun } from "../../domain/run/run.ts";
-import { autoStorageContainers, runOrder } from "../../domain/run/run-order.ts";
+import { autoStorageContainers, type KeepingSettings, runOrder } from "../../domain/run/run-order.ts";
 import { after } from "../../domain/time.ts";
 import { readCertificatesOfRun } from "../../store/certificates.ts";
 import type { Database } from "../../store/database.ts";
@@ -26,6 +26,7 @@ export interface OrderMeans {
   readonly taskToken: (run: TaskRun) => string;
   /** Where tasks reach the service. */
   readonly accountUrl: () => string;
+  readonly keeping: KeepingSettings;
   readonly now: () => Date;
 }
 
@@ -47,6 +48,7 @@ export function orderMaker(means: OrderMeans): (run: Run) => Promise<OrderOutcom
       containerUrl: (name) => urls.get(name) ?? "",
       ownUrl: (url) => means.storage.ownUrl(url),
       taskToken: means.taskToken,
+      keeping: means.keeping,
     });
     const packages = await packagesOf(run, means);
     return { kind: "order", order: { ...order, packages, ...(await certificatesOf(means.database, run)) } };

@@ -5,12 +5,12 @@ import {
   type ByteRange,
   FileList,
   type FilesRequest,
+  type fileOperations,
   type ListedFile,
   type NodeFile,
 } from "@kyanite/contract";
 import Value from "typebox/value";
 import type { Account } from "../../domain/account/account.ts";
-import type { Filter } from "../../domain/filter.ts";
 import { taskDirectory } from "../../domain/run/directories.ts";
 import { isRetentionOver } from "../../domain/task/retention.ts";
 import { isoTime } from "../../domain/time.ts";
@@ -19,7 +19,9 @@ import type { Database } from "../../store/database.ts";
 import { readNodeById } from "../../store/nodes.ts";
 import type { NodeFiles } from "../agents/node-files.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
-import type { ListRequest, Page } from "../handler.ts";
+import type { Call, ListRequest, Page } from "../handler.ts";
+import { prefixOf } from "./file-prefix.ts";
+import { keptFiles } from "./kept-files.ts";
 import { poolUrl } from "./pools.ts";
 import { taskUrl } from "./tasks.ts";
 
@@ -34,30 +36,32 @@ interface Root {
   readonly isCleanedUp: boolean;
 }
 
-export const fileHandlers = ({ database, nodeFiles }: HandlerContext) =>
-  ({
-    File_ListFromTask: async ({ account, params, query, list, baseUrl, signal, now }) => ({
-      body: await listFiles(
-        nodeFiles,
-        await taskRoot(database, account, params, { baseUrl, now }),
-        query.recursive ?? false,
-        list,
-        signal,
-      ),
-    }),
-    File_GetFromTask: async ({ account, params, range, conditions, baseUrl, signal, now }) =>
-      readFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
-        path: params.filePath,
-        range,
-        conditions,
-        signal,
-      }),
-    File_GetPropertiesFromTask: async ({ account, params, conditions, baseUrl, signal, now }) =>
-      describeFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
-        path: params.filePath,
-        conditions,
-        signal,
-      }),
+export const fileHandlers = ({ database, nodeFiles, storage }: HandlerContext) => {
+  const kept = keptFiles({ database, storage });
+  return {
+    File_ListFromTask: async (call) => {
+      const { account, params, query, list, baseUrl, signal, now } = call;
+      return kept.insteadOfList(call, async () => ({
+        body: await listFiles(
+          nodeFiles,
+          await taskRoot(database, account, params, { baseUrl, now }),
+          query.recursive ?? false,
+          list,
+          signal,
+        ),
+      }));
+    },
+    File_GetFromTask: async (call) => kept.insteadOf(call, () => readTaskFile({ database, nodeFiles }, call)),
+    File_GetPropertiesFromTask: async (call) => {
+      const { account, params, conditions, baseUrl, signal, now } = call;
+      return kept.insteadOfHead(call, async () =>
+        describeFile(nodeFiles, await taskRoot(database, account, params, { baseUrl, now }), {
+          path: params.filePath,
+          conditions,
+          signal,
+        }),
+      );
+    },
     File_DeleteFromTask: async ({ account, params, query, baseUrl, signal, now }) =>
       deleteFile(
         nodeFiles,
@@ -97,7 +101,22 @@ export const fileHandlers = ({ database, nodeFiles }: HandlerContext) =>
         query.recursive ?? false,
         signal,
       ),
-  }) satisfies OperationHandlers;
+  } satisfies OperationHandlers;
+};
+
+/** Reads a file of a task on its node. */
+export async function readTaskFile(
+  { database, nodeFiles }: Pick<HandlerContext, "database" | "nodeFiles">,
+  { account, params, range, conditions, baseUrl, signal, now }: TaskFileCall,
+) {
+  const root = await taskRoot(database, account, params, { baseUrl, now });
+  return readFile(nodeFiles, root, { path: params.filePath, range, conditions, signal });
+}
+
+type TaskFileCall = Pick<
+  Call<typeof fileOperations.File_GetFromTask>,
+  "account" | "params" | "range" | "conditions" | "baseUrl" | "signal" | "now"
+>;
 
 async function taskRoot(
   database: Database,
@@ -175,16 +194,6 @@ async function readList(body: Readable, signal: AbortSignal): Promise<FileList> 
     signal.throwIfAborted();
     throw new BatchError("IOError", { Reason: "The compute node did not send the whole list" }, { cause });
   }
-}
-
-/** Files may be filtered by the beginning of their names only. */
-function prefixOf(filter: Filter | undefined): string | undefined {
-  if (!filter) return undefined;
-  if (filter.kind === "startswith" && filter.property === "name") return filter.prefix;
-  throw new BatchError("InvalidQueryParameterValue", {
-    QueryParameterName: "$filter",
-    Reason: "Files can be filtered only with startswith(name,'…')",
-  });
 }
 
 interface FileRequest {
