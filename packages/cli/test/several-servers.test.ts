@@ -119,7 +119,7 @@ test("what is read of a node ends when the node's server is killed, and nobody w
     for await (const _ of chunks);
   });
   await expect(read).rejects.toThrow();
-  const away = await other.call("GET", `${files}/stdout.txt`);
+  const away = await other.call("GET", `${files}/wd/large`);
   expect(away).toMatchObject({ status: 409, json: { code: "TaskFilesUnavailable" } });
 
   // So that somebody ends its nodes.

@@ -10,6 +10,10 @@ import {
   until,
 } from "@kyanite/testkit";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readLastLines } from "../src/http/operations/last-lines.ts";
+import { readExistingTask } from "../src/lifecycle/existing.ts";
+import { storageAccounts } from "../src/storage-accounts.ts";
+import { readAccount } from "../src/store/accounts.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -102,6 +106,18 @@ describe("when the node is gone", () => {
     expect((await call("GET", file(job, "task", "stdout.txt"), range)).text).toBe("ell");
     const beyond = { headers: { "ocp-range": "bytes=6-" } };
     expect(await call("GET", file(job, "task", "stdout.txt"), beyond)).toMatchObject({ status: 416 });
+    const account = await readAccount(service.database, service.account.name);
+    if (!account) throw new Error("there is no account");
+    const lines = await readLastLines(
+      {
+        database: service.database,
+        storage: storageAccounts([service.storage]),
+        nodeFiles: { request: async () => Promise.reject(new Error("no node is there to be asked")) },
+      },
+      await readExistingTask(service.database, account, { jobId: job, taskId: "task" }),
+      { path: "stderr.txt", lines: 5, signal: new AbortController().signal },
+    );
+    expect(lines).toEqual(["oh"]);
     const since = { headers: { "if-modified-since": new Date(Date.now() + 60_000).toUTCString() } };
     expect(await call("GET", file(job, "task", "stdout.txt"), since)).toMatchObject({ status: 304 });
     expect(await call("GET", file(job, "task", "none.txt"))).toMatchObject({

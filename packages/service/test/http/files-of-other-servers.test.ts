@@ -186,7 +186,7 @@ describe("the door between servers", () => {
 test("files are unavailable at once while the node's server is out of reach", async () => {
   const { id, address } = await serverOf(home);
   await home.database`update server set address = '127.0.0.1:1' where id = ${id}`;
-  expect(await elsewhere("GET", `${files}/stdout.txt`)).toMatchObject({
+  expect(await elsewhere("GET", `${files}/wd/none`)).toMatchObject({
     status: 409,
     json: { code: "TaskFilesUnavailable" },
   });

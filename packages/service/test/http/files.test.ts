@@ -152,7 +152,7 @@ describe("a list of files", () => {
   });
 });
 
-test("the files of a node that is gone are unavailable", async () => {
+test("the files of a node that is gone are unavailable, but for those that are kept", async () => {
   expect((await call("POST", "/pools/pool/removenodes", { body: { nodeList: [nodeId] } })).status).toBe(202);
   await until(
     () => call("GET", `/pools/pool/nodes/${nodeId}`),
@@ -160,12 +160,13 @@ test("the files of a node that is gone are unavailable", async () => {
     60,
   );
   for (const [method, path] of [
-    ["GET", files],
-    ["GET", `${files}/stdout.txt`],
+    ["GET", `${files}/wd/empty`],
     ["DELETE", `${files}/stdout.txt`],
   ] as const)
     expect(await call(method, path)).toMatchObject({ status: 409, json: { code: "TaskFilesUnavailable" } });
-  expect(await call("HEAD", `${files}/stdout.txt`)).toMatchObject({ status: 409, text: "" });
+  expect(await call("HEAD", `${files}/wd/empty`)).toMatchObject({ status: 409, text: "" });
+  expect(await call("GET", `${files}/stdout.txt`)).toMatchObject({ status: 200, text: "hello\n" });
+  expect((await pages(`${files}?api-version=2024-07-01.20.0`)).map(({ name }) => name)).toEqual(["stdout.txt"]);
   expect(await call("GET", `/pools/pool/nodes/${nodeId}/files`)).toMatchObject({
     status: 404,
     json: { code: "NodeNotFound" },

@@ -5,6 +5,7 @@ import type { PastFile, PastRun } from "../../domain/run/past-run.ts";
 import { isoTime } from "../../domain/time.ts";
 import { readExistingTask } from "../../lifecycle/existing.ts";
 import { type KeptContent, type KeptFileParts, readKeptFile, readLastRun } from "../../lifecycle/kept-files.ts";
+import { readNodeById } from "../../store/nodes.ts";
 import type { Conditions } from "../conditions.ts";
 import type { Call, Page, Reply } from "../handler.ts";
 import { prefixOf } from "./file-prefix.ts";
@@ -25,15 +26,18 @@ const goneCodes: readonly string[] = ["TaskFilesUnavailable", "TaskFilesCleanedu
 
 /** Answers from what is kept of a task's last run, where its node cannot. */
 export function keptFiles(parts: KeptFileParts) {
-  const lastRun = async ({ account, params }: Pick<FileCall, "account" | "params">, gone: unknown) => {
+  const lastRun = async ({ account, params }: Pick<FileCall, "account" | "params">, gone: BatchError) => {
     const { task } = await readExistingTask(parts.database, account, params);
     const run = await readLastRun(parts.database, task);
     if (run === undefined) throw gone;
     return run;
   };
-  const find = async (call: FileCall, gone: unknown) => {
-    const found = await readKeptFile(parts, await lastRun(call, gone), normalPath(call.params.filePath));
+  const find = async (call: FileCall, gone: BatchError) => {
+    const run = await lastRun(call, gone);
+    const found = await readKeptFile(parts, run, normalPath(call.params.filePath));
     if (found === undefined) throw gone;
+    // The whole file is still there, on a node that is only out of reach: a part of it must not be taken for it.
+    if (found.file.missingBytes > 0 && gone.code === "TaskFilesUnavailable" && (await isThere(parts, run))) throw gone;
     return found;
   };
   return {
@@ -57,7 +61,13 @@ export function keptFiles(parts: KeptFileParts) {
   };
 }
 
-async function orElse<Answer>(live: () => Promise<Answer>, kept: (gone: unknown) => Promise<Answer>): Promise<Answer> {
+const isThere = async ({ database }: KeptFileParts, { nodeInfo }: PastRun) =>
+  nodeInfo !== null && (await readNodeById(database, nodeInfo.nodeId)) !== undefined;
+
+async function orElse<Answer>(
+  live: () => Promise<Answer>,
+  kept: (gone: BatchError) => Promise<Answer>,
+): Promise<Answer> {
   try {
     return await live();
   } catch (cause) {
