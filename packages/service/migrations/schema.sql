@@ -61,6 +61,26 @@ create table application_package (
   constraint application_package_application_pk_key_key UNIQUE (application_pk, key)
 );
 
+create table audit (
+  "time" timestamp with time zone not null,
+  id bigint default nextval('audit_id'::regclass) not null,
+  account text not null,
+  plane text not null,
+  operation text not null,
+  resource text not null,
+  credential text not null,
+  principal text,
+  principal_name text,
+  role text,
+  address text not null,
+  user_agent text,
+  request_id uuid not null,
+  status smallint not null,
+  error_code text,
+  count integer not null
+) partition by RANGE ("time");
+CREATE INDEX audit_by_account ON ONLY public.audit USING btree (account, "time" DESC, id DESC);
+
 create table auto_pool (
   pool_pk bigint not null,
   job_pk bigint,
