@@ -119,7 +119,7 @@ describe("roles", () => {
 
   test("a task's token is good for the operations below its job, and for no other job", () => {
     for (const [name, operation] of Object.entries<Operation>(allOperations)) {
-      const isBelow = /^\/jobs\/\{jobId\}(\/|$)/.test(operation.path);
+      const isBelow = /^(\/kyanite)?\/jobs\/\{jobId\}(\/|$)/.test(operation.path);
       expect([name, concernsJob("Mine", operation, { jobId: "mine" })]).toEqual([name, isBelow]);
       expect(concernsJob("mine", operation, { jobId: "theirs" })).toBe(false);
     }
