@@ -7,6 +7,7 @@ import { describe, machine } from "./machine.ts";
 import { containers } from "./scenarios/containers.ts";
 import { files } from "./scenarios/files.ts";
 import { ingest } from "./scenarios/ingest.ts";
+import { keeping } from "./scenarios/keeping.ts";
 import { latency } from "./scenarios/latency.ts";
 import { processes } from "./scenarios/processes.ts";
 import { reading } from "./scenarios/reading.ts";
@@ -28,6 +29,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   staging,
   files,
   containers,
+  keeping,
   soak,
 };
 

@@ -41,11 +41,12 @@ export function keptLogIntake(parts: TakeKeptLogParts) {
   };
 }
 
-/** Undefined when it is more than is kept of any file. */
+/** Undefined when it is more than is kept of any file; the rest is not waited for. */
 async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const part of request) {
+  // The connection is still needed, for the answer.
+  for await (const part of request.iterator({ destroyOnReturn: false })) {
     const bytes = Buffer.from(part);
     length += bytes.length;
     if (length > mostKeptBytes) return undefined;
