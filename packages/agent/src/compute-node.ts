@@ -34,6 +34,9 @@ export const agentVersion = "0.1.0";
 /** However many are asked for: the other nodes of the host have files to show, too. */
 const answersAtOnce = 32;
 
+/** So long a node that is removed waits for what it has still to send. */
+const farewellMilliseconds = 5_000;
+
 /** What a node needs of its host. */
 export interface NodeMeans {
   readonly config: NodeConfig;
@@ -122,6 +125,14 @@ export class ComputeNode {
   endRuns(): void {
     this.#stopping.abort();
     this.#running.stopAll();
+  }
+
+  /** Resolves when what is kept of ended runs is with the service; of what takes long not all is. */
+  async sendKept(): Promise<void> {
+    const { clock, kept } = this.#means.parts;
+    const done = new AbortController();
+    await Promise.race([kept.sent(), clock.sleep(farewellMilliseconds, done.signal)]);
+    done.abort();
   }
 
   /** Resolves when what was asked of the node is answered. */

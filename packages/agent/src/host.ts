@@ -202,6 +202,7 @@ class RunningHost implements Host {
   async #end(nodeId: string, end: { isRemoved: boolean; erase: boolean }): Promise<boolean> {
     const served = this.#nodes.get(nodeId);
     if (!served) return false;
+    if (end.isRemoved && !served.isDismissed) await served.node.sendKept();
     served.node.endRuns();
     await served.node.settle();
     await served.node.close(end);

@@ -18,7 +18,11 @@ import { storageAccounts } from "../src/storage-accounts.ts";
 vi.setConfig({ testTimeout: 120_000 });
 
 /** Nobody listens there. */
-const away = { accountName: "away", accountKey: Buffer.alloc(64).toString("base64"), blobEndpoint: "http://127.0.0.1:1/away" };
+const away = {
+  accountName: "away",
+  accountKey: Buffer.alloc(64).toString("base64"),
+  blobEndpoint: "http://127.0.0.1:1/away",
+};
 const tag = `k${process.pid}${Date.now().toString(36)}`;
 let service: RunningService;
 let call: RawClient;
@@ -71,7 +75,8 @@ async function whenKept(job: string) {
 }
 
 const live = async (job: string) => (await call("GET", `/jobs/${job}/tasks/task/files/stdout.txt`)).text;
-const collect = () => collectBlobs(service.database, storageAccounts([service.storage]), createLog("error")).round(new Date());
+const collect = () =>
+  collectBlobs(service.database, storageAccounts([service.storage]), createLog("error")).round(new Date());
 
 async function blobsOf(container: string) {
   const expiresOn = new Date(Date.now() + 600_000);
@@ -104,12 +109,19 @@ test("a log is laid out as the file conventions say, and goes with its job", asy
 test("what somebody else has put there stays, and ours is beside it", async () => {
   const job = `${tag}-taken`;
   const theirs = { container: `job-${job}`, blob: "task/$TaskLog/stdout.txt" };
-  await createBlob(service.storage, { ...theirs, content: Buffer.from("theirs"), contentType: "text/plain", author: "them" });
+  await createBlob(service.storage, {
+    ...theirs,
+    content: Buffer.from("theirs"),
+    contentType: "text/plain",
+    author: "them",
+  });
   await add("taken", sh(large));
   await completed(job);
   const kept = await whenKept(job);
   expect(kept.text).toBe(await live(job));
-  expect(await blobsOf(`job-${job}`)).toEqual([theirs.blob, `task/$TaskLog/${kept.headers["kyanite-kept-run"]}/stdout.txt`].sort());
+  expect(await blobsOf(`job-${job}`)).toEqual(
+    [theirs.blob, `task/$TaskLog/${kept.headers["kyanite-kept-run"]}/stdout.txt`].sort(),
+  );
   await call("DELETE", `/jobs/${job}/tasks/task`);
   await collect();
   expect(await blobsOf(`job-${job}`)).toEqual([theirs.blob]);
@@ -167,4 +179,22 @@ test("an agent that is killed before it has sent a log sends it when it is back"
   });
   await completed(job);
   expect((await whenKept(job)).text).toBe(await live(job));
+});
+
+test("a node that leaves as soon as its task has ended sends the task's log first", async () => {
+  const job = await add("leaving", sh(`until [ -e $AZ_BATCH_NODE_SHARED_DIR/leave ]; do sleep 0.1; done; ${large}`));
+  await until(
+    async () => Object((await call("GET", `/jobs/${job}/tasks/task`)).json).state,
+    (state) => state === "running",
+    60,
+  );
+  const body = { nodeList: [nodeId], nodeDeallocationOption: "taskcompletion" };
+  expect((await call("POST", "/pools/pool/removenodes", { body })).status).toBe(202);
+  await writeFile(join(service.nodesDirectory, nodeId, "root", "shared", "leave"), "");
+  await until(
+    () => call("GET", `/pools/pool/nodes/${nodeId}`),
+    ({ status }) => status === 404,
+    90,
+  );
+  expect((await whenKept(job)).text).toHaveLength(12_000);
 });

@@ -1,6 +1,14 @@
 import { deflateRawSync } from "node:zlib";
 import { mostKeptBytes } from "@kyanite/contract";
-import { batchClient, aPool, type RawClient, type RunningService, rawClient, runningService, until } from "@kyanite/testkit";
+import {
+  aPool,
+  batchClient,
+  type RawClient,
+  type RunningService,
+  rawClient,
+  runningService,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { scriptedAgent, scriptedNodes } from "./scripted-agent.ts";
 
@@ -32,7 +40,13 @@ const time = new Date().toISOString();
 function aFile(text: string, more: object = {}) {
   const content = Buffer.from(text);
   const facts = { path: "stdout.txt", missingBytes: 0, lastModified: time, isDeflated: false };
-  return { ...facts, sizeBytes: content.length, contentBytes: content.length, content: content.toString("base64"), ...more };
+  return {
+    ...facts,
+    sizeBytes: content.length,
+    contentBytes: content.length,
+    content: content.toString("base64"),
+    ...more,
+  };
 }
 
 /** Ends a new task's run with these files; answers the run's id when that is recorded. */
@@ -82,7 +96,9 @@ test("what is not really deflated, or would be far too much, is not shown", asyn
   const isDeflated = true;
   const wrong = await endWith("wrong", [aFile("no such thing", { isDeflated })]);
   expect(await read("wrong", wrong)).toMatchObject({ status: 404 });
-  const large = await endWith("bomb", [aFile("", { isDeflated, contentBytes: 1_000, content: bomb.toString("base64") })]);
+  const large = await endWith("bomb", [
+    aFile("", { isDeflated, contentBytes: 1_000, content: bomb.toString("base64") }),
+  ]);
   expect(await read("bomb", large)).toMatchObject({ status: 404 });
 });
 

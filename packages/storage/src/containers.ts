@@ -1,3 +1,4 @@
+import type { StoragePipelineOptions } from "@azure/storage-blob";
 import type { StorageAccount } from "./account.ts";
 import { blobUrl } from "./blob-url.ts";
 
@@ -101,9 +102,12 @@ export async function createBlob(account: StorageAccount, blob: NewBlob): Promis
   }
 }
 
+/** Whoever brings a blob tries again himself, and holds up nobody meanwhile. */
+const once = { retryOptions: { maxTries: 1 } };
+
 async function putNewBlob(account: StorageAccount, { container, blob, ...written }: NewBlob) {
   const { content, contentType, author } = written;
-  const client = (await blobService(account)).getContainerClient(container).getBlockBlobClient(blob);
+  const client = (await blobService(account, once)).getContainerClient(container).getBlockBlobClient(blob);
   try {
     const { etag } = await client.upload(content, content.length, {
       conditions: { ifNoneMatch: "*" },
@@ -160,9 +164,10 @@ export function isStorageAway(cause: unknown): boolean {
 }
 
 /** The library is big, so it is loaded when it is needed. */
-async function blobService(account: StorageAccount) {
+async function blobService(account: StorageAccount, options: StoragePipelineOptions = {}) {
   const blobs = await import("@azure/storage-blob");
-  if (account.accountKey === undefined) return new blobs.BlobServiceClient(`${account.blobEndpoint}?${account.sas}`);
+  if (account.accountKey === undefined)
+    return new blobs.BlobServiceClient(`${account.blobEndpoint}?${account.sas}`, undefined, options);
   const credential = new blobs.StorageSharedKeyCredential(account.accountName, account.accountKey);
-  return new blobs.BlobServiceClient(account.blobEndpoint, credential);
+  return new blobs.BlobServiceClient(account.blobEndpoint, credential, options);
 }

@@ -14,6 +14,8 @@ export type SendKept = (
 export interface KeptFiles extends KeptQueue {
   /** The run's report is recorded, so that its files are expected; or nobody waits for them any more. */
   release(runId: string): void;
+  /** Resolves when nothing is left that may be sent now. */
+  sent(): Promise<void>;
   /** Sends what is released, one after the other, until `signal` aborts. */
   run(send: SendKept, signal: AbortSignal): Promise<void>;
 }
@@ -44,6 +46,7 @@ export function openKeptFiles({ directory, unreported, clock, log }: KeptFilesOp
   const held = new Set(unreported);
   let bytes = [...waiting.values()].reduce((total, file) => total + file.bytes, 0);
   let wake = new AbortController();
+  const whenSent: (() => void)[] = [];
   const forget = (file: Waiting) => {
     rmSync(join(directory, nameOf(file)), { force: true });
     if (waiting.delete(nameOf(file))) bytes -= file.bytes;
@@ -63,10 +66,12 @@ export function openKeptFiles({ directory, unreported, clock, log }: KeptFilesOp
     release(runId) {
       if (held.delete(runId)) wake.abort();
     },
+    sent: () => (next() === undefined ? Promise.resolve() : new Promise((resolve) => whenSent.push(resolve))),
     async run(send, signal) {
       for (let failures = 0; !signal.aborted; ) {
         wake = new AbortController();
         const file = next();
+        if (file === undefined) for (const tell of whenSent.splice(0)) tell();
         const outcome = file && (await sendOne(file, { directory, send, signal, log }));
         if (file && outcome !== "away") forget(file);
         failures = outcome === "away" ? failures + 1 : 0;

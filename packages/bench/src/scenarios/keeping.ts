@@ -56,7 +56,11 @@ async function compare(client: BatchClient, { title, line, count, target }: Outp
       await letGo(client, jobId, count);
       samples[runs].push((1e6 * (used() - before)) / count);
     }
-  const figures: Figure[] = modes.map((runs) => ({ name: `kept: ${runs}`, value: median(samples[runs]), unit: "µs a task" }));
+  const figures: Figure[] = modes.map((runs) => ({
+    name: `kept: ${runs}`,
+    value: median(samples[runs]),
+    unit: "µs a task",
+  }));
   const ratio = { name: "all / none", value: median(samples.all) / median(samples.none), unit: "×", target };
   return { title: `what is kept of tasks: ${title}`, figures: [...figures, ratio] };
 }

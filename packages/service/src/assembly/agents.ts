@@ -70,6 +70,7 @@ export async function createAgents(parts: ServiceParts, means: AgentMeans): Prom
     linkedFiles: linked,
     relayAnswer,
     storage: means.storage,
+    keptLogMegabytes: settings.keptLogMegabytes,
     clock,
     log,
   });

@@ -3,11 +3,14 @@ import type { BlobPlace, StorageAccounts } from "../domain/account/storage.ts";
 import { jobContainerName, runLogBlob, taskLogBlob } from "../domain/run/conventions.ts";
 import type { Sql } from "../store/database.ts";
 import { type AnnouncedLog, readAnnouncedLog, saveLogBlob, saveLogContent } from "../store/kept-logs.ts";
+import { readPastRunSizes } from "../store/past-runs.ts";
 import { inflated } from "./kept-files.ts";
 
 export interface TakeKeptLogParts {
   readonly database: Sql;
   readonly storage: Pick<StorageAccounts, "names" | "createBlob" | "deleteBlob">;
+  /** What all accounts together may have in the database; nobody brings anything while it is far more. */
+  readonly mostBytes: number;
   /** Told why a file goes to the database, although there is a linked account. */
   onNotWritten(place: BlobPlace, cause: unknown): void;
 }
@@ -26,7 +29,10 @@ export interface SentLog {
  * @returns why not, when nobody wants it, or it is not what was announced
  * @throws BatchError ServerBusy while the storage does not answer
  */
-export async function takeKeptLog(parts: TakeKeptLogParts, sent: SentLog): Promise<"taken" | "unknown" | "wrong"> {
+export async function takeKeptLog(
+  parts: TakeKeptLogParts,
+  sent: SentLog,
+): Promise<"taken" | "unknown" | "wrong" | "full"> {
   const announced = await readAnnouncedLog(parts.database, sent);
   if (announced === undefined) return "unknown";
   if (announced.hasCome) return "taken";
@@ -34,8 +40,15 @@ export async function takeKeptLog(parts: TakeKeptLogParts, sent: SentLog): Promi
   const plain = isDeflated ? await inflated(sent.content) : sent.content;
   if (plain?.length !== contentBytes) return "wrong";
   if (await saveAsBlob(parts, sent, { announced, plain })) return "taken";
+  if (await isOverfull(parts)) return "full";
   await saveLogContent(parts.database, sent, sent.content);
   return "taken";
+}
+
+/** Whether more comes than is forgotten meanwhile. */
+async function isOverfull({ database, mostBytes }: TakeKeptLogParts): Promise<boolean> {
+  const sizes = await readPastRunSizes(database);
+  return sizes.reduce((total, { bytes }) => total + bytes, 0) > 2 * mostBytes;
 }
 
 /** Answers false where that cannot be: there is no linked account, or it does not let us write. */

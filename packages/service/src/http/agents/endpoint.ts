@@ -26,6 +26,7 @@ export interface AgentEndpointOptions {
   readonly relayAnswer: RelayAnswer;
   /** For what is kept of the files of ended runs. */
   readonly storage: StorageAccounts;
+  readonly keptLogMegabytes: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -43,6 +44,7 @@ export class AgentEndpoint {
     this.#options = options;
     this.#takeKeptLog = keptLogIntake({
       ...options,
+      mostBytes: options.keptLogMegabytes * 1e6,
       onNotWritten: ({ storageAccount, container }, cause) =>
         options.log.warn("kept log not written to the storage account", { storageAccount, container, cause }),
     });

@@ -13,7 +13,7 @@ export function keptLogOf(url: string | undefined): { readonly runId: string; re
 /** So many are held in memory at a time; a node sends one after the other, and waits. */
 const atOnce = 8;
 
-const statuses = { taken: 204, unknown: 404, wrong: 400 } as const;
+const statuses = { taken: 204, unknown: 404, wrong: 400, full: 503 } as const;
 
 /** Takes what agents send of the files of ended runs, and answers with a status. */
 export function keptLogIntake(parts: TakeKeptLogParts) {
