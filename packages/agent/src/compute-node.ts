@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { cpus, totalmem } from "node:os";
 import type { AgentReport, ServiceOrder } from "@kyanite/contract";
 import { limitTo } from "@kyanite/runtime";
@@ -5,7 +6,9 @@ import { openAnswers } from "./answers.ts";
 import type { NodeConfig } from "./config.ts";
 import { openDiskWatch } from "./disk-watch.ts";
 import { openEndReports } from "./end-reports.ts";
+import type { FilesReply } from "./files.ts";
 import { type AnswerAddress, postFilesReply } from "./files-answer.ts";
+import type { FollowRequest } from "./follow.ts";
 import type { FinishedReport } from "./journal.ts";
 import { postKeptFile } from "./kept/post.ts";
 import type { Limits } from "./limits.ts";
@@ -27,12 +30,15 @@ import { Running } from "./running.ts";
 import type { ServiceAddress } from "./service-address.ts";
 import { restartNode, setUpNode } from "./set-up.ts";
 import { openStartReports } from "./start-reports.ts";
+import { FileWatches } from "./task-files/file-watches.ts";
 import { NameReader } from "./task-files/names.ts";
 
 export const agentVersion = "0.1.0";
 
 /** However many are asked for: the other nodes of the host have files to show, too. */
 const answersAtOnce = 32;
+/** Each holds a file and a connection. */
+const followersAtOnce = 1_000;
 
 /** So long a node that is removed waits for what it has still to send. */
 const farewellMilliseconds = 5_000;
@@ -62,6 +68,8 @@ export class ComputeNode {
   readonly #ends;
   readonly #starts;
   readonly #names: NameReader;
+  readonly #watches = new FileWatches();
+  #followers = 0;
   readonly #ongoing: Promise<unknown>;
   #state: NodeState;
   #waiting: Promise<void> | undefined;
@@ -70,6 +78,8 @@ export class ComputeNode {
     const { config, parts, send } = means;
     const { clock, log } = parts;
     const { signal } = this.#stopping;
+    // Every follower waits for them.
+    setMaxListeners(0, signal, means.leaving);
     this.#means = means;
     this.#state = newNode(parts.journal.contents.finished, parts.interrupted);
     this.#running = new Running({ parts, stopping: signal, tell: (event) => this.#tell(event) });
@@ -221,16 +231,32 @@ export class ComputeNode {
   }
 
   async #answer({ requestId, request }: Extract<NodeAction, { readonly type: "answerFiles" }>): Promise<void> {
-    const { leaving } = this.#means;
+    if (request.operation === "follow") return this.#follow(requestId, request);
     const { signal } = this.#stopping;
     const wasStopping = signal.aborted;
     await this.#answering(async () => {
       // Only what is being read holds a node up that is to end.
       if (signal.aborted && !wasStopping) return;
       using _ = this.#answers.begin();
-      const reply = await answerRequest(request, this.#requestMeans());
-      await postFilesReply(requestId, reply, this.#answerAddress(leaving));
+      await this.#post(requestId, await answerRequest(request, this.#requestMeans()));
     });
+  }
+
+  /** Goes on for as long as somebody follows, and holds up neither other answers nor the end of the node. */
+  async #follow(requestId: string, request: FollowRequest): Promise<void> {
+    if (this.#followers >= followersAtOnce) return this.#post(requestId, tooManyFollowers);
+    this.#followers += 1;
+    try {
+      await this.#post(requestId, await answerRequest(request, this.#requestMeans()));
+    } catch (cause) {
+      this.#means.parts.log.debug("follower gone", { cause });
+    } finally {
+      this.#followers -= 1;
+    }
+  }
+
+  #post(requestId: string, reply: FilesReply): Promise<void> {
+    return postFilesReply(requestId, reply, this.#answerAddress(this.#means.leaving));
   }
 
   #answerAddress(signal: AbortSignal): AnswerAddress {
@@ -244,6 +270,8 @@ export class ComputeNode {
     return {
       places: { root, logFile: config.logFile },
       names: this.#names,
+      watches: this.#watches,
+      runs: this.#running,
       address: ownAddress(),
       sshPort: config.sshPort,
       userSuffix: users.accounts.suffix,
@@ -262,6 +290,10 @@ export class ComputeNode {
     send(this.hello());
   }
 }
+
+const tooManyFollowers: FilesReply = {
+  answer: { outcome: "error", code: "TaskFilesUnavailable", reason: "The compute node has too many followers" },
+};
 
 /** No node has more memory than its machine. */
 function limitsOf({ slots, limits = {} }: Extract<ServiceOrder, { type: "welcome" }>): Limits {

@@ -35,7 +35,9 @@ export async function postFilesReply(requestId: string, reply: FilesReply, addre
     request.end();
     return answered;
   }
-  const sent = pipeline(whole(reply.body, reply.contentLength ?? 0), request);
+  const { body, contentLength } = reply;
+  // Of unknown length, it may wait for ever: as a stream it is told when nobody takes it any more.
+  const sent = pipeline(contentLength === undefined ? body : whole(body, contentLength), request);
   try {
     // Who has asked may be gone: then the service answers before it has everything, and the rest is not sent.
     await Promise.race([sent.then(() => answered), answered]);

@@ -1,9 +1,10 @@
 import { rmdirSync, type Stats, unlinkSync } from "node:fs";
 import { Readable } from "node:stream";
 import type { FilesAnswer, FilesRequest } from "@kyanite/contract";
-import { type Clock, hasErrorCode, readPart, removeTree } from "@kyanite/runtime";
+import { hasErrorCode, readPart, removeTree } from "@kyanite/runtime";
 import { describe } from "./file-description.ts";
 import { listFiles } from "./file-list.ts";
+import { type FollowMeans, followFile } from "./follow.ts";
 import { namesBelow, rootDirectories } from "./paths.ts";
 import { type Entry, findEntry, Unreachable } from "./task-files/entry.ts";
 import { DirectoryTooLarge, type NameReader } from "./task-files/names.ts";
@@ -17,11 +18,8 @@ export interface FilesReply {
   readonly contentLength?: number;
 }
 
-export interface FilesMeans {
-  /** Of the node, absolute. */
-  readonly root: string;
+export interface FilesMeans extends FollowMeans {
   readonly names: NameReader;
-  readonly clock: Clock;
 }
 
 type FilesProblem = Extract<FilesAnswer, { outcome: "error" }>["code"];
@@ -91,6 +89,8 @@ async function answer(means: FilesMeans, names: readonly string[], request: File
       using entry = findEntry(names, { root, followsLast: true });
       return readFile(entry, names.join("/"), request);
     }
+    case "follow":
+      return { answer: { outcome: "ok" }, body: followFile(names, request, means) };
     case "delete": {
       if (isLasting(names)) throw new FilesError("OperationInvalidForCurrentState", "The compute node needs it");
       using entry = findEntry(names, { root, followsLast: false });

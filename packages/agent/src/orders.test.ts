@@ -95,6 +95,17 @@ const request = fc.oneof(
     { requiredKeys: ["operation", "containerUrl", "directory", "startTime"] },
   ),
   fc.record({ operation: fc.constant("findLogin") }),
+  fc.record(
+    {
+      operation: fc.constant("follow"),
+      path: odd(text),
+      start: odd(fc.nat()),
+      tail: odd(fc.nat()),
+      isLive: odd(fc.boolean()),
+      runId: odd(text),
+    },
+    { requiredKeys: ["operation", "path", "isLive"] },
+  ),
 );
 const order = fc.oneof(
   { weight: 5, arbitrary: fc.record({ type: fc.constant("run"), order: run }) },

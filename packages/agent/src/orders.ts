@@ -197,7 +197,17 @@ const isRequest = either(
       startTime: isInstant,
       endTime: optional(isInstant),
     }),
-    shape<Extract<Request, { operation: "findLogin" }>>({ operation: oneOf("findLogin") }),
+    either(
+      shape<Extract<Request, { operation: "findLogin" }>>({ operation: oneOf("findLogin") }),
+      shape<Extract<Request, { operation: "follow" }>>({
+        operation: oneOf("follow"),
+        path: isText,
+        start: optional(isInteger),
+        tail: optional(isInteger),
+        isLive: isYesNo,
+        runId: optional(isText),
+      }),
+    ),
   ),
   either(
     either(

@@ -1,10 +1,11 @@
 import type { LoginAnswer, LogsAnswer, NodeRequest } from "@kyanite/contract";
 import { answerFiles, type FilesReply, jsonReply } from "./files.ts";
+import type { FollowMeans } from "./follow.ts";
 import { type LogPlaces, logFiles, type UploadMeans, uploadLogs } from "./logs.ts";
 import { findSshServer } from "./ssh-server.ts";
 import type { NameReader } from "./task-files/names.ts";
 
-export interface RequestMeans extends UploadMeans {
+export interface RequestMeans extends UploadMeans, Omit<FollowMeans, "root"> {
   readonly places: LogPlaces;
   readonly names: NameReader;
   readonly address: string;

@@ -23,6 +23,9 @@ interface RunningOptions {
 export class Running {
   readonly #options: RunningOptions;
   readonly #runs = new Map<string, RunUnderWay>();
+  /** Those whose command has been started. */
+  readonly #begun = new Set<string>();
+  readonly #onBegin = new Map<string, Set<() => void>>();
 
   constructor(options: RunningOptions) {
     this.#options = options;
@@ -61,6 +64,28 @@ export class Running {
     for (const { controller } of this.#runs.values()) controller.abort(reason);
   }
 
+  /** Whether the command of a run that is under way has been started. */
+  hasBegun(runId: string): boolean {
+    return this.#begun.has(runId);
+  }
+
+  /** Calls `tell` when the run's command is started, until it is disposed of. */
+  whenBegun(runId: string, tell: () => void): Disposable {
+    const told = this.#onBegin.get(runId) ?? new Set();
+    this.#onBegin.set(runId, told.add(tell));
+    return {
+      [Symbol.dispose]: () => {
+        told.delete(tell);
+        if (told.size === 0) this.#onBegin.delete(runId);
+      },
+    };
+  }
+
+  /** Resolves when a run has ended; undefined when it is not under way. */
+  untilEnded(runId: string): Promise<void> | undefined {
+    return this.#runs.get(runId)?.done;
+  }
+
   async whenEnded(runIds: Iterable<string> = this.#runs.keys()): Promise<void> {
     await Promise.all([...runIds].map((runId) => this.#runs.get(runId)?.done));
   }
@@ -70,7 +95,10 @@ export class Running {
     const proceed = new AbortController();
     const done = this.#report(order, execute({ cancelled: controller.signal, proceed: proceed.signal }))
       .catch((cause: unknown) => this.#lose(order.runId, cause))
-      .finally(() => this.#runs.delete(order.runId));
+      .finally(() => {
+        this.#runs.delete(order.runId);
+        this.#begun.delete(order.runId);
+      });
     this.#runs.set(order.runId, { controller, proceed, done });
     return done;
   }
@@ -84,6 +112,11 @@ export class Running {
     if (retentionSeconds !== undefined) retention.set(directory, new Date(now.getTime() + 1000 * retentionSeconds));
     log.info("run ended", { runId, exit });
     tell({ type: "ended", runId, exit, ...(kept && { kept }), now });
+  }
+
+  #noteBegun(runId: string): void {
+    this.#begun.add(runId);
+    for (const tell of this.#onBegin.get(runId) ?? []) tell();
   }
 
   /** No run goes on for ever because we have failed. */
@@ -105,11 +138,15 @@ export class Running {
     try {
       retention.set(directory, undefined);
       log.info("run started", { runId, jobId, taskId });
+      if (progress.command) this.#noteBegun(runId);
       const means = {
         ...parts.runMeans(),
         progress,
         elapsedSeconds,
-        keepProgress: (change: Progress) => journal.keepProgress({ order, startTime }, change),
+        keepProgress: (change: Progress) => {
+          if (change.command) this.#noteBegun(runId);
+          journal.keepProgress({ order, startTime }, change);
+        },
         onContainer: (container: RunContainer) => tell({ type: "contained", runId, container }),
         onCoordinated: () => tell({ type: "coordinated", runId }),
       };

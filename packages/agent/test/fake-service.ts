@@ -14,6 +14,7 @@ import type {
   ServiceOrder,
 } from "@kyanite/contract";
 import { AgentMessage, FilesAnswer, ServiceMessage } from "@kyanite/contract";
+import { FrameReader } from "@kyanite/contract/follow-frames";
 import { type Clock, createLog, type IdRange, systemClock, waitUntil } from "@kyanite/runtime";
 import { Check } from "typebox/value";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -34,7 +35,8 @@ export async function startFakeService() {
   const reports: AgentReport[] = [];
   const byNode: { readonly nodeId: string; readonly report: AgentReport }[] = [];
   const routes = new Map<string, Handler>();
-  const files = new Map<string, FilesResult>();
+  const files: Answers["files"] = new Map();
+  const arriving: Answers["arriving"] = new Map();
   const connections: { headers: IncomingMessage["headers"] }[] = [];
   const limits: NodeLimits = {};
   /** Called when an answer to `files` begins to come, which is taken when this resolves. */
@@ -46,7 +48,7 @@ export async function startFakeService() {
     const path = new URL(request.url ?? "/", "http://x").pathname;
     if (path.startsWith("/agent/files/")) {
       const id = path.split("/").at(-1) ?? "";
-      return void service.onFiles().then(() => receiveFiles(request, response, id, files));
+      return void service.onFiles().then(() => receiveFiles(request, response, id, { files, arriving }));
     }
     const route =
       routes.get(path) ?? [...routes].find(([prefix]) => prefix.endsWith("/") && path.startsWith(prefix))?.[1];
@@ -141,6 +143,21 @@ export async function startFakeService() {
       order({ type: "files", requestId, request });
       return until(() => files.get(requestId), "files");
     },
+    /** Follows a file; what has come is asked for at any time. */
+    async follow(request: Omit<Extract<NodeRequest, { operation: "follow" }>, "operation">) {
+      const requestId = randomUUID();
+      order({ type: "files", requestId, request: { operation: "follow", ...request } });
+      const answer = await until(() => arriving.get(requestId), "beginning of an answer");
+      const frames = () => [...new FrameReader().read(Buffer.concat(answer.chunks))];
+      const text = () => frames().map((frame) => (frame.kind === "data" ? Buffer.from(frame.bytes).toString() : ""));
+      return {
+        frames,
+        text: () => text().join(""),
+        comes: (wanted: string) => until(() => text().join("").endsWith(wanted) || undefined, wanted),
+        end: () => until(() => frames().find((frame) => frame.kind === "ended")?.how, "end of a file"),
+        cancel: answer.cancel,
+      };
+    },
     async setUp(accounts: NodeAccount[], mounts: NodeMount[] = []) {
       const setupId = randomUUID();
       order({ type: "setUp", setupId, accounts, mounts });
@@ -159,8 +176,9 @@ export type FakeService = Awaited<ReturnType<typeof startFakeService>>;
 const isAddress = (address: string | AddressInfo | null): address is AddressInfo =>
   typeof address === "object" && address !== null;
 
-function receiveFiles(request: IncomingMessage, response: ServerResponse, id: string, files: Map<string, FilesResult>) {
+function receiveFiles(request: IncomingMessage, response: ServerResponse, id: string, { files, arriving }: Answers) {
   const chunks: Buffer[] = [];
+  arriving.set(id, { chunks, cancel: () => request.destroy() });
   request.on("data", (chunk: Buffer) => chunks.push(chunk));
   request.on("end", () => {
     const answer: unknown = JSON.parse(Buffer.from(String(request.headers["kyanite-files"]), "base64url").toString());
@@ -168,6 +186,12 @@ function receiveFiles(request: IncomingMessage, response: ServerResponse, id: st
     files.set(id, { answer, body: Buffer.concat(chunks) });
     response.writeHead(204).end();
   });
+}
+
+interface Answers {
+  readonly files: Map<string, FilesResult>;
+  /** What has come of answers so far. */
+  readonly arriving: Map<string, { readonly chunks: readonly Buffer[]; cancel(): void }>;
 }
 
 let runs = 0;

@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { followed, followedOverRuns } from "./following.ts";
 import { operation } from "./operation.ts";
 import { filtered, recursive } from "./queries.ts";
 import { DateTime, Int64, model, optional } from "./schema.ts";
@@ -46,6 +47,8 @@ export const fileOperations = {
     path: `${ofTask}/{filePath}`,
     access: "read",
     withinJob: true,
+    query: followedOverRuns,
+    eventStream: true,
     conditions: "dates",
     range: true,
     status: 200,
@@ -79,6 +82,8 @@ export const fileOperations = {
     method: "GET",
     path: `${ofNode}/{filePath}`,
     access: "read",
+    query: followed,
+    eventStream: true,
     conditions: "dates",
     range: true,
     status: 200,

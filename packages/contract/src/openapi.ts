@@ -84,8 +84,9 @@ function answerOf(operation: Operation, describe: Describe): object {
   return { description: "Done", headers, ...contentOf(operation, describe) };
 }
 
-function contentOf({ shape, response }: Operation, describe: Describe): object {
-  if (shape === "stream") return { content: { "application/octet-stream": {} } };
+function contentOf({ shape, response, eventStream }: Operation, describe: Describe): object {
+  const events = eventStream && { "text/event-stream": { schema: { type: "string" } } };
+  if (shape === "stream") return { content: { "application/octet-stream": {}, ...events } };
   if (!response) return {};
   if (shape !== "list") return { content: json(describe(response)) };
   const properties = {
@@ -141,6 +142,7 @@ function parametersOf(operation: Operation, version: ApiVersion, describe: Descr
   const headers = [
     ...(operation.conditions ? conditionHeaders[operation.conditions] : []),
     ...(operation.range ? ["ocp-range"] : []),
+    ...(operation.eventStream ? ["Last-Event-ID"] : []),
     "client-request-id",
     "return-client-request-id",
     "ocp-date",

@@ -44,6 +44,8 @@ export interface Operation extends AnyOperation {
   readonly newName?: string;
   /** Whether the operation stays within the job of its path, so that the token of a task of that job is good for it. */
   readonly withinJob?: true;
+  /** Whether the answer is a stream of server-sent events: for who accepts `text/event-stream`, or for everybody. */
+  readonly eventStream?: true | "always";
   /** Conditional request headers: all four, or only the two dates. */
   readonly conditions?: "all" | "dates";
   /** Whether `ocp-range` is accepted. */

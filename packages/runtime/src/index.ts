@@ -48,6 +48,7 @@ export {
   text,
 } from "./settings.ts";
 export { listenForShutdown, type Shutdown } from "./shutdown.ts";
+export { streamed } from "./streamed.ts";
 export { type Restartable, type Supervision, supervise } from "./supervise.ts";
 export { aborted, orAborted, type WaitOptions, waitUntil } from "./wait.ts";
 export { whole } from "./whole.ts";

@@ -6,6 +6,7 @@ import { startLoops } from "./assembly/loops.ts";
 import { createPlanes } from "./assembly/planes.ts";
 import type { ServiceParts } from "./assembly/service-parts.ts";
 import { startAudit } from "./http/audit/audit.ts";
+import { openLogs } from "./http/logs/logs.ts";
 import type { Listening, Tls } from "./http/server.ts";
 import { createMetrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
@@ -43,6 +44,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const identities = await openIdentities(database, parts, () => listening);
   const { taskTokens } = identities;
   const agents = await createAgents(parts, { ...shared, taskTokens, httpUrl: () => listening.httpUrl });
+  const logs = openLogs({ database, clock, log });
   const metrics = createMetrics(() => readTotals(database));
   const audit = startAudit({
     insert: (lines, now) => insertAudit(database, lines, now),
@@ -50,7 +52,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     clock,
     log,
   });
-  const server = createPlanes(parts, { ...shared, agents, identities, metrics, audit });
+  const server = createPlanes(parts, { ...shared, agents, logs, identities, metrics, audit });
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
@@ -64,6 +66,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     useCertificate: server.useCertificate,
     stop: async () => {
       await loops.stop();
+      // They are requests that would not end by themselves.
+      logs.streams.stop();
       // Links are connections too: the server is closed only when they are.
       await Promise.all([server.close(), agents.stop()]);
       await Promise.all([loops.close(), audit.stop()]);

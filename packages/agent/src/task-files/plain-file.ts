@@ -1,14 +1,4 @@
-import {
-  closeSync,
-  constants,
-  fchownSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-  rmSync,
-  type Stats,
-  writeSync,
-} from "node:fs";
+import { closeSync, constants, fchownSync, fstatSync, openSync, rmSync, type Stats, writeSync } from "node:fs";
 import { type Directory, hasErrorCode } from "@kyanite/runtime";
 import type { TaskUser } from "../user.ts";
 
@@ -51,11 +41,13 @@ export function openForAppending(directory: Directory, name: string, { user, mod
   }
 }
 
-/** The same, and the file is empty. */
+/** The same, and the file is empty. One that was not is another file now, so that who reads the old one reads on. */
 export function openEmptied(directory: Directory, name: string, ownership: Ownership): OpenFile {
   const file = openForAppending(directory, name, ownership);
-  if (file.stat.size > 0) ftruncateSync(file.fd);
-  return file;
+  if (file.stat.size === 0) return file;
+  file[Symbol.dispose]();
+  rmSync(directory.at(name), { force: true });
+  return openForAppending(directory, name, ownership);
 }
 
 /** Writes a file that only its user may read, in place of what is there. */

@@ -19,6 +19,17 @@ export const NodeRequest = Type.Union([
     start: Type.Optional(Type.Integer()),
     end: Type.Optional(Type.Integer()),
   }),
+  /** Reads a file to its end, and on while it is written; the answer's body is frames. */
+  Type.Object({
+    operation: Type.Literal("follow"),
+    path: Type.String(),
+    start: Type.Optional(Type.Integer({ description: "First byte; 0 when absent." })),
+    tail: Type.Optional(Type.Integer({ description: "Begins so many bytes before the end instead." })),
+    isLive: Type.Boolean({ description: "Whether what is appended is wanted, and not only what is there." }),
+    runId: Type.Optional(
+      Type.String({ description: "Waits until this run's command has begun and the file is there, and ends with it." }),
+    ),
+  }),
   Type.Object({ operation: Type.Literal("delete"), path: Type.String(), recursive: Type.Boolean() }),
   /** Uploads, in the background, the logs that were written between two instants. */
   Type.Object({
@@ -73,7 +84,7 @@ export type LoginAnswer = Static<typeof LoginAnswer>;
 
 /**
  * The agent's answer to a `files` order, as JSON in the header `kyanite-files` (base64url) of its POST. For `read` the POST's body is
- * the bytes; for `list` the body is a {@link FileList}, for `uploadLogs` a {@link LogsAnswer}, for `findLogin` a {@link LoginAnswer}.
+ * the bytes; for `follow` it is frames (`follow-frames.ts`); for `list` the body is a {@link FileList}, for `uploadLogs` a {@link LogsAnswer}, for `findLogin` a {@link LoginAnswer}.
  */
 export const FilesAnswer = Type.Union([
   Type.Object({ outcome: Type.Literal("ok"), file: Type.Optional(NodeFile) }),

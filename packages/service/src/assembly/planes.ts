@@ -5,6 +5,7 @@ import { mayElevate } from "../domain/task/elevation.ts";
 import type { Audit } from "../http/audit/audit.ts";
 import { createHandlers } from "../http/handlers.ts";
 import { localPages } from "../http/local-pages.ts";
+import type { Logs } from "../http/logs/logs.ts";
 import { createManagementHandlers } from "../http/management/handlers.ts";
 import { providerPages } from "../http/management/providers.ts";
 import { managementPlane } from "../http/management/serve.ts";
@@ -26,6 +27,7 @@ export interface PlaneMeans {
   readonly storage: StorageAccounts;
   readonly quotas: Quotas & AccountQuotas;
   readonly agents: Agents;
+  readonly logs: Logs;
   readonly identities: Identities;
   readonly metrics: Metrics;
   readonly audit: Audit;
@@ -34,7 +36,7 @@ export interface PlaneMeans {
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, identities, metrics, audit } = means;
+  const { database, storage, quotas, agents, logs, identities, metrics, audit } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -42,7 +44,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
     corsOrigins: settings.corsOrigins.split(" ").filter(Boolean),
     isElevationFree: mayElevate(settings.adminTasks, parts.machine.hasWalls),
     isHostFree: settings.containerHostAccess === "anyone",
-    handlers: createHandlers({ database, nodeFiles: agents.nodeFiles, quotas, storage }),
+    handlers: createHandlers({ database, nodeFiles: agents.nodeFiles, logs, quotas, storage, clock }),
     findAccount: (name) => readAccount(database, name),
     bearerOfToken: identities.bearerOn("data"),
     taskOfToken: identities.taskOfToken,

@@ -3,7 +3,7 @@ import { type ApiVersion, type BatchError, metadataOf, writeDocument } from "@ky
 import { NotModified } from "./conditions.ts";
 import { errorBody, errorSet } from "./errors.ts";
 import { retryHeaders } from "./failures.ts";
-import type { Reply } from "./handler.ts";
+import type { Reply, Trailers } from "./handler.ts";
 import { selected, writePage } from "./lists.ts";
 import type { Place } from "./place.ts";
 import type { Route } from "./router.ts";
@@ -12,6 +12,8 @@ export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Readable;
+  /** Of a stream that goes on for as long as it has to. */
+  readonly trailers?: Trailers;
   /** The first line of an error's text, which goes into the status line. */
   readonly reason?: string;
   /** The code of an error, for who keeps account of answers. */
@@ -49,7 +51,8 @@ export function answerReply(reply: Reply<unknown>, answered: Answered): HttpAnsw
     ...(location === undefined ? {} : { location: encodeURI(location) }),
     ...reply.headers,
   };
-  if (stream) return { status: operation.status, headers, body: stream };
+  if (stream)
+    return { status: operation.status, headers, body: stream, ...(reply.trailers && { trailers: reply.trailers }) };
   const body = operation.response && operation.method !== "HEAD" ? documentOf(reply.body, answered) : undefined;
   if (body === undefined) return { status: operation.status, headers };
   return { status: operation.status, headers: { ...headers, "content-type": jsonType }, body: JSON.stringify(body) };

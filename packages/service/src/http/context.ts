@@ -1,16 +1,20 @@
 import type { allOperations } from "@kyanite/contract";
+import type { Clock } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Database } from "../store/database.ts";
 import type { NodeFiles } from "./agents/node-files.ts";
 import type { Handlers } from "./handler.ts";
+import type { Logs } from "./logs/logs.ts";
 
 /** What handlers work with. */
 export interface HandlerContext {
   readonly database: Database;
   readonly nodeFiles: NodeFiles;
+  readonly logs: Logs;
   readonly quotas: Quotas;
   readonly storage: Pick<StorageAccounts, "ownUrl" | "readBlob">;
+  readonly clock: Clock;
 }
 
 export type OperationHandlers = Handlers<typeof allOperations>;

@@ -34,8 +34,17 @@ export interface Call<O extends Operation = Operation> extends AnyCall<O> {
   readonly accept: string;
   /** Only where the operation accepts `ocp-range`. */
   readonly range?: ByteRange;
+  /** Only where the operation offers a stream of events, and the client wants that. */
+  readonly eventStream?: EventStreamRequest;
+  /** Whether the credential of the request is still good: to be asked now and then while an answer lasts. */
+  readonly isPermitted: () => Promise<boolean>;
   /** Aborts when the client goes away or its time is over. */
   readonly signal: AbortSignal;
+}
+
+export interface EventStreamRequest {
+  /** The id of the last event that the client has. */
+  readonly lastEventId?: string;
 }
 
 /** Which page of a list is wanted, and of which elements. `$select` is applied by the server to what is returned. */
@@ -68,6 +77,14 @@ export interface Reply<Body> {
   readonly location?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly stream?: Readable;
+  /** Of a stream that goes on for as long as it has to. */
+  readonly trailers?: Trailers;
+}
+
+/** What is said behind a body of which the end could not be told before. */
+export interface Trailers {
+  readonly names: readonly string[];
+  readonly read: () => Readonly<Record<string, string>>;
 }
 
 /** The body of a handler's reply. */

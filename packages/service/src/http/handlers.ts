@@ -7,6 +7,7 @@ import { certificateHandlers } from "./operations/certificates.ts";
 import { fileHandlers } from "./operations/files.ts";
 import { jobScheduleHandlers } from "./operations/job-schedules.ts";
 import { jobHandlers } from "./operations/jobs.ts";
+import { logHandlers } from "./operations/logs.ts";
 import { nodeActionHandlers } from "./operations/node-actions.ts";
 import { nodeExtensionHandlers } from "./operations/node-extensions.ts";
 import { nodeLogHandlers } from "./operations/node-logs.ts";
@@ -38,4 +39,5 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...subtaskHandlers(context),
   ...fileHandlers(context),
   ...pastRunHandlers(context),
+  ...logHandlers(context),
 });

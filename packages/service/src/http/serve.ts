@@ -7,6 +7,7 @@ import type { Audit } from "./audit/audit.ts";
 import { accountIn, isKept, type Learn, noting, resourceOf } from "./audit/noting.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import { NotModified } from "./conditions.ts";
+import { eventStreamOf, permissionOf } from "./event-stream-request.ts";
 import { blameFor, type FailureOptions } from "./failures.ts";
 import type { Reply } from "./handler.ts";
 import { selection } from "./lists.ts";
@@ -166,6 +167,8 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
     ...asked,
     ...rangeOf(request, operation),
     accept: String(request.headers.accept ?? ""),
+    ...eventStreamOf(found),
+    isPermitted: permissionOf(found, caller, options),
     account,
     version,
     baseUrl: place.baseUrl,

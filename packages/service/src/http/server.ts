@@ -10,6 +10,7 @@ import type { AgentEndpoint } from "./agents/endpoint.ts";
 import type { HttpAnswer } from "./answers.ts";
 import { type BodyBounds, type Rooms, roomsFor, usualBodyBounds } from "./bodies.ts";
 import { allowedOrigin, corsHeaders } from "./cors.ts";
+import type { Trailers } from "./handler.ts";
 import { listenOn } from "./listening.ts";
 import { createServe, type HttpRequest, type HttpRequestHead, type Serve, type ServeOptions } from "./serve.ts";
 import {
@@ -212,14 +213,37 @@ function headOf(request: FastifyRequest, options: Pick<HttpServerOptions, "publi
   };
 }
 
-function send(reply: FastifyReply, { status, headers, body, reason }: HttpAnswer): FastifyReply {
+function send(reply: FastifyReply, answer: HttpAnswer): FastifyReply {
+  const { status, headers, body, reason } = answer;
   reply.code(status).headers(headers);
   if (reason !== undefined) reply.raw.statusMessage = reason.replace(/[^\x20-\x7e]/g, " ");
   // Of a text the library would rewrite the content type; bytes it sends as they are.
   if (!(body instanceof Readable)) return reply.send(body === undefined ? body : Buffer.from(body));
   reply.raw.once("close", () => body.destroy());
+  if (answer.trailers) return sendLasting(reply, body, answer.trailers);
   const length = headers["content-length"];
   return reply.send(length === undefined ? body : Readable.from(whole(body, Number(length)), { objectMode: false }));
+}
+
+/** A connection on which nothing is to be said is asked now and then whether it is still there. */
+const probeMilliseconds = 30_000;
+
+/**
+ * Sends what goes on for as long as it has to. It may have nothing to say for long, so only a client that does not take
+ * what there is for it is given up.
+ */
+function sendLasting(reply: FastifyReply, body: Readable, { names, read }: Trailers): FastifyReply {
+  const { raw } = reply;
+  reply.header("trailer", names.join(", "));
+  reply.hijack();
+  raw.socket?.setKeepAlive(true, probeMilliseconds);
+  raw.on("timeout", () => raw.writableNeedDrain && raw.destroy());
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) raw.setHeader(name, value);
+  raw.writeHead(reply.statusCode).flushHeaders();
+  body.once("end", () => raw.addTrailers(read()));
+  body.once("error", () => raw.destroy());
+  body.pipe(raw);
+  return reply;
 }
 
 /** Whom the client has asked; undefined when that is not the name of one host. Links in answers are made of it. */

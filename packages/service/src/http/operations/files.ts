@@ -16,10 +16,12 @@ import { isRetentionOver } from "../../domain/task/retention.ts";
 import { isoTime } from "../../domain/time.ts";
 import { readExistingNode, readExistingTask } from "../../lifecycle/existing.ts";
 import type { Database } from "../../store/database.ts";
-import { readNodeById } from "../../store/nodes.ts";
+import { readNodeById, readNodeByPk } from "../../store/nodes.ts";
 import type { NodeFiles } from "../agents/node-files.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
 import type { Call, ListRequest, Page } from "../handler.ts";
+import { followNodeFile, followStart, followTask } from "../logs/answer.ts";
+import { belowRoot } from "../logs/paths.ts";
 import { prefixOf } from "./file-prefix.ts";
 import { keptFiles } from "./kept-files.ts";
 import { poolUrl } from "./pools.ts";
@@ -36,7 +38,8 @@ interface Root {
   readonly isCleanedUp: boolean;
 }
 
-export const fileHandlers = ({ database, nodeFiles, storage }: HandlerContext) => {
+export const fileHandlers = (context: HandlerContext) => {
+  const { database, nodeFiles, storage } = context;
   const kept = keptFiles({ database, storage });
   return {
     File_ListFromTask: async (call) => {
@@ -51,7 +54,11 @@ export const fileHandlers = ({ database, nodeFiles, storage }: HandlerContext) =
         ),
       }));
     },
-    File_GetFromTask: async (call) => kept.insteadOf(call, () => readTaskFile({ database, nodeFiles }, call)),
+    File_GetFromTask: async (call) => {
+      // What is kept is bytes: who wants events is told that the node is gone.
+      if (call.eventStream) return followTaskFile(context, call);
+      return kept.insteadOf(call, () => followTaskFile(context, call));
+    },
     File_GetPropertiesFromTask: async (call) => {
       const { account, params, conditions, baseUrl, signal, now } = call;
       return kept.insteadOfHead(call, async () =>
@@ -80,13 +87,17 @@ export const fileHandlers = ({ database, nodeFiles, storage }: HandlerContext) =
         signal,
       ),
     }),
-    File_GetFromComputeNode: async ({ account, params, range, conditions, baseUrl, signal }) =>
-      readFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
-        path: params.filePath,
-        range,
-        conditions,
-        signal,
-      }),
+    File_GetFromComputeNode: async (call) => {
+      const { account, params, query, range, conditions, baseUrl, signal } = call;
+      const start = followStart(query, range);
+      const root = await nodeRoot(database, account, params, baseUrl);
+      if (query.follow) {
+        const { nodePk } = root;
+        const isThere = async () => (await readNodeByPk(database, nodePk)) !== undefined;
+        return followNodeFile({ nodePk, path: belowRoot(params.filePath), start, isThere }, call, context);
+      }
+      return readFile(nodeFiles, root, { path: params.filePath, range, tail: query.tail, conditions, signal });
+    },
     File_GetPropertiesFromComputeNode: async ({ account, params, conditions, baseUrl, signal }) =>
       describeFile(nodeFiles, await nodeRoot(database, account, params, baseUrl), {
         path: params.filePath,
@@ -108,15 +119,34 @@ export const fileHandlers = ({ database, nodeFiles, storage }: HandlerContext) =
 export async function readTaskFile(
   { database, nodeFiles }: Pick<HandlerContext, "database" | "nodeFiles">,
   { account, params, range, conditions, baseUrl, signal, now }: TaskFileCall,
+  tail?: number,
 ) {
   const root = await taskRoot(database, account, params, { baseUrl, now });
-  return readFile(nodeFiles, root, { path: params.filePath, range, conditions, signal });
+  return readFile(nodeFiles, root, { path: params.filePath, range, tail, conditions, signal });
 }
 
 type TaskFileCall = Pick<
   Call<typeof fileOperations.File_GetFromTask>,
   "account" | "params" | "range" | "conditions" | "baseUrl" | "signal" | "now"
 >;
+
+/** Reads a file of a task, or follows it. */
+async function followTaskFile(context: HandlerContext, call: Call<typeof fileOperations.File_GetFromTask>) {
+  const { account, params, query, range, now } = call;
+  const start = followStart(query, range);
+  if (!query.follow) return readTaskFile(context, call, query.tail);
+  const { job, task } = await readExistingTask(context.database, account, params);
+  const followed = {
+    task,
+    directory: taskDirectory(job.id, task.id),
+    files: [belowRoot(params.filePath)],
+    isLive: true,
+    retries: query.retries ?? false,
+    start,
+    isCleanedUp: isRetentionOver(task, now),
+  };
+  return followTask(followed, call, context);
+}
 
 async function taskRoot(
   database: Database,
@@ -199,11 +229,15 @@ async function readList(body: Readable, signal: AbortSignal): Promise<FileList> 
 interface FileRequest {
   readonly path: string;
   readonly range?: ByteRange | undefined;
+  /** Only so many of the last bytes are wanted. */
+  readonly tail?: number | undefined;
   readonly conditions: { check(entity: { readonly lastModified: Date }): void };
   readonly signal: AbortSignal;
 }
 
-async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditions, signal }: FileRequest) {
+async function readFile(nodeFiles: NodeFiles, root: Root, request: FileRequest) {
+  const { path, conditions, signal } = request;
+  const range = request.range ?? (await tailOf(nodeFiles, root, request));
   const order: FilesRequest = {
     operation: "read",
     path: below(root, path),
@@ -212,6 +246,19 @@ async function readFile(nodeFiles: NodeFiles, root: Root, { path, range, conditi
   const { answer, body } = await ask(nodeFiles, root, order, signal);
   if (answer.file?.lastModified !== undefined) conditions.check({ lastModified: new Date(answer.file.lastModified) });
   return { stream: body, headers: fileHeaders(partOf(answer.file, range), root) };
+}
+
+/** The range of a file's last bytes; undefined for all of it. */
+async function tailOf(
+  nodeFiles: NodeFiles,
+  root: Root,
+  { path, tail, signal }: FileRequest,
+): Promise<ByteRange | undefined> {
+  if (tail === undefined) return undefined;
+  const { answer, body } = await ask(nodeFiles, root, { operation: "stat", path: below(root, path) }, signal);
+  body.resume();
+  const start = Math.max(0, (answer.file?.contentLength ?? 0) - tail);
+  return start === 0 ? undefined : { start };
 }
 
 /** The length that is answered is that of the part. */
@@ -234,11 +281,8 @@ async function deleteFile(nodeFiles: NodeFiles, root: Root, path: string, recurs
   return {};
 }
 
-/** @throws BatchError for a path that would leave the root; the agent checks again, links included */
 function below(root: Root, path: string): string {
-  const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".");
-  if (segments.includes("..")) throw new BatchError("InvalidUri", { Reason: "A file path may not contain '..'" });
-  return [root.directory, ...segments].filter((part) => part !== "").join("/");
+  return [root.directory, belowRoot(path)].filter((part) => part !== "").join("/");
 }
 
 function fileHeaders(file: NodeFile | undefined, root: Root): Record<string, string> {

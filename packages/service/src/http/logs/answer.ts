@@ -1,0 +1,106 @@
+import { BatchError, type ByteRange } from "@kyanite/contract";
+import type { Task } from "../../domain/task/task.ts";
+import type { HandlerContext } from "../context.ts";
+import type { EventStreamRequest, Reply } from "../handler.ts";
+import { eventLog } from "./event-log.ts";
+import { nodeLog } from "./node-log.ts";
+import { logBody, type OpenStream } from "./open-streams.ts";
+import type { LogPiece } from "./piece.ts";
+import { type Position, readPosition } from "./position.ts";
+import { rawLog } from "./raw-log.ts";
+import type { FileStart } from "./run-file.ts";
+import { type TaskLogRequest, taskLog } from "./task-log.ts";
+
+/** What of a call its stream depends on. */
+export interface StreamCall {
+  readonly eventStream?: EventStreamRequest;
+  readonly isPermitted: () => Promise<boolean>;
+  readonly signal: AbortSignal;
+}
+
+type LogMeans = Pick<HandlerContext, "nodeFiles" | "logs" | "clock">;
+
+interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
+  readonly task: Pick<Task, "pk">;
+  /** Whether the time is over for which the files had to be kept. */
+  readonly isCleanedUp: boolean;
+}
+
+/** Answers with what a task writes. */
+export async function followTask(followed: FollowedTask, call: StreamCall, means: LogMeans): Promise<Reply<undefined>> {
+  const { task, isCleanedUp, ...request } = followed;
+  const from = positionOf(call, request.files.length);
+  const make = (signal: AbortSignal) =>
+    taskLog({ ...request, taskPk: task.pk, from }, { ...means, watch: means.logs.watch, signal });
+  try {
+    return await streamReply(make, { call, means, files: request.files, from });
+  } catch (cause) {
+    const isGone = isCleanedUp && cause instanceof BatchError && cause.code === "FileNotFound";
+    throw isGone ? new BatchError("TaskFilesCleanedup") : cause;
+  }
+}
+
+/** Answers with what is written to a file of a node. */
+export async function followNodeFile(
+  file: { readonly nodePk: number; readonly path: string; readonly start: FileStart; isThere(): Promise<boolean> },
+  call: StreamCall,
+  means: LogMeans,
+): Promise<Reply<undefined>> {
+  const from = positionOf(call, 1);
+  const [offset] = from?.offsets ?? [];
+  const start = offset === undefined ? file.start : { offset };
+  const make = (signal: AbortSignal) => nodeLog({ ...file, start }, { ...means, signal });
+  return streamReply(make, { call, means, files: [file.path], from });
+}
+
+function positionOf({ eventStream }: StreamCall, files: number): Position | undefined {
+  return eventStream?.lastEventId === undefined ? undefined : readPosition(eventStream.lastEventId, files);
+}
+
+const streamHeaders = { "cache-control": "no-store", "x-accel-buffering": "no" };
+
+interface StreamOptions {
+  readonly call: StreamCall;
+  readonly means: LogMeans;
+  readonly files: readonly string[];
+  readonly from: Position | undefined;
+}
+
+async function streamReply(
+  make: (signal: AbortSignal) => AsyncGenerator<LogPiece, void>,
+  { call, means, files, from }: StreamOptions,
+): Promise<Reply<undefined>> {
+  const stream: OpenStream = means.logs.streams.open(call);
+  const pieces = make(stream.signal);
+  if (call.eventStream) {
+    const body = await logBody(stream, pieces, (all) => eventLog(all, { files, from, clock: means.clock }));
+    return { stream: body, headers: { ...streamHeaders, "content-type": "text/event-stream" } };
+  }
+  const raw = rawLog();
+  const body = await logBody(stream, pieces, raw.write);
+  return {
+    stream: body,
+    headers: { ...streamHeaders, "content-type": "application/octet-stream" },
+    trailers: raw.trailers,
+  };
+}
+
+interface FollowQuery {
+  readonly follow?: boolean;
+  readonly retries?: boolean;
+  readonly tail?: number;
+}
+
+/** @throws BatchError when what is asked for does not go together */
+export function followStart({ follow, retries, tail }: FollowQuery, range: ByteRange | undefined): FileStart {
+  const wrong = (name: string, reason: string) =>
+    new BatchError("InvalidQueryParameterValue", { QueryParameterName: name, Reason: reason });
+  if (retries && !follow) throw wrong("retries", "The next runs can only be followed: give follow=true, too");
+  if (tail !== undefined && range) throw wrong("tail", "Give either tail or ocp-range");
+  if (follow && range?.end !== undefined)
+    throw new BatchError("InvalidHeaderValue", {
+      HeaderName: "ocp-range",
+      Reason: "What is followed has no last byte: give bytes=START-",
+    });
+  return tail === undefined ? { offset: range?.start ?? 0 } : { tail };
+}
