@@ -19,6 +19,7 @@ export const errorCodes = {
   CertificateStateDeleteFailed: [409, "The deletion of the specified certificate has failed."],
   ConditionNotMet: [412, "The condition specified using HTTP conditional header(s) is not met."],
   EmptyMetadataKey: [400, "The name of a metadata item is empty."],
+  EventCursorTooOld: [410, "Events after the specified cursor are no longer kept."],
   FileNotFound: [404, "The specified file does not exist."],
   InsufficientAccountPermissions: [403, "The credential does not permit this operation."],
   InternalError: [500, "Server encountered an internal error. Please try again after some time."],
@@ -123,7 +124,7 @@ export type ErrorValues = Readonly<Record<string, string>>;
 
 /**
  * What a client can cause. Thrown from anywhere; the HTTP server alone turns it into a status and a body.
- * The keys the service uses in `values` are `PropertyName`, `PropertyValue`, `QueryParameterName`,
+ * The keys the service uses in `values` are `OldestCursor`, `PropertyName`, `PropertyValue`, `QueryParameterName`,
  * `QueryParameterValue`, `HeaderName`, `HeaderValue`, `AuthenticationErrorDetail` and `Reason`.
  */
 export class BatchError extends Error {

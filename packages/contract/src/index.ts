@@ -21,6 +21,7 @@ export {
   errorCodes,
   invalidProperty,
 } from "./errors.ts";
+export * from "./events.ts";
 export * from "./exit-conditions.ts";
 export * from "./files.ts";
 export * from "./images.ts";

@@ -1,6 +1,7 @@
 import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
 import { logOperations } from "./following.ts";
+import { eventOperations } from "./events.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
@@ -8,6 +9,7 @@ import { paged } from "./queries.ts";
 /** What this server offers beyond the published API; every api-version has it. */
 export const localOperations = {
   ...logOperations,
+  ...eventOperations,
   ComputeNode_Preempt: operation({
     summary: "Takes a low-priority node away for a while, as the owner of spare capacity does",
     method: "POST",

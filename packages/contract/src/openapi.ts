@@ -84,7 +84,7 @@ function answerOf(operation: Operation, describe: Describe): object {
   return { description: "Done", headers, ...contentOf(operation, describe) };
 }
 
-function contentOf({ shape, response, eventStream }: Operation, describe: Describe): object {
+function contentOf({ shape, response, grows, eventStream }: Operation, describe: Describe): object {
   const events = eventStream && { "text/event-stream": { schema: { type: "string" } } };
   if (shape === "stream") return { content: { "application/octet-stream": {}, ...events } };
   if (!response) return {};
@@ -92,8 +92,9 @@ function contentOf({ shape, response, eventStream }: Operation, describe: Descri
   const properties = {
     value: { type: "array", items: describe(response) },
     "odata.nextLink": { type: "string", description: "Where the next page is; absent on the last." },
+    ...(grows && { cursor: { type: "string", description: "On the last page: where to go on when there is more." } }),
   };
-  return { content: json({ type: "object", properties, required: ["value"] }) };
+  return { content: { ...json({ type: "object", properties, required: ["value"] }), ...events } };
 }
 
 const conditionHeaders = {
@@ -142,7 +143,6 @@ function parametersOf(operation: Operation, version: ApiVersion, describe: Descr
   const headers = [
     ...(operation.conditions ? conditionHeaders[operation.conditions] : []),
     ...(operation.range ? ["ocp-range"] : []),
-    ...(operation.eventStream ? ["Last-Event-ID"] : []),
     "client-request-id",
     "return-client-request-id",
     "ocp-date",

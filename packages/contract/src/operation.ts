@@ -31,6 +31,8 @@ export interface AnyOperation extends Lifespan {
   readonly response?: TSchema;
   /** A list is a page of elements and the link to the next one; a stream is bytes; otherwise one object, or nothing. */
   readonly shape?: "list" | "element" | "stream";
+  /** Whether a list grows at its end: its pages say under `cursor` where to go on when no page follows. */
+  readonly grows?: true;
   /** Whether the answer carries an `ETag`, on the data plane with `Last-Modified`. */
   readonly entity?: true;
 }
@@ -42,8 +44,11 @@ export interface AnyOperation extends Lifespan {
 export interface Operation extends AnyOperation {
   /** Name from 2025-06-01 on, if it lived to see it; its key in `operations` is the older name, such as `Pool_Add`. */
   readonly newName?: string;
-  /** Whether the operation stays within the job of its path, so that the token of a task of that job is good for it. */
-  readonly withinJob?: true;
+  /**
+   * Whether the operation stays within one job, so that the token of a task of that job is good for it: the job of its
+   * path, or whichever the token is for.
+   */
+  readonly withinJob?: true | "byCaller";
   /** Whether the answer is a stream of server-sent events: for who accepts `text/event-stream`, or for everybody. */
   readonly eventStream?: true | "always";
   /** Conditional request headers: all four, or only the two dates. */

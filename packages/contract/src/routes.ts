@@ -92,6 +92,7 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Certificate_Delete: ["DELETE", "/certificates(thumbprintAlgorithm={thumbprintAlgorithm},thumbprint={thumbprint})"],
   Certificate_Get: ["GET", "/certificates(thumbprintAlgorithm={thumbprintAlgorithm},thumbprint={thumbprint})"],
   Task_GetLogs: ["GET", "/kyanite/jobs/{jobId}/tasks/{taskId}/logs"],
+  Event_List: ["GET", "/kyanite/events"],
   ComputeNode_Preempt: ["POST", "/pools/{poolId}/nodes/{nodeId}/preempt"],
   Pool_RunAutoScale: ["POST", "/pools/{poolId}/runautoscale"],
   Pool_ListAutoScaleRuns: ["GET", "/pools/{poolId}/autoscaleruns"],

@@ -42,6 +42,7 @@ create table application (
   constraint application_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk),
   constraint application_account_pk_key_key UNIQUE (account_pk, key)
 );
+CREATE TRIGGER event_of_application AFTER INSERT OR DELETE OR UPDATE ON public.application FOR EACH ROW EXECUTE FUNCTION write_event_of_application();
 
 create table application_package (
   pk bigint generated always as identity not null,
@@ -60,6 +61,8 @@ create table application_package (
   constraint application_package_application_pk_fkey FOREIGN KEY (application_pk) REFERENCES application(pk),
   constraint application_package_application_pk_key_key UNIQUE (application_pk, key)
 );
+CREATE TRIGGER event_of_changed_package AFTER UPDATE ON public.application_package FOR EACH ROW WHEN ((old.content_id IS DISTINCT FROM new.content_id)) EXECUTE FUNCTION write_event_of_package();
+CREATE TRIGGER event_of_new_or_deleted_package AFTER INSERT OR DELETE ON public.application_package FOR EACH ROW EXECUTE FUNCTION write_event_of_package();
 
 create table audit (
   "time" timestamp with time zone not null,
@@ -108,10 +111,12 @@ create table auto_scale_run (
   pk bigint generated always as identity not null,
   pool_pk bigint not null,
   run jsonb not null,
+  formula text,
   constraint auto_scale_run_pkey PRIMARY KEY (pk),
   constraint auto_scale_run_pool_pk_fkey FOREIGN KEY (pool_pk) REFERENCES pool(pk) ON DELETE CASCADE
 );
 CREATE INDEX auto_scale_run_of_pool ON public.auto_scale_run USING btree (pool_pk, pk);
+CREATE TRIGGER event_of_auto_scale AFTER INSERT ON public.auto_scale_run FOR EACH ROW EXECUTE FUNCTION write_event_of_auto_scale();
 
 create table blob_removal (
   pk bigint generated always as identity not null,
@@ -153,6 +158,77 @@ create table directory_removal (
   constraint directory_removal_node_pk_fkey FOREIGN KEY (node_pk) REFERENCES node(pk) ON DELETE CASCADE
 ) with (autovacuum_vacuum_scale_factor=0.02);
 CREATE INDEX directory_removal_of_node ON public.directory_removal USING btree (node_pk);
+
+create table event (
+  id bigint default nextval('event_id'::regclass) not null,
+  slot smallint not null,
+  "position" bigint,
+  "time" timestamp with time zone default clock_timestamp() not null,
+  account_pk bigint not null,
+  kind text not null,
+  change text not null,
+  size integer default 1 not null,
+  about jsonb not null,
+  tasks task_event[],
+  facts jsonb
+) partition by LIST (slot);
+CREATE INDEX event_position ON ONLY public.event USING btree ("position") WHERE ("position" IS NOT NULL);
+CREATE INDEX event_without_position ON ONLY public.event USING btree (id) WHERE ("position" IS NULL);
+
+create table event_0 partition of event FOR VALUES IN ('0');
+CREATE INDEX event_0_id_idx ON public.event_0 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_0_position_idx ON public.event_0 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_1 partition of event FOR VALUES IN ('1');
+CREATE INDEX event_1_id_idx ON public.event_1 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_1_position_idx ON public.event_1 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_2 partition of event FOR VALUES IN ('2');
+CREATE INDEX event_2_id_idx ON public.event_2 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_2_position_idx ON public.event_2 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_3 partition of event FOR VALUES IN ('3');
+CREATE INDEX event_3_id_idx ON public.event_3 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_3_position_idx ON public.event_3 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_4 partition of event FOR VALUES IN ('4');
+CREATE INDEX event_4_id_idx ON public.event_4 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_4_position_idx ON public.event_4 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_5 partition of event FOR VALUES IN ('5');
+CREATE INDEX event_5_id_idx ON public.event_5 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_5_position_idx ON public.event_5 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_6 partition of event FOR VALUES IN ('6');
+CREATE INDEX event_6_id_idx ON public.event_6 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_6_position_idx ON public.event_6 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_7 partition of event FOR VALUES IN ('7');
+CREATE INDEX event_7_id_idx ON public.event_7 USING btree (id) WHERE ("position" IS NULL);
+CREATE INDEX event_7_position_idx ON public.event_7 USING btree ("position") WHERE ("position" IS NOT NULL);
+
+create table event_counter (
+  only_one boolean default true not null,
+  "position" bigint default 0 not null,
+  changes bigint default 0 not null,
+  constraint event_counter_pkey PRIMARY KEY (only_one),
+  constraint event_counter_only_one_check CHECK (only_one)
+);
+
+create table event_feed (
+  only_one boolean default true not null,
+  slot smallint default 0 not null,
+  watched_until timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint event_feed_pkey PRIMARY KEY (only_one),
+  constraint event_feed_only_one_check CHECK (only_one)
+);
+
+create table event_slot (
+  slot smallint not null,
+  began timestamp with time zone,
+  changes bigint,
+  constraint event_slot_pkey PRIMARY KEY (slot)
+);
 
 create table host (
   id text not null,
@@ -219,6 +295,8 @@ CREATE INDEX job_of_schedule ON public.job USING btree (job_schedule_pk, key) WH
 CREATE INDEX job_preemptible ON public.job USING btree (account_pk, pool_key) WHERE (allow_task_preemption AND (state = 'active'::text));
 CREATE INDEX job_wall_clock ON public.job USING btree (wall_clock_end) WHERE (wall_clock_end IS NOT NULL);
 CREATE INDEX unfinished_job_of_schedule ON public.job USING btree (job_schedule_pk) WHERE ((job_schedule_pk IS NOT NULL) AND (state <> 'completed'::text));
+CREATE TRIGGER event_of_changed_job AFTER UPDATE ON public.job FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION write_event_of_job();
+CREATE TRIGGER event_of_new_or_deleted_job AFTER INSERT OR DELETE ON public.job FOR EACH ROW EXECUTE FUNCTION write_event_of_job();
 
 create table job_schedule (
   pk bigint generated always as identity not null,
@@ -248,6 +326,8 @@ create table job_schedule (
 );
 CREATE INDEX job_schedule_open ON public.job_schedule USING btree (account_pk) WHERE (state <> ALL (ARRAY['completed'::text, 'deleting'::text]));
 CREATE INDEX job_schedule_wake ON public.job_schedule USING btree (wake_time) WHERE (wake_time IS NOT NULL);
+CREATE TRIGGER event_of_changed_job_schedule AFTER UPDATE ON public.job_schedule FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION write_event_of_job_schedule();
+CREATE TRIGGER event_of_new_or_deleted_job_schedule AFTER INSERT OR DELETE ON public.job_schedule FOR EACH ROW EXECUTE FUNCTION write_event_of_job_schedule();
 
 create table job_schedule_usage (
   job_schedule_pk bigint not null,
@@ -331,6 +411,8 @@ CREATE INDEX node_of_pool ON public.node USING btree (pool_pk, id);
 CREATE INDEX node_package_run ON public.node USING btree (package_run_id) WHERE (package_run_id IS NOT NULL);
 CREATE INDEX node_start_run ON public.node USING btree (start_run_id) WHERE (start_run_id IS NOT NULL);
 CREATE INDEX node_with_pending_action ON public.node USING btree (pk) WHERE (pending_action IS NOT NULL);
+CREATE TRIGGER event_of_changed_node AFTER UPDATE ON public.node FOR EACH ROW WHEN (((old.state <> new.state) OR (old.scheduling_state <> new.scheduling_state))) EXECUTE FUNCTION write_event_of_node();
+CREATE TRIGGER event_of_new_or_deleted_node AFTER INSERT OR DELETE ON public.node FOR EACH ROW EXECUTE FUNCTION write_event_of_node();
 
 create table node_life (
   pk bigint generated always as identity not null,
@@ -438,10 +520,13 @@ create table pool (
   cores integer default 1 not null,
   spec_bytes integer generated always as (octet_length((spec)::text)) stored not null,
   tags jsonb,
+  is_auto boolean default false not null,
   constraint pool_pkey PRIMARY KEY (pk),
   constraint pool_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk),
   constraint pool_account_pk_key_key UNIQUE (account_pk, key)
 );
+CREATE TRIGGER event_of_changed_pool AFTER UPDATE ON public.pool FOR EACH ROW WHEN (((((old.state IS DISTINCT FROM new.state) OR (old.allocation_state IS DISTINCT FROM new.allocation_state)) OR (old.target_dedicated_nodes IS DISTINCT FROM new.target_dedicated_nodes)) OR (old.target_low_priority_nodes IS DISTINCT FROM new.target_low_priority_nodes))) EXECUTE FUNCTION write_event_of_pool();
+CREATE TRIGGER event_of_new_or_deleted_pool AFTER INSERT OR DELETE ON public.pool FOR EACH ROW EXECUTE FUNCTION write_event_of_pool();
 
 create table pool_load (
   pool_pk bigint not null,
@@ -617,6 +702,9 @@ CREATE INDEX task_running ON public.task USING btree (job_pk, pk) WHERE (state =
 CREATE TRIGGER count_deleted_tasks AFTER DELETE ON public.task REFERENCING OLD TABLE AS old_task FOR EACH STATEMENT EXECUTE FUNCTION count_deleted_tasks();
 CREATE TRIGGER count_inserted_tasks AFTER INSERT ON public.task REFERENCING NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION count_inserted_tasks();
 CREATE TRIGGER count_updated_tasks AFTER UPDATE ON public.task REFERENCING OLD TABLE AS old_task NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION count_updated_tasks();
+CREATE TRIGGER events_of_changed_tasks AFTER UPDATE ON public.task REFERENCING OLD TABLE AS old_task NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_changed_tasks();
+CREATE TRIGGER events_of_deleted_tasks AFTER DELETE ON public.task REFERENCING OLD TABLE AS old_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_deleted_tasks();
+CREATE TRIGGER events_of_new_tasks AFTER INSERT ON public.task REFERENCING NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_new_tasks();
 
 create table task_count (
   job_pk bigint not null,
@@ -651,7 +739,11 @@ create type node_load as (node_pk bigint, slots integer, tasks integer, succeede
 
 create type task_change as (sign integer, job_pk bigint, state text, result text, required_slots integer);
 
+create type task_event as (id text, state text, previous_state text, pool_id text, node_id text, is_manager boolean, required_slots integer, instances integer, max_retry_count integer, retry_count integer, requeue_count integer, internal_retry_count integer, is_requeue boolean, is_internal_retry boolean, start_time timestamp with time zone, end_time timestamp with time zone, exit_code integer, result text, failure_info jsonb);
+
 create sequence etag_number;
+
+create sequence event_id;
 
 CREATE OR REPLACE FUNCTION public.add_to_task_count(changes task_change[])
  RETURNS void
@@ -740,6 +832,20 @@ CREATE OR REPLACE FUNCTION public.next_etag()
  LANGUAGE sql
 AS $function$ select '0x8' || upper(lpad(to_hex(nextval('etag_number')), 14, '0')) $function$;
 
+CREATE OR REPLACE FUNCTION public.pool_facts(p pool)
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select jsonb_build_object(
+    'state', p.state, 'stateTime', p.state_transition_time,
+    'allocationState', p.allocation_state, 'allocationTime', p.allocation_state_transition_time,
+    'targetDedicatedNodes', p.target_dedicated_nodes, 'targetLowPriorityNodes', p.target_low_priority_nodes,
+    'enableAutoScale', p.enable_auto_scale, 'nodeDeallocationOption', p.node_deallocation_option,
+    'resizeErrors', p.resize_errors
+  )
+$function$;
+
 CREATE OR REPLACE FUNCTION public.resolved_packages(account bigint, given jsonb)
  RETURNS jsonb
  LANGUAGE sql
@@ -786,4 +892,243 @@ begin
     on conflict (account_pk, shard) do update set bytes = s.bytes + excluded.bytes;
   end if;
   return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.tell_of_events()
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  select pg_notify('kyanite_events', '') from event_feed where watched_until > clock_timestamp()
+$function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_application()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare a application;
+begin
+  if tg_op = 'DELETE' then a := old; else a := new; end if;
+  perform write_event(
+    a.account_pk, 'application',
+    case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'deleted' end,
+    jsonb_build_object('applicationId', a.id),
+    jsonb_build_object(
+      'displayName', a.display_name, 'defaultVersion', a.default_version, 'allowUpdates', a.allow_updates
+    )
+  );
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_auto_scale()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform write_event(p.account_pk, 'autoScale', 'created', jsonb_build_object('poolId', p.id),
+    (new.run - 'statements') || jsonb_build_object('formula', new.formula))
+  from pool p where p.pk = new.pool_pk;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_job_schedule()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare s job_schedule;
+begin
+  if tg_op = 'DELETE' then s := old; else s := new; end if;
+  perform write_event(
+    s.account_pk, 'jobSchedule',
+    case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'deleted' end,
+    jsonb_build_object('jobScheduleId', s.id),
+    jsonb_build_object(
+      'before', case when tg_op <> 'INSERT' then jsonb_build_object('state', old.state) end,
+      'after', case when tg_op <> 'DELETE' then jsonb_build_object('state', new.state) end
+    )
+  );
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_job()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare j job;
+begin
+  if tg_op = 'DELETE' then j := old; else j := new; end if;
+  perform write_event(
+    j.account_pk, 'job', case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'deleted' end,
+    jsonb_build_object('jobId', j.id, 'poolId', j.pool_id, 'jobScheduleId', (
+      select s.id from job_schedule s where s.pk = j.job_schedule_pk
+    )),
+    jsonb_build_object(
+      'before', case when tg_op <> 'INSERT' then jsonb_build_object('state', old.state) end,
+      'after', case when tg_op <> 'DELETE' then jsonb_build_object(
+        'state', new.state, 'priority', new.priority, 'terminateReason', new.terminate_reason,
+        'schedulingError', new.scheduling_error, 'endTime', new.end_time
+      ) end
+    )
+  );
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_node()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare n node;
+begin
+  if tg_op = 'DELETE' then n := old; else n := new; end if;
+  perform write_event(
+    p.account_pk, 'node', case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'deleted' end,
+    jsonb_build_object('poolId', p.id, 'nodeId', n.id, 'isDedicated', n.is_dedicated),
+    jsonb_build_object(
+      'before', case when tg_op <> 'INSERT' then
+        jsonb_build_object('state', old.state, 'schedulingState', old.scheduling_state)
+      end,
+      'after', case when tg_op <> 'DELETE' then
+        jsonb_build_object('state', new.state, 'schedulingState', new.scheduling_state, 'errors', new.errors)
+      end
+    )
+  ) from pool p where p.pk = n.pool_pk;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_package()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare p application_package;
+begin
+  if tg_op = 'DELETE' then p := old; else p := new; end if;
+  perform write_event(
+    a.account_pk, 'package',
+    case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'changed' else 'deleted' end,
+    jsonb_build_object('applicationId', a.id, 'version', p.version),
+    jsonb_build_object(
+      'before', case when tg_op <> 'INSERT' then
+        jsonb_build_object('state', case when old.content_id is null then 'pending' else 'active' end)
+      end,
+      'after', case when tg_op <> 'DELETE' then
+        jsonb_build_object('state', case when new.content_id is null then 'pending' else 'active' end)
+      end
+    )
+  ) from application a where a.pk = p.application_pk;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event_of_pool()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+declare
+  p pool;
+  about jsonb;
+begin
+  if tg_op = 'DELETE' then p := old; else p := new; end if;
+  about := jsonb_build_object(
+    'poolId', p.id, 'isAutoPool', p.is_auto,
+    'currentDedicatedNodes', (select count(*) from node n where n.pool_pk = p.pk and n.is_dedicated),
+    'currentLowPriorityNodes', (select count(*) from node n where n.pool_pk = p.pk and not n.is_dedicated)
+  );
+  if tg_op = 'INSERT' then
+    perform write_event(p.account_pk, 'pool', 'created', about, jsonb_build_object(
+      'after', pool_facts(new), 'displayName', p.spec -> 'displayName', 'vmSize', p.vm_size,
+      'imageReference', p.spec #> '{virtualMachineConfiguration,imageReference}',
+      'nodeAgentId', p.spec #> '{virtualMachineConfiguration,nodeAgentSKUId}',
+      'subnetId', p.spec #> '{networkConfiguration,subnetId}',
+      'nodeFillType', p.spec #> '{taskSchedulingPolicy,nodeFillType}',
+      'resizeTimeoutSeconds', p.resize_timeout_seconds, 'taskSlotsPerNode', p.task_slots_per_node,
+      'enableInterNodeCommunication', p.enable_inter_node_communication
+    ));
+  elsif tg_op = 'UPDATE' then
+    perform write_event(p.account_pk, 'pool', 'changed', about, jsonb_build_object(
+      'before', pool_facts(old), 'after', pool_facts(new), 'hasShrunk', exists (
+        select from node_life l where l.pool_pk = p.pk and l.end_time >= old.allocation_state_transition_time
+      )
+    ));
+  else
+    perform write_event(p.account_pk, 'pool', 'deleted', about, jsonb_build_object('before', pool_facts(old)));
+  end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_events_of_changed_tasks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into event (slot, account_pk, kind, change, size, about, tasks)
+  select (select slot from event_feed), j.account_pk, 'task', 'changed', changed.size,
+    jsonb_build_object('jobId', j.id, 'poolId', j.pool_id), changed.tasks
+  from (
+    select n.job_pk, count(*) as size, array_agg((
+      n.id, n.state, o.state, coalesce(n.node_info, o.node_info) ->> 'poolId',
+      coalesce(n.node_info, o.node_info) ->> 'nodeId', n.queue_rank < 0, n.required_slots, n.instances,
+      (n.spec #>> '{constraints,maxTaskRetryCount}')::integer,
+      n.retry_count, n.requeue_count, n.internal_retry_count, n.requeue_count > o.requeue_count,
+      n.internal_retry_count > o.internal_retry_count, n.start_time, n.end_time, n.exit_code, n.result, n.failure_info
+    )::task_event) as tasks
+    from new_task n full join old_task o on o.pk = n.pk
+    where n.state is distinct from o.state
+      or n.state = 'running' and (
+        n.run_id is not null and n.run_id is distinct from o.run_id
+        or n.instances is not null and n.retry_count > o.retry_count
+      )
+    group by n.job_pk
+  ) as changed
+  join job j on j.pk = changed.job_pk;
+  if found then perform tell_of_events(); end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_events_of_deleted_tasks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into event (slot, account_pk, kind, change, size, about, tasks)
+  select (select slot from event_feed), j.account_pk, 'task', 'deleted', gone.size,
+    jsonb_build_object('jobId', j.id, 'poolId', j.pool_id), gone.tasks
+  from (
+    select job_pk, count(*) as size, array_agg((
+      id, null, state, node_info ->> 'poolId', node_info ->> 'nodeId', queue_rank < 0, required_slots, instances,
+      null, retry_count, requeue_count, internal_retry_count, false, false, start_time, end_time, exit_code, result, null
+    )::task_event) as tasks
+    from old_task group by job_pk
+  ) as gone
+  join job j on j.pk = gone.job_pk;
+  if found then perform tell_of_events(); end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_events_of_new_tasks()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into event (slot, account_pk, kind, change, size, about, tasks)
+  select (select slot from event_feed), j.account_pk, 'task', 'created', added.size,
+    jsonb_build_object('jobId', j.id, 'poolId', j.pool_id), added.tasks
+  from (
+    select job_pk, count(*) as size, array_agg((
+      id, state, null, null, null, queue_rank < 0, required_slots, instances,
+      (spec #>> '{constraints,maxTaskRetryCount}')::integer,
+      retry_count, requeue_count, internal_retry_count, false, false, null, null, null, null, null
+    )::task_event) as tasks
+    from new_task group by job_pk
+  ) as added
+  join job j on j.pk = added.job_pk;
+  if found then perform tell_of_events(); end if;
+  return null;
+end $function$;
+
+CREATE OR REPLACE FUNCTION public.write_event(account bigint, kind text, change text, about jsonb, facts jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+begin
+  insert into event (slot, account_pk, kind, change, about, facts)
+  select f.slot, account, write_event.kind, write_event.change, write_event.about, write_event.facts from event_feed f;
+  perform tell_of_events();
 end $function$;

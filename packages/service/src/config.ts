@@ -247,6 +247,11 @@ export const tuningSettings = {
     pattern: /^(https?:\/\/[^\s/]+( +https?:\/\/[^\s/]+)*)?$/,
     rule: "origins such as https://portal.example, without a path, separated by blanks",
   }),
+  eventRetentionHours: integer(24, "how long events are kept", { least: 1, most: 8_760 }),
+  eventRetentionCount: integer(10_000_000, "how many events are kept at most, or about a sixth more", {
+    least: 1_000,
+    most: 1_000_000_000,
+  }),
   preemptionSeconds: integer(30, "time for which a preempted node stays away", { least: 0, most: 86_400 }),
 } as const;
 

@@ -7,6 +7,7 @@ import { createPlanes } from "./assembly/planes.ts";
 import type { ServiceParts } from "./assembly/service-parts.ts";
 import { startAudit } from "./http/audit/audit.ts";
 import { openLogs } from "./http/logs/logs.ts";
+import { Feed } from "./http/events/feed.ts";
 import type { Listening, Tls } from "./http/server.ts";
 import { createMetrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
@@ -52,7 +53,9 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     clock,
     log,
   });
-  const server = createPlanes(parts, { ...shared, agents, logs, identities, metrics, audit });
+  const feed = new Feed({ database, clock, log });
+  await feed.start();
+  const server = createPlanes(parts, { ...shared, agents, logs, feed, identities, metrics, audit });
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
@@ -68,6 +71,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       await loops.stop();
       // They are requests that would not end by themselves.
       logs.streams.stop();
+      await feed.stop();
       // Links are connections too: the server is closed only when they are.
       await Promise.all([server.close(), agents.stop()]);
       await Promise.all([loops.close(), audit.stop()]);

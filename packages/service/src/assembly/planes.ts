@@ -3,6 +3,7 @@ import type { AccountQuotas } from "../domain/account/quotas.ts";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import { mayElevate } from "../domain/task/elevation.ts";
 import type { Audit } from "../http/audit/audit.ts";
+import type { Feed } from "../http/events/feed.ts";
 import { createHandlers } from "../http/handlers.ts";
 import { localPages } from "../http/local-pages.ts";
 import type { Logs } from "../http/logs/logs.ts";
@@ -28,6 +29,7 @@ export interface PlaneMeans {
   readonly quotas: Quotas & AccountQuotas;
   readonly agents: Agents;
   readonly logs: Logs;
+  readonly feed: Feed;
   readonly identities: Identities;
   readonly metrics: Metrics;
   readonly audit: Audit;
@@ -36,7 +38,7 @@ export interface PlaneMeans {
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, logs, identities, metrics, audit } = means;
+  const { database, storage, quotas, agents, logs, feed, identities, metrics, audit } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -44,7 +46,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
     corsOrigins: settings.corsOrigins.split(" ").filter(Boolean),
     isElevationFree: mayElevate(settings.adminTasks, parts.machine.hasWalls),
     isHostFree: settings.containerHostAccess === "anyone",
-    handlers: createHandlers({ database, nodeFiles: agents.nodeFiles, logs, quotas, storage, clock }),
+    handlers: createHandlers({ database, nodeFiles: agents.nodeFiles, logs, feed, quotas, storage, clock }),
     findAccount: (name) => readAccount(database, name),
     bearerOfToken: identities.bearerOn("data"),
     taskOfToken: identities.taskOfToken,

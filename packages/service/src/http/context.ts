@@ -4,6 +4,7 @@ import type { StorageAccounts } from "../domain/account/storage.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Database } from "../store/database.ts";
 import type { NodeFiles } from "./agents/node-files.ts";
+import type { Feed } from "./events/feed.ts";
 import type { Handlers } from "./handler.ts";
 import type { Logs } from "./logs/logs.ts";
 
@@ -12,6 +13,7 @@ export interface HandlerContext {
   readonly database: Database;
   readonly nodeFiles: NodeFiles;
   readonly logs: Logs;
+  readonly feed: Feed;
   readonly quotas: Quotas;
   readonly storage: Pick<StorageAccounts, "ownUrl" | "readBlob">;
   readonly clock: Clock;

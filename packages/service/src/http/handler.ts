@@ -34,6 +34,8 @@ export interface Call<O extends Operation = Operation> extends AnyCall<O> {
   readonly accept: string;
   /** Only where the operation accepts `ocp-range`. */
   readonly range?: ByteRange;
+  /** The only job that the credential is for, when it is a task's. */
+  readonly onlyJobId?: string;
   /** Only where the operation offers a stream of events, and the client wants that. */
   readonly eventStream?: EventStreamRequest;
   /** Whether the credential of the request is still good: to be asked now and then while an answer lasts. */
@@ -61,6 +63,8 @@ export interface Page<Item> {
   readonly items: readonly Item[];
   /** Key of the last element, when more may follow. */
   readonly next?: string;
+  /** Of a list that grows: where to go on later, when no more follows now. */
+  readonly cursor?: string;
 }
 
 /** What entity headers are made of. */

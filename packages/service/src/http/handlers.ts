@@ -4,6 +4,7 @@ import { applicationHandlers } from "./operations/applications.ts";
 import { auditHandlers } from "./operations/audit.ts";
 import { autoScaleHandlers } from "./operations/auto-scale.ts";
 import { certificateHandlers } from "./operations/certificates.ts";
+import { eventHandlers } from "./operations/events.ts";
 import { fileHandlers } from "./operations/files.ts";
 import { jobScheduleHandlers } from "./operations/job-schedules.ts";
 import { jobHandlers } from "./operations/jobs.ts";
@@ -40,4 +41,5 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...fileHandlers(context),
   ...pastRunHandlers(context),
   ...logHandlers(context),
+  ...eventHandlers(context),
 });

@@ -34,7 +34,11 @@ export function pageOf<Row extends object, Item>(
 function asPage(body: unknown): Page<unknown> {
   const page = typeof body === "object" && body !== null ? body : {};
   const items: readonly unknown[] = "items" in page && Array.isArray(page.items) ? page.items : [];
-  return { items, ...("next" in page && typeof page.next === "string" ? { next: page.next } : {}) };
+  return {
+    items,
+    ...("next" in page && typeof page.next === "string" ? { next: page.next } : {}),
+    ...("cursor" in page && typeof page.cursor === "string" ? { cursor: page.cursor } : {}),
+  };
 }
 
 /** What a request says of the list it wants. */
@@ -103,8 +107,12 @@ export function writePage(
     place,
   }: { readonly write: (item: unknown) => unknown; readonly link: string; readonly place: ListPlace },
 ): object {
-  const { items, next } = asPage(body);
-  return { value: items.map(write), ...(next === undefined ? {} : { [link]: nextLink(place, next) }) };
+  const { items, next, cursor } = asPage(body);
+  return {
+    value: items.map(write),
+    ...(next === undefined ? {} : { [link]: nextLink(place, next) }),
+    ...(cursor === undefined ? {} : { cursor }),
+  };
 }
 
 /** The URL of the next page: the whole query again, and where this page ended. */

@@ -169,6 +169,7 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
     accept: String(request.headers.accept ?? ""),
     ...eventStreamOf(found),
     isPermitted: permissionOf(found, caller, options),
+    ...(jobId === undefined ? {} : { onlyJobId: jobId }),
     account,
     version,
     baseUrl: place.baseUrl,

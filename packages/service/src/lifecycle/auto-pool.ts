@@ -35,7 +35,11 @@ export async function provideAutoPool(
     "jobSchedulePk" in owner ? await findPoolOfSchedule(sql, owner.jobSchedulePk, specification) : undefined;
   if (existing !== undefined) return existing;
   const id = autoPoolId(specification, randomUUID());
-  await addPool(sql, account, autoPoolBody(id, specification), { ...options.quotas, now: options.now });
+  await addPool(sql, account, autoPoolBody(id, specification), {
+    ...options.quotas,
+    now: options.now,
+    isAuto: true,
+  });
   await insertAutoPool(sql, account, id, { owner, specification });
   return id;
 }

@@ -26,7 +26,7 @@ export async function addPool(
   sql: Sql,
   account: Account,
   body: PoolSpec,
-  { now, ...rules }: PoolRules & { readonly now: Date },
+  { now, isAuto = false, ...rules }: PoolRules & { readonly now: Date; readonly isAuto?: boolean },
 ): Promise<{ id: string; etag: string }> {
   await requireAccount(sql, account);
   const { poolQuota } = rules;
@@ -38,7 +38,7 @@ export async function addPool(
   if (existing) throw new BatchError(existing.state === "deleting" ? "PoolBeingDeleted" : "PoolExists");
   if ((await countPools(sql, account)) >= poolQuota)
     throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
-  const inserted = await insertPool(sql, pool);
+  const inserted = await insertPool(sql, { ...pool, isAuto });
   if (!inserted) throw new BatchError("PoolExists");
   if (pool.enableAutoScale) await beginAutoScale(sql, { ...pool, ...inserted }, { settings: rules, now });
   await notify(sql, "pools");

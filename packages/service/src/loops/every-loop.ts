@@ -1,6 +1,7 @@
 import type { Provider } from "@kyanite/providers";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
+import type { EventRetention } from "../domain/event/slots.ts";
 import { parseCapacities } from "../domain/pool/capacity.ts";
 import type { AutoScaleSettings } from "../lifecycle/auto-scale.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
@@ -15,6 +16,7 @@ import { enforceLimits } from "./enforce-limits.ts";
 import { followClock } from "./follow-clock.ts";
 import { type ForgetRunsSettings, forgetRuns } from "./forget-runs.ts";
 import { keepAudit } from "./keep-audit.ts";
+import { forgetEvents, orderEvents } from "./keep-events.ts";
 import type { Loop } from "./loop.ts";
 import { type ResizeOptions, resizePools } from "./resize-pools.ts";
 import { runJobSchedules } from "./run-job-schedules.ts";
@@ -27,6 +29,7 @@ interface LoopSettings
   extends AutoScaleSettings,
     SampleOptions,
     ForgetRunsSettings,
+    EventRetention,
     Omit<ResizeOptions["limits"], "vmSizes"> {
   /** As the setting is written: see `parseCapacities`. */
   readonly vmSizes: string;
@@ -75,6 +78,8 @@ export function everyLoop(parts: LoopParts): Loop[] {
     deleteAccounts(database),
     followClock(database, log),
     keepAudit(database, settings),
+    orderEvents(database),
+    forgetEvents(database, settings),
     changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ];
 }

@@ -29,8 +29,11 @@ export async function readDuePools(sql: Sql, now: Date, limit: number): Promise<
 }
 
 /** Adds an evaluation to those of a pool, and forgets the oldest beyond a hundred. */
-export async function insertAutoScaleRun(sql: Sql, pool: Pick<Pool, "pk">, run: AutoScaleRun): Promise<void> {
-  await sql`insert into auto_scale_run (pool_pk, run) values (${pool.pk}, ${asJson(run)}::text::jsonb)`;
+export async function insertAutoScaleRun(sql: Sql, pool: Pick<Pool, "pk" | "spec">, run: AutoScaleRun): Promise<void> {
+  const { pk, spec } = pool;
+  await sql`
+    insert into auto_scale_run (pool_pk, formula, run)
+    values (${pk}, ${spec.autoScaleFormula ?? null}, ${asJson(run)}::text::jsonb)`;
   await sql`
     delete from auto_scale_run where pool_pk = ${pool.pk} and pk <= (
       select pk from auto_scale_run where pool_pk = ${pool.pk} order by pk desc offset ${mostRuns} limit 1)`;

@@ -120,7 +120,7 @@ export function hasSqlState(cause: unknown, ...states: readonly string[]): boole
 }
 
 /** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
-function sqlState(cause: unknown): string | undefined {
+export function sqlState(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("code" in cause)) return undefined;
   return typeof cause.code === "string" ? cause.code : undefined;
 }

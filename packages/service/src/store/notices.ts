@@ -4,7 +4,17 @@ import type { Database, Sql } from "./database.ts";
  * What servers tell each other through the database, delivered at commit. A notice only wakes somebody sooner: whoever
  * listens compares what is with what should be, so a lost notice costs time, never correctness.
  */
-export const notices = ["schedule", "orders", "pools", "nodes", "jobs", "jobschedules", "accounts"] as const;
+export const notices = [
+  "schedule",
+  "orders",
+  "pools",
+  "nodes",
+  "jobs",
+  "jobschedules",
+  "accounts",
+  "events",
+  "positions",
+] as const;
 export type Notice = (typeof notices)[number];
 
 /** @param payload for `orders`, the pks of the nodes concerned */

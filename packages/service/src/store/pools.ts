@@ -38,13 +38,13 @@ export async function insertPool(sql: Sql, pool: NewPool): Promise<{ pk: number;
       account_pk, key, id, last_modified, creation_time, state, state_transition_time, allocation_state,
       allocation_state_transition_time, vm_size, cores, enable_auto_scale, enable_inter_node_communication,
       target_dedicated_nodes, target_low_priority_nodes, task_slots_per_node, spec, resize_deadline,
-      resize_timeout_seconds, node_deallocation_option
+      resize_timeout_seconds, node_deallocation_option, is_auto
     ) values (
       ${pool.accountPk}, ${pool.key}, ${pool.id}, ${pool.lastModified}, ${pool.creationTime}, ${pool.state},
       ${pool.stateTransitionTime}, ${pool.allocationState}, ${pool.allocationStateTransitionTime}, ${pool.vmSize},
       ${pool.cores}, ${pool.enableAutoScale}, ${pool.enableInterNodeCommunication}, ${pool.targetDedicatedNodes},
       ${pool.targetLowPriorityNodes}, ${pool.taskSlotsPerNode}, ${asJson(pool.spec)}::text::jsonb,
-      ${pool.resizeDeadline}, ${pool.resizeTimeoutSeconds}, ${pool.nodeDeallocationOption}
+      ${pool.resizeDeadline}, ${pool.resizeTimeoutSeconds}, ${pool.nodeDeallocationOption}, ${pool.isAuto ?? false}
     ) on conflict (account_pk, key) do nothing
     returning pk, etag`;
   return inserted;

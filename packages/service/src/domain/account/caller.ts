@@ -83,11 +83,14 @@ export function grantsIn(claim: unknown): Grant[] {
   });
 }
 
-/** Whether a credential that is for one job covers a request: an operation on that job, its tasks or their files. */
+/**
+ * Whether a credential that is for one job covers a request: an operation on that job, its tasks or their files, or one
+ * that shows of itself only what is of that job.
+ */
 export function concernsJob(
   jobId: string,
   { withinJob }: Pick<Operation, "withinJob">,
   params: Readonly<Record<string, string>>,
 ): boolean {
-  return withinJob === true && params.jobId?.toLowerCase() === jobId.toLowerCase();
+  return withinJob === "byCaller" || (withinJob === true && params.jobId?.toLowerCase() === jobId.toLowerCase());
 }

@@ -40,6 +40,8 @@ export interface Pool {
   readonly resizeErrors: readonly ResizeError[] | null;
   readonly spec: PoolSpec;
   readonly tags?: Tags;
+  /** Whether the service made it for a job or a schedule. */
+  readonly isAuto?: boolean;
 }
 
 type PoolEvent = "delete";

@@ -1,0 +1,194 @@
+import { BatchError } from "@kyanite/contract";
+import type { Clock, Log } from "@kyanite/runtime";
+import { type Cursor, cursorAfterRow } from "../../domain/event/cursor.ts";
+import type { EventRow } from "../../domain/event/event.ts";
+import type { Database } from "../../store/database.ts";
+import { readEventBounds, readEvents, watchEvents } from "../../store/events.ts";
+import { listen } from "../../store/notices.ts";
+import { coalesced } from "../coalesced.ts";
+import { readRowsAfter } from "./reading.ts";
+
+/** Why the server ends a stream. */
+export type EndReason = "shutdown" | "slow" | "notPermitted" | "cursorTooOld" | "unavailable";
+
+/** Somebody who follows the feed, for as long as it is not disposed of. */
+export interface Subscription extends Disposable {
+  /** Since when it has been given something that it does not take, by the clock's `elapsed`. */
+  offeredAt: number | undefined;
+  /** Set when it is to end. */
+  end: EndReason | undefined;
+}
+
+export interface FeedParts {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const mostSubscribers = 20_000;
+const rowsAtOnce = 100;
+/** Of so many changes the rows are in memory; who is further behind reads the table. */
+const changesInMemory = 20_000;
+/** So many of those who are behind read the table at a time. */
+const readersAtOnce = 2;
+export const beatSeconds = 15;
+const watchSeconds = 60;
+/** Who takes nothing for so long is ended. */
+const patienceSeconds = 60;
+
+/** What a server reads of the feed: each row once, for all that follow it. */
+export class Feed {
+  readonly #parts: FeedParts;
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #behind = new Map<number, Promise<readonly EventRow[]>>();
+  readonly #texts = new Map<string, Buffer>();
+  readonly #stopping = new AbortController();
+  readonly #read: () => void;
+  #rows: EventRow[] = [];
+  #last: number | undefined;
+  #turn = nextTurn();
+  #beats: Promise<void> = Promise.resolve();
+  #unlisten: () => Promise<void> = async () => {};
+
+  constructor(parts: FeedParts) {
+    this.#parts = parts;
+    this.#read = coalesced(() => this.#readNew(), parts);
+  }
+
+  async start(): Promise<void> {
+    this.#unlisten = await listen(this.#parts.database, "positions", this.#read);
+    this.#beats = this.#beat();
+  }
+
+  /** Ends all streams; whoever follows is told, and can go on at another server. */
+  async stop(): Promise<void> {
+    for (const subscription of this.#subscriptions) subscription.end = "shutdown";
+    this.#stopping.abort("stopping");
+    this.#turn.over();
+    await this.#beats;
+    await this.#unlisten().catch(() => {});
+  }
+
+  /** @throws BatchError ServerBusy when there are too many already, or the server is stopping */
+  async subscribe(): Promise<Subscription> {
+    if (this.#stopping.signal.aborted || this.#subscriptions.size >= mostSubscribers)
+      throw new BatchError("ServerBusy", { Reason: "The server has no room for another stream of events" });
+    const subscription: Subscription = {
+      offeredAt: undefined,
+      end: undefined,
+      [Symbol.dispose]: () => this.#subscriptions.delete(subscription),
+    };
+    this.#subscriptions.add(subscription);
+    if (this.#subscriptions.size === 1 || this.#last === undefined) await this.#begin();
+    return subscription;
+  }
+
+  /** Where the feed ends now. */
+  async end(): Promise<Cursor> {
+    return cursorAfterRow((await readEventBounds(this.#parts.database)).last);
+  }
+
+  /**
+   * The next rows after a cursor; waits for some, and answers none at each beat.
+   * @throws BatchError EventCursorTooOld
+   */
+  async after(cursor: Cursor): Promise<readonly EventRow[]> {
+    const { position } = cursor;
+    if (this.#last === undefined || position >= this.#last) {
+      await this.#turn.promise;
+      return this.#inMemory(position);
+    }
+    const [first] = this.#rows;
+    return first && position + 1 >= first.position ? this.#inMemory(position) : this.#readBehind(cursor);
+  }
+
+  /** What `make` makes, made once for all that ask for it before the feed goes on. */
+  text(key: string, make: () => string): Buffer {
+    const known = this.#texts.get(key);
+    if (known) return known;
+    const text = Buffer.from(make());
+    this.#texts.set(key, text);
+    return text;
+  }
+
+  #inMemory(position: number): readonly EventRow[] {
+    const first = this.#rows[0]?.position ?? 0;
+    const start = position + 1 - first;
+    return start < 0 ? [] : this.#rows.slice(start, start + rowsAtOnce);
+  }
+
+  /** Readers at the same place share what is read, and there are few at a time. */
+  async #readBehind(cursor: Cursor): Promise<readonly EventRow[]> {
+    const known = this.#behind.get(cursor.position);
+    if (known) return known;
+    while (this.#behind.size >= readersAtOnce) await Promise.race(this.#behind.values()).catch(() => {});
+    const reading = readRowsAfter(this.#parts.database, cursor, rowsAtOnce);
+    this.#behind.set(cursor.position, reading);
+    try {
+      return await reading;
+    } finally {
+      if (this.#behind.get(cursor.position) === reading) this.#behind.delete(cursor.position);
+    }
+  }
+
+  /** Has writers tell of events from now on, and begins where the feed ends. */
+  async #begin(): Promise<void> {
+    const { database } = this.#parts;
+    await watchEvents(database, watchSeconds);
+    const { last } = await readEventBounds(database);
+    this.#rows = [];
+    this.#last = last;
+  }
+
+  async #readNew(): Promise<void> {
+    while (this.#subscriptions.size > 0 && this.#last !== undefined && !this.#stopping.signal.aborted) {
+      const rows = await readEvents(this.#parts.database, this.#last, rowsAtOnce);
+      const last = rows.at(-1);
+      if (!last) return;
+      this.#rows = withinMemory([...this.#rows, ...rows]);
+      this.#last = last.position;
+      this.#texts.clear();
+      this.#endTurn();
+    }
+  }
+
+  #endTurn(): void {
+    const { over } = this.#turn;
+    this.#turn = nextTurn();
+    over();
+  }
+
+  async #beat(): Promise<void> {
+    const { database, clock } = this.#parts;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await clock.sleep(beatSeconds * 1000, signal);
+      if (this.#subscriptions.size === 0) continue;
+      await watchEvents(database, watchSeconds).catch(() => {});
+      const latest = clock.elapsed() - patienceSeconds * 1000;
+      for (const subscription of this.#subscriptions)
+        if (subscription.offeredAt !== undefined && subscription.offeredAt < latest) subscription.end ??= "slow";
+      this.#endTurn();
+      // A notice may have been lost.
+      this.#read();
+    }
+  }
+}
+
+/** The latest rows, with as many changes as may be in memory. */
+function withinMemory(rows: EventRow[]): EventRow[] {
+  let changes = 0;
+  const tooMany = rows.findLastIndex(({ size }) => {
+    changes += size;
+    return changes > changesInMemory;
+  });
+  return tooMany < 0 ? rows : rows.slice(tooMany + 1);
+}
+
+function nextTurn() {
+  let over: () => void = () => {};
+  const promise = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  return { promise, over: () => over() };
+}

@@ -1,0 +1,68 @@
+import { type allOperations, BatchError } from "@kyanite/contract";
+import type { Cursor } from "../../domain/event/cursor.ts";
+import { type EventFilter, parseKinds } from "../../domain/event/event-filter.ts";
+import type { HandlerContext, OperationHandlers } from "../context.ts";
+import { readEventPage } from "../events/page.ts";
+import { checkKept, cursorAtTime, oldestCursor, readCursor } from "../events/reading.ts";
+import { eventStream } from "../events/stream.ts";
+import type { Call } from "../handler.ts";
+
+type ListCall = Call<(typeof allOperations)["Event_List"]>;
+
+export const eventHandlers = ({ database, feed, clock }: HandlerContext): OperationHandlers => ({
+  Event_List: async (call) => {
+    const reader = { account: { pk: call.account.pk, name: call.account.name }, filter: filterOf(call) };
+    const given = givenStart(call);
+    const { from } = call.query;
+    if (given) await checkKept(database, given.position);
+    const start = given ?? (from === undefined ? undefined : await cursorAtTime(database, new Date(from)));
+    if (!call.eventStream)
+      return {
+        body: await readEventPage(database, reader, {
+          from: start ?? (await oldestCursor(database)),
+          limit: call.list.limit,
+        }),
+      };
+    const { isPermitted, signal } = call;
+    const stream = await eventStream(feed, { reader, from: start, isPermitted, signal, clock });
+    return { stream, headers: streamHeaders };
+  },
+});
+
+/** No proxy on the way is to hold anything back. */
+const streamHeaders = { "content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no" };
+
+/** What a client has read already; what it was told last goes before what it asked for first. */
+function givenStart({ query, list, eventStream }: ListCall): Cursor | undefined {
+  const last = eventStream?.lastEventId;
+  if (last !== undefined) return readCursor(last, "last-event-id");
+  const after = list.after ?? query.after;
+  return after === undefined ? undefined : readCursor(after, "after");
+}
+
+/** What a task's token asks for is about its own job, whatever else it says. */
+function filterOf({ query, onlyJobId }: ListCall): EventFilter {
+  const { poolId, nodeId, jobId, taskId, scheduleId, kind, from } = query;
+  if (onlyJobId !== undefined && jobId !== undefined && jobId.toLowerCase() !== onlyJobId.toLowerCase())
+    throw new BatchError("InsufficientAccountPermissions", { Reason: `The task's token is for job ${onlyJobId} only` });
+  const job = onlyJobId ?? jobId;
+  return {
+    ...(poolId === undefined ? {} : { poolId }),
+    ...(nodeId === undefined ? {} : { nodeId }),
+    ...(job === undefined ? {} : { jobId: job }),
+    ...(taskId === undefined ? {} : { taskId }),
+    ...(scheduleId === undefined ? {} : { jobScheduleId: scheduleId }),
+    ...(kind === undefined ? {} : { kinds: kindsOf(kind) }),
+    ...(from === undefined ? {} : { from: new Date(from) }),
+  };
+}
+
+function kindsOf(list: string): readonly string[] {
+  const kinds = parseKinds(list);
+  if (kinds) return kinds;
+  throw new BatchError("InvalidQueryParameterValue", {
+    QueryParameterName: "kind",
+    QueryParameterValue: list.slice(0, 100),
+    Reason: "Expected up to 50 kinds such as task.completed or pool.*, separated by commas",
+  });
+}
