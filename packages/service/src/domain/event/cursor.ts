@@ -9,9 +9,6 @@ export interface Cursor {
   readonly events: number;
 }
 
-/** From the first event that there is. */
-export const start: Cursor = { position: 0, events: 0 };
-
 export const cursorAfterRow = (position: number): Cursor => ({ position, events: 0 });
 
 /** The id of an event, which is also the cursor of who has read it. */

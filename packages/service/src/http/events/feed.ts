@@ -31,7 +31,7 @@ const rowsAtOnce = 100;
 const changesInMemory = 20_000;
 /** So many of those who are behind read the table at a time. */
 const readersAtOnce = 2;
-export const beatSeconds = 15;
+const beatSeconds = 15;
 const watchSeconds = 60;
 /** Who takes nothing for so long is ended. */
 const patienceSeconds = 60;
