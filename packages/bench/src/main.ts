@@ -5,6 +5,7 @@ import type { Scenario } from "./bench.ts";
 import { type Figure, isMet } from "./figures.ts";
 import { describe, machine } from "./machine.ts";
 import { containers } from "./scenarios/containers.ts";
+import { events } from "./scenarios/events.ts";
 import { files } from "./scenarios/files.ts";
 import { ingest } from "./scenarios/ingest.ts";
 import { keeping } from "./scenarios/keeping.ts";
@@ -24,6 +25,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   ingest,
   requests,
   scheduling,
+  events,
   reading,
   starting,
   staging,

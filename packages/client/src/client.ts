@@ -1,8 +1,9 @@
-import type { ApiVersion, ArgumentsOf, allOperations, ResponseOf } from "@kyanite/contract";
+import type { ApiVersion, ArgumentsOf, allOperations, FeedEvent, ResponseOf } from "@kyanite/contract";
 import { routes } from "@kyanite/contract/routes";
 import { apiVersions } from "@kyanite/contract/versions";
 import { type CallOptions, connect, type FileBody } from "./connection.ts";
 import type { Credential } from "./credential.ts";
+import { followEvents } from "./events.ts";
 import { type Pages, pagesOf } from "./pages.ts";
 import { planRequest } from "./request.ts";
 import { fetchTransport, type Transport, type WireAnswer } from "./transport.ts";
@@ -38,6 +39,11 @@ export interface BatchClient {
   call<N extends CallName>(name: N, ...given: Arguments<N>): Promise<Answer<BodyOfAnswer<Operations[N]>>>;
   /** Reads a list, as in `for await (const { id } of client.list("Pool_List"))`. */
   list<N extends ListName>(name: N, ...given: Arguments<N>): Pages<ResponseOf<Operations[N]>>;
+  /**
+   * Follows the feed, as in `for await (const { kind } of client.events({ jobId: "job" }))`: from now on, or after an event.
+   * An interrupted stream goes on by itself, with nothing missing and nothing twice. Leave the loop, or abort, to end it.
+   */
+  events(given?: ArgumentsOf<Operations["Event_List"]>, options?: CallOptions): AsyncIterable<FeedEvent>;
   /** Begins to read a file; its length and the like are in the headers. */
   file<N extends FileName>(name: N, ...given: Arguments<N>): Promise<Answer<FileBody>>;
 }
@@ -73,6 +79,15 @@ export function batchClient(options: ClientOptions): BatchClient {
         return JSON.parse((await connection.text(request, within(options))).body);
       });
     },
+    events: ({ after, ...given } = {}, options) =>
+      followEvents(
+        async (cursor) => {
+          const request = plan("Event_List", { ...given, after: cursor });
+          const headers = { ...request.headers, accept: "text/event-stream" };
+          return (await connection.file({ ...request, headers }, within(options))).body;
+        },
+        { after, signal: within(options).signal },
+      ),
     file: (name: FileName, given?: object, options?: CallOptions) =>
       connection.file(plan(name, given), within(options)),
   };

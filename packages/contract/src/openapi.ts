@@ -143,6 +143,7 @@ function parametersOf(operation: Operation, version: ApiVersion, describe: Descr
   const headers = [
     ...(operation.conditions ? conditionHeaders[operation.conditions] : []),
     ...(operation.range ? ["ocp-range"] : []),
+    ...(operation.eventStream ? ["Last-Event-ID"] : []),
     "client-request-id",
     "return-client-request-id",
     "ocp-date",

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
-import { sharedKey } from "@kyanite/client/node";
+import { connect, createServer, type Socket } from "node:net";
+import { nodeClient, sharedKey } from "@kyanite/client/node";
 import { batchToken, type RawClient, type RunningService, rawClient, runningService, until } from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
@@ -146,6 +147,51 @@ test("who does not read is no burden, and reads everything later", async () => {
   const ids = slow.messages.map(({ data }) => JSON.parse(data).resource.taskId);
   expect(new Set(ids).size).toBe(3_000);
   for (const { response } of [slow, fast]) response.destroy();
+});
+
+test("a client goes on by itself when its connections are cut, with nothing missing and nothing twice", async () => {
+  const open = new Set<Socket>();
+  const { hostname, port } = new URL(service.url);
+  await using proxy = createServer((socket) => {
+    const upstream = connect(Number(port), hostname);
+    for (const each of [socket, upstream]) {
+      open.add(each);
+      each.on("error", () => {}).on("close", () => open.delete(each));
+    }
+    socket.pipe(upstream).pipe(socket);
+  }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const address = proxy.address();
+  if (typeof address !== "object" || !address) throw new Error("no port");
+  const { name, key } = service.account;
+  using client = nodeClient({ url: `http://127.0.0.1:${address.port}`, credential: sharedKey(name, key) });
+  const { cursor } = JSON.parse((await call("GET", "/kyanite/events", { query: { kind: "none" } })).text);
+  const abort = new AbortController();
+  const seen: string[] = [];
+  const following = (async () => {
+    for await (const { resource } of client.events({ kind: "job.created", after: cursor }, { signal: abort.signal }))
+      seen.push(resource.jobId ?? "");
+  })().catch((cause: unknown) => cause);
+  const added: string[] = [];
+  for (let n = 0; n < 4; n++) {
+    for (const id of [`c${n}a`, `c${n}b`]) {
+      await addJob(id);
+      added.push(id);
+    }
+    await until(
+      async () => seen.length,
+      (count) => count >= added.length - 1,
+    );
+    for (const socket of open) socket.destroy();
+  }
+  await until(
+    async () => seen.length,
+    (count) => count >= added.length,
+  );
+  expect(seen).toEqual(added);
+  abort.abort(new Error("enough"));
+  expect(await following).toMatchObject({ message: "enough" });
+  for (const socket of open) socket.destroy();
 });
 
 test("what is no cursor is refused before a stream begins", async () => {

@@ -76,11 +76,22 @@ export class Feed {
     const subscription: Subscription = {
       offeredAt: undefined,
       end: undefined,
-      [Symbol.dispose]: () => this.#subscriptions.delete(subscription),
+      [Symbol.dispose]: () => this.#leave(subscription),
     };
     this.#subscriptions.add(subscription);
-    if (this.#subscriptions.size === 1 || this.#last === undefined) await this.#begin();
-    return subscription;
+    try {
+      if (this.#last === undefined) await this.#begin();
+      return subscription;
+    } catch (cause) {
+      this.#leave(subscription);
+      throw cause;
+    }
+  }
+
+  #leave(subscription: Subscription): void {
+    this.#subscriptions.delete(subscription);
+    // What comes while nobody follows is not read.
+    if (this.#subscriptions.size === 0) this.#last = undefined;
   }
 
   /** Where the feed ends now. */
@@ -102,12 +113,12 @@ export class Feed {
     return first && position + 1 >= first.position ? this.#inMemory(position) : this.#readBehind(cursor);
   }
 
-  /** What `make` makes, made once for all that ask for it before the feed goes on. */
-  text(key: string, make: () => string): Buffer {
+  /** What `make` makes of the rows up to a position, made once for all that are at the end of the feed. */
+  text(key: string, position: number, make: () => string): Buffer {
     const known = this.#texts.get(key);
     if (known) return known;
     const text = Buffer.from(make());
-    this.#texts.set(key, text);
+    if (position === this.#last) this.#texts.set(key, text);
     return text;
   }
 
@@ -142,7 +153,10 @@ export class Feed {
 
   async #readNew(): Promise<void> {
     while (this.#subscriptions.size > 0 && this.#last !== undefined && !this.#stopping.signal.aborted) {
-      const rows = await readEvents(this.#parts.database, this.#last, rowsAtOnce);
+      const from: number = this.#last;
+      const rows = await readEvents(this.#parts.database, from, rowsAtOnce);
+      // Somebody may have begun anew meanwhile.
+      if (this.#last !== from) continue;
       const last = rows.at(-1);
       if (!last) return;
       this.#rows = withinMemory([...this.#rows, ...rows]);

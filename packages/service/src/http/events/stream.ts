@@ -23,8 +23,8 @@ const highWaterMark = 64 * 1024;
 
 /** The feed from a cursor on as server-sent events. A client that is slow reads what it has missed from the table. */
 export async function eventStream(feed: Feed, options: StreamOptions): Promise<Readable> {
-  const subscription = await feed.subscribe();
   const from = options.from ?? (await feed.end());
+  const subscription = await feed.subscribe();
   const stream = Readable.from(messages(feed, subscription, { ...options, from }), {
     objectMode: false,
     highWaterMark,
@@ -55,7 +55,9 @@ async function* messages(
       const rows = await feed.after(cursor);
       const last = rows.at(-1);
       const text = last
-        ? feed.text(`${key} ${writeCursor(cursor)} ${last.position}`, () => eventMessages(rows, reader, cursor))
+        ? feed.text(`${key} ${writeCursor(cursor)} ${last.position}`, last.position, () =>
+            eventMessages(rows, reader, cursor),
+          )
         : `:\nid: ${writeCursor(cursor)}\n\n`;
       if (last) cursor = cursorAfterRow(last.position);
       if (text.length === 0) continue;
