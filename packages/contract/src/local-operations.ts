@@ -1,7 +1,7 @@
 import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
-import { logOperations } from "./following.ts";
 import { eventOperations } from "./events.ts";
+import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
