@@ -40,7 +40,7 @@ export async function keeping({ signal }: Bench): Promise<Section[]> {
 
 /** CPU time so far of the server, its database and its agent; not of the tasks themselves. */
 async function cpuOf({ pid, dataDirectory, agentPid }: RealServer): Promise<() => number> {
-  const postmaster = await readFile(join(dataDirectory, "postgres", "postmaster.pid"), "utf8");
+  const postmaster = await readFile(join(dataDirectory, "postgres/data/postmaster.pid"), "utf8");
   const [databasePid, agent] = [Number.parseInt(postmaster, 10), await agentPid()];
   return () => cpuSeconds(pid) + cpuSeconds(databasePid, true) + cpuSeconds(agent);
 }
