@@ -11,6 +11,7 @@ import { type AnswerAddress, postFilesReply } from "./files-answer.ts";
 import type { FollowRequest } from "./follow.ts";
 import type { FinishedReport } from "./journal.ts";
 import { postKeptFile } from "./kept/post.ts";
+import { type LateReport, openLateReports } from "./late-reports.ts";
 import type { Limits } from "./limits.ts";
 import {
   hasWaitingRuns,
@@ -29,7 +30,6 @@ import { answerRequest, type RequestMeans } from "./requests.ts";
 import { Running } from "./running.ts";
 import type { ServiceAddress } from "./service-address.ts";
 import { restartNode, setUpNode } from "./set-up.ts";
-import { openStartReports } from "./start-reports.ts";
 import { FileWatches } from "./task-files/file-watches.ts";
 import { NameReader } from "./task-files/names.ts";
 
@@ -66,7 +66,7 @@ export class ComputeNode {
   readonly #answering = limitTo(answersAtOnce);
   readonly #disk;
   readonly #ends;
-  readonly #starts;
+  readonly #late;
   readonly #names: NameReader;
   readonly #watches = new FileWatches();
   #followers = 0;
@@ -85,7 +85,7 @@ export class ComputeNode {
     this.#running = new Running({ parts, stopping: signal, tell: (event) => this.#tell(event) });
     this.#answers = openAnswers(clock);
     this.#ends = openEndReports(send, { clock, signal });
-    this.#starts = openStartReports(send, { clock, signal });
+    this.#late = openLateReports(send, { clock, signal });
     this.#names = new NameReader(clock);
     this.#disk = openDiskWatch({ ...config, clock, log, send, onFull: (failure) => this.#running.stopAll(failure) });
     for (const run of parts.interrupted) this.#own(this.#running.resume(run));
@@ -161,7 +161,7 @@ export class ComputeNode {
   #tell(event: NodeEvent): void {
     const step = nextStep(this.#state, event);
     this.#state = step.state;
-    if (event.type === "ended") this.#starts.forget(event.runId);
+    if (event.type === "ended") this.#late.forget(event.runId);
     for (const action of step.actions) this.#own(this.#perform(action));
   }
 
@@ -184,7 +184,7 @@ export class ComputeNode {
       case "stop":
         return this.#running.stop(action.runId);
       case "report":
-        return action.report.type === "started" ? this.#starts.add(action.report) : send(action.report);
+        return isLate(action.report) ? this.#late.add(action.report) : send(action.report);
       case "finish":
         this.#keepFinished(action.report);
         return this.#ends.add(action.report, hasWaitingRuns(this.#state));
@@ -294,6 +294,8 @@ export class ComputeNode {
 const tooManyFollowers: FilesReply = {
   answer: { outcome: "error", code: "TaskFilesUnavailable", reason: "The compute node has too many followers" },
 };
+
+const isLate = (report: AgentReport): report is LateReport => report.type === "started" || report.type === "contained";
 
 /** No node has more memory than its machine. */
 function limitsOf({ slots, limits = {} }: Extract<ServiceOrder, { type: "welcome" }>): Limits {
