@@ -11,62 +11,50 @@ export interface LateReports {
   forget(runId: string): void;
 }
 
-interface Means {
-  readonly clock: Clock;
-  readonly signal: AbortSignal;
-}
-
 /**
- * Long enough for short runs to end first: of a container of half a second the service would have to write three times
+ * Long enough for short runs to end first: of a container of half a second the service would have to write four times
  * what is of no use a moment later.
  */
-const delays = { started: 300, contained: 1_000 } as const;
-
-/** Reports a little later, of the runs that still go on by then, and of each what was said last. */
-export function openLateReports(send: (report: LateReport) => void, means: Means): LateReports {
-  const gathered = {
-    started: gather(send, delays.started, means),
-    contained: gather(send, delays.contained, means),
-  };
-  return {
-    add: (report) => gathered[report.type].add(report),
-    forget(runId) {
-      gathered.started.forget(runId);
-      gathered.contained.forget(runId);
-    },
-  };
-}
-
+const delayMilliseconds = 1_000;
 /** Those that become due within so many milliseconds are sent together. */
 const shortestPause = 100;
 
-function gather(send: (report: LateReport) => void, delay: number, { clock, signal }: Means): LateReports {
-  /** By run, the longest waiting first. */
+/** Reports a little later, of the runs that still go on by then, and of each what was said last. */
+export function openLateReports(
+  send: (report: LateReport) => void,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): LateReports {
+  /** The longest waiting first. */
   const waiting = new Map<string, { readonly report: LateReport; readonly due: number }>();
   let sending: Promise<void> | undefined;
+  const sendDue = () => {
+    for (const [key, { report, due }] of waiting) {
+      if (due > clock.elapsed()) return;
+      waiting.delete(key);
+      send(report);
+    }
+  };
   const sendAll = async () => {
-    for (let oldest = first(waiting); oldest !== undefined && !signal.aborted; oldest = first(waiting)) {
+    for (let oldest = firstOf(waiting); oldest !== undefined && !signal.aborted; oldest = firstOf(waiting)) {
       await clock.sleep(Math.max(oldest.due - clock.elapsed(), shortestPause), signal);
-      const now = clock.elapsed();
-      for (const [runId, { report, due }] of waiting) {
-        if (due > now) break;
-        waiting.delete(runId);
-        send(report);
-      }
+      sendDue();
     }
     sending = undefined;
   };
   return {
     add(report) {
-      const due = waiting.get(report.runId)?.due ?? clock.elapsed() + delay;
-      waiting.set(report.runId, { report, due });
+      const key = keyOf(report.type, report.runId);
+      const due = waiting.get(key)?.due ?? clock.elapsed() + delayMilliseconds;
+      waiting.set(key, { report, due });
       sending ??= sendAll();
       return sending;
     },
-    forget: (runId) => void waiting.delete(runId),
+    forget(runId) {
+      for (const type of ["started", "contained"] as const) waiting.delete(keyOf(type, runId));
+    },
   };
 }
 
-function first<Value>(map: ReadonlyMap<string, Value>): Value | undefined {
-  return map.values().next().value;
-}
+const keyOf = (type: LateReport["type"], runId: string) => `${type} ${runId}`;
+
+const firstOf = <Value>(map: ReadonlyMap<string, Value>): Value | undefined => map.values().next().value;
