@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { agentVersion, wallsObstacle } from "@kyanite/agent";
+import { agentVersion, describeRuntime, wallsObstacle } from "@kyanite/agent";
 import { checkNodeUsers, localHosts, type NodeUsers, nodeUsers, type Provider } from "@kyanite/providers";
 import {
   aborted,
@@ -130,6 +130,7 @@ async function partsOf(config: Config, { directory, certificate, storage, ...mea
     storage: [storage.account, ...config.moreStorageAccounts.map(parseConnectionString)],
     missing: () => (storage.isUp() ? [] : ["the storage is away"]),
     machine: await factsOf(config, means.log),
+    describeContainers: oneAtATime(() => describeRuntime(runtimePlaces(config))),
     createProvider: ({ httpUrl }) => createLocalProvider(config, { httpUrl, authorities }, means.log),
   };
 }
@@ -215,6 +216,24 @@ async function factsOf({ dataDir }: Config, log: Log): Promise<MachineFacts> {
   return {
     hasWalls: obstacle === undefined || !isRoot,
     facts: [walls, users, describeControlGroups(findControlGroups()).text],
+  };
+}
+
+/** As the agents of this machine look for it. */
+const runtimePlaces = ({ settings, childEnvironment }: Config) => ({
+  setting: settings.containerRuntime,
+  dockerHost: childEnvironment.DOCKER_HOST,
+  runtimeDirectory: childEnvironment.XDG_RUNTIME_DIR,
+});
+
+/** Whoever asks while another is being answered gets the same answer. */
+function oneAtATime<Answer>(ask: () => Promise<Answer>): () => Promise<Answer> {
+  let going: Promise<Answer> | undefined;
+  return () => {
+    going ??= ask().finally(() => {
+      going = undefined;
+    });
+    return going;
   };
 }
 

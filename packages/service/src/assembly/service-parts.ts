@@ -34,6 +34,8 @@ export interface ServiceParts {
   readonly createProvider: (listening: Listening) => Promise<Provider>;
   /** What local nodes can have on this machine. */
   readonly machine: MachineFacts;
+  /** What makes containers on this machine, or why nothing does and how to get it: that may change at any time. */
+  readonly describeContainers?: () => Promise<string>;
   readonly clock: Clock;
   readonly log: Log;
 }

@@ -119,6 +119,9 @@ export function hasSqlState(cause: unknown, ...states: readonly string[]): boole
   return states.includes(sqlState(cause) ?? "");
 }
 
+/** A database, table or column that there is not: a server that makes or migrates the database has not come so far. */
+export const isUnfinished = (cause: unknown): boolean => hasSqlState(cause, "3D000", "42P01", "42703");
+
 /** The SQLSTATE, or the driver's own code such as CONNECTION_CLOSED; undefined when it is no database error. */
 export function sqlState(cause: unknown): string | undefined {
   if (!(cause instanceof Error) || !("code" in cause)) return undefined;
