@@ -17,7 +17,7 @@ import {
 } from "@kyanite/testkit/container-runtimes";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RuntimeLost } from "../src/containers/failures.ts";
-import { runtimeFinder } from "../src/containers/runtime.ts";
+import { describeRuntime, runtimeFinder } from "../src/containers/runtime.ts";
 import { boundedLog, type ContainedCommand, containerExecutor } from "../src/executors/container.ts";
 import { type Command, type ContainerRecord, NeverStarted } from "../src/executors/executor.ts";
 import { executorConformance } from "./executor-conformance.ts";
@@ -132,6 +132,11 @@ describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
     alone: [true],
     // The first process of a container does not end itself by a signal.
     dying: "sh -c 'kill -TERM $$'; exit $?",
+  });
+
+  test("whoever runs the machine is told what makes its containers", async () => {
+    const said = await describeRuntime({ setting: socketOf(kind) });
+    expect(said).toMatch(/^containers run with (?:Docker|Podman) \d+\..+, as root$/);
   });
 
   test("what it says while no agent is there comes to its files, once", async () => {

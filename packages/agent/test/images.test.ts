@@ -69,6 +69,14 @@ describe.each(kinds)("images of %s", (kind) => {
     expect(said).toEqual([]);
   });
 
+  test("one that was there a moment ago is not asked for again, until it turns out to be gone", async () => {
+    expect(images.recent(testImage)).toBeUndefined();
+    await ensure(testImage);
+    expect(images.recent(testImage)).toBe(testImage);
+    expect([images.forget(testImage), images.forget(testImage)]).toEqual([true, false]);
+    expect(images.recent(testImage)).toBeUndefined();
+  });
+
   test("one that many want at the same time is pulled once", async () => {
     const name = `${open.server}/a:1`;
     expect(new Set(await Promise.all(Array.from({ length: 20 }, () => ensure(name))))).toEqual(new Set([name]));

@@ -74,6 +74,15 @@ export function asDiskFull(reason: string, cause?: unknown): StepFailure | undef
 
 const isFull = /no space left on device|disk quota exceeded/i;
 
+/** Whether a container could not be made because its image has gone. */
+export function isWithoutImage(cause: unknown): boolean {
+  const answer = runtimeAnswer(cause);
+  return (
+    answer?.statusCode === 404 &&
+    /no such image|image not known|unable to find .* in local storage/i.test(answer.reason)
+  );
+}
+
 /** Why a container could not be started. */
 export async function startFailure(
   cause: unknown,

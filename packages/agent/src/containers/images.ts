@@ -23,6 +23,10 @@ export interface Images {
    * @throws StepFailure with the documented code and what runtime or registry have said
    */
   ensure(image: WantedImage, options: { readonly policy: PullPolicy; readonly signal: AbortSignal }): Promise<string>;
+  /** The name of an image that was there a moment ago. Whether it still is, the runtime says when a container is made of it. */
+  recent(imageName: string): string | undefined;
+  /** It is not there any more. Answers whether it was taken to be. */
+  forget(imageName: string): boolean;
 }
 
 interface ImageOptions {
@@ -44,6 +48,10 @@ const mostTries = 5;
 const usualFirstPause = 1_000;
 const silenceMilliseconds = 90_000;
 
+/** Most containers of a machine are of a few images, and to ask for one each time costs as much as another call of the runtime. */
+const recentMilliseconds = 10_000;
+const mostRecent = 100;
+
 interface Pull {
   readonly done: Promise<void>;
   readonly controller: AbortController;
@@ -52,6 +60,11 @@ interface Pull {
 
 export function openImages(options: ImageOptions): Images {
   const pulls = new Map<string, Pull>();
+  const seen = new Map<string, { readonly name: string; readonly since: number }>();
+  const remember = (imageName: string, name: string) => {
+    if (seen.size >= mostRecent) seen.clear();
+    seen.set(imageName, { name, since: options.clock.elapsed() });
+  };
   const turns = limitTo(pullsAtOnce);
   const begin = (key: string, reference: ImageReference, wanted: WantedImage): Pull => {
     const controller = new AbortController();
@@ -90,8 +103,16 @@ export function openImages(options: ImageOptions): Images {
         );
       if (isThere) options.store.use(reference.name);
       else await pull(reference, wanted, signal);
+      if (wanted.platform === undefined) remember(wanted.imageName, reference.name);
       return reference.name;
     },
+    recent(imageName) {
+      const found = seen.get(imageName);
+      if (found === undefined || options.clock.elapsed() - found.since > recentMilliseconds) return undefined;
+      options.store.use(found.name);
+      return found.name;
+    },
+    forget: (imageName) => seen.delete(imageName),
   };
 }
 

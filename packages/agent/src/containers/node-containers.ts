@@ -16,6 +16,7 @@ export interface NodeContainers {
   readonly instances: InstanceContainers;
   readonly images: Images;
   readonly mounts: TrustedMounts;
+  readonly runtime: MachineContainers["runtime"];
   readonly whenReady: MachineContainers["whenReady"];
   readonly network: string | undefined;
   /** By which the node's containers are found again. */
@@ -76,6 +77,7 @@ export function nodeContainers(options: NodeOptions): NodeContainers {
     instances: instanceContainers({ runtime, clock, log }),
     images,
     mounts,
+    runtime,
     whenReady: machine.whenReady,
     network,
     labels: { [nodeLabel]: root, [agentLabel]: machine.agentId },

@@ -1,11 +1,18 @@
 import { fstatSync } from "node:fs";
 import { basename } from "node:path";
-import { text } from "node:stream/consumers";
 import type { RunContainer } from "@kyanite/contract";
 import type { Clock, Directory, Log } from "@kyanite/runtime";
 import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
-import { mayPass, RuntimeLost, runtimeAnswer, startFailure } from "../containers/failures.ts";
+import {
+  invalidImage,
+  isWithoutImage,
+  mayPass,
+  RuntimeLost,
+  runtimeAnswer,
+  startFailure,
+} from "../containers/failures.ts";
 import { fileWriter, outputTaker } from "../containers/output.ts";
+import { pastEvents } from "../containers/past-events.ts";
 import { untilAnswered } from "../containers/patience.ts";
 import { endRemains } from "../containers/remains.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
@@ -55,19 +62,13 @@ export function containerExecutor(means: Means): ContainerExecutor {
       const files = openFiles(command, "emptied");
       onLaunch({ kind: "container", name, since: means.clock.now().toISOString() });
       const contained = new Contained(command, name, files, means);
-      for (let tries = 1; ; tries += 1) {
-        try {
-          await contained.start(command.body);
-          return contained;
-        } catch (cause) {
-          if (tries < mostTries && mayPass(cause)) {
-            await contained.undo();
-            await means.clock.sleep(startPause);
-            continue;
-          }
-          await contained.release();
-          throw await startFailure(cause, command.settings, means.runtime);
-        }
+      try {
+        await startPatiently(contained, command.body, means.clock);
+        return contained;
+      } catch (cause) {
+        await (cause instanceof RuntimeLost ? contained.abandon() : contained.release());
+        if (isWithoutImage(cause)) throw invalidImage(command.body.Image ?? "", messageOf(cause), cause);
+        throw await startFailure(cause, command.settings, means.runtime);
       }
     },
     adopt(run, { name }) {
@@ -76,6 +77,22 @@ export function containerExecutor(means: Means): ContainerExecutor {
       return contained;
     },
   };
+}
+
+/** A runtime that is being restarted fails at this and that, and then it is there again. */
+const mostTries = 3;
+const startPause = 1_000;
+
+async function startPatiently(contained: Contained, body: ContainerCreateOptions, clock: Clock): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await contained.start(body);
+    } catch (cause) {
+      if (tries === mostTries || !mayPass(cause)) throw cause;
+    }
+    await contained.undo();
+    await clock.sleep(startPause);
+  }
 }
 
 export type Files = Readonly<Record<"stdout" | "stderr", OpenFile>>;
@@ -98,10 +115,6 @@ export function closeFiles(files: Files): void {
   for (const file of Object.values(files)) file[Symbol.dispose]();
 }
 
-/** A runtime that is being restarted fails at this and that, and then it is there again. */
-const mostTries = 3;
-const startPause = 1_000;
-
 /** So much of a container's output the runtime keeps itself, twice, for an agent that was away. */
 const keptMegabytes = 8;
 
@@ -121,6 +134,16 @@ const answerMilliseconds = 30_000;
 
 /** Milliseconds between looks at a container that has said all. */
 const looks: readonly number[] = [5, 10, 20, 40, 80, 160, 320, 640, 1_280];
+
+/** What the runtime answers who waits for a container's end. */
+interface WaitAnswer {
+  readonly StatusCode: number;
+  readonly Error?: { readonly Message?: string } | null;
+}
+
+const isSuccess = ({ StatusCode, Error: error }: WaitAnswer) => StatusCode === 0 && !error?.Message;
+
+const success = { ExitCode: 0, OOMKilled: false, Error: "" } as const;
 
 class Contained implements Execution {
   readonly isForgetful = true;
@@ -200,7 +223,13 @@ class Contained implements Execution {
   }
 
   release(): Promise<void> {
-    this.#releasing ??= this.#remove();
+    this.#releasing ??= this.#letGo(() => this.undo());
+    return this.#releasing;
+  }
+
+  /** Lets go of what could not be started, and is lost with its runtime. */
+  abandon(): Promise<void> {
+    this.#releasing ??= this.#letGo(async () => {});
     return this.#releasing;
   }
 
@@ -232,7 +261,8 @@ class Contained implements Execution {
     if (!isRunning(found)) {
       await this.#catchUp(found);
       await this.#checkEndMeanwhile(found);
-      return this.#end(found, await this.#untilEnd(Promise.resolve()));
+      const answer = await this.#untilEnd(Promise.resolve());
+      return this.#end(found, answer?.StatusCode);
     }
     this.#run.onChange({ containerId: found.Id, state: "running" });
     return this.#follow(this.#catchUp(found));
@@ -249,23 +279,28 @@ class Contained implements Execution {
         const ended = await this.#lookOften();
         if (ended) return this.#end(ended, undefined);
       }
-      const code = await this.#untilEnd(output);
-      const found = await this.#inspectSoon(code === undefined);
+      const answer = await this.#untilEnd(output);
+      if (answer && isSuccess(answer) && !this.#isStopped) {
+        await this.#checkOwnEnd();
+        await this.#untilCopied(output);
+        return this.#end(undefined, answer.StatusCode);
+      }
+      const found = await this.#inspectSoon(answer === undefined);
       if (isRunning(found)) {
         await output;
         output = this.#catchUp(found);
         continue;
       }
       await this.#untilCopied(output);
-      return this.#end(found, code);
+      return this.#end(found, answer?.StatusCode);
     }
   }
 
   /**
    * An answer that a runtime has begun, and not ended before it was ended itself, is waited for in vain.
-   * @returns the exit code; undefined when the runtime was away meanwhile
+   * @returns what the runtime has answered; undefined when it was away meanwhile
    */
-  async #untilEnd(output: Promise<void>): Promise<number | undefined> {
+  async #untilEnd(output: Promise<void>): Promise<WaitAnswer | undefined> {
     const over = new AbortController();
     const silence = async () => {
       await output;
@@ -274,7 +309,7 @@ class Contained implements Execution {
     };
     try {
       const container = await this.#container();
-      const waiting = container.wait().then(({ StatusCode }: { StatusCode: number }) => StatusCode);
+      const waiting: Promise<WaitAnswer> = container.wait();
       return await Promise.race([waiting, silence()]);
     } catch (cause) {
       if (runtimeAnswer(cause)?.statusCode === 404) throw new RuntimeLost("the container is gone");
@@ -295,19 +330,32 @@ class Contained implements Execution {
     return undefined;
   }
 
-  /**
-   * A runtime that ends takes its containers with it, some of them as if they had ended by themselves: to be believed
-   * it has to be there still, and not to have ended the container itself.
-   */
+  /** Of one that is over, or was taken for that. */
   async #inspectSoon(wasAway: boolean): Promise<ContainerInspectInfo> {
-    const { api, isOutlived } = await this.#means.runtime();
+    const { isOutlived } = await this.#means.runtime();
     const found = wasAway || isOutlived ? await this.#inspect() : await this.#inspectOnce().catch(() => undefined);
     if (found === undefined) throw new RuntimeLost("the container runtime has ended");
     if (isOutlived || isRunning(found)) return found;
     if (wasAway) throw new RuntimeLost("the container runtime was restarted");
-    if (!this.#isStopped && (await eventsOf(api, found, this.#means.clock)).has("kill"))
-      throw new RuntimeLost("somebody else has ended the container");
+    if (!this.#isStopped) await this.#checkOwnEnd();
     return found;
+  }
+
+  /**
+   * A runtime that ends takes its containers with it, some of them as if they had ended by themselves: to be believed
+   * it has to be there still, and not to have ended the container itself.
+   */
+  async #checkOwnEnd(): Promise<void> {
+    const runtime = await this.#means.runtime();
+    if (runtime.isOutlived) return;
+    const events = await this.#pastEvents(runtime);
+    if (events.has("kill")) throw new RuntimeLost("somebody else has ended the container");
+  }
+
+  async #pastEvents(runtime: ContainerRuntime): Promise<ReadonlySet<string>> {
+    return pastEvents(runtime, this.#containerId, this.#means.clock).catch((cause: unknown) => {
+      throw new RuntimeLost(`the container runtime has ended: ${messageOf(cause)}`);
+    });
   }
 
   /**
@@ -315,16 +363,17 @@ class Contained implements Execution {
    * which most often is not the command's.
    */
   async #checkEndMeanwhile(found: ContainerInspectInfo): Promise<void> {
-    const { api, isOutlived } = await this.#means.runtime();
-    if (isOutlived) return;
-    const events = await eventsOf(api, found, this.#means.clock);
+    const runtime = await this.#means.runtime();
+    if (runtime.isOutlived) return;
+    const events = await this.#pastEvents(runtime);
     if (events.has("kill") || (!events.has("die") && found.State.ExitCode !== 0))
       throw new RuntimeLost("the container runtime was restarted");
   }
 
-  #end(found: ContainerInspectInfo, code: number | undefined): number {
-    const { ExitCode, OOMKilled, Error: error } = found.State;
-    const limitBytes = found.HostConfig.Memory ?? 0;
+  /** @param found undefined of a success, of which the runtime has nothing else to tell */
+  #end(found: ContainerInspectInfo | undefined, code: number | undefined): number {
+    const { ExitCode, OOMKilled, Error: error } = found?.State ?? success;
+    const limitBytes = found?.HostConfig.Memory ?? 0;
     if (OOMKilled) this.#memoryKill = { limitBytes, peakBytes: limitBytes };
     this.#run.onChange({ containerId: this.#containerId, state: "exited", ...(error ? { error } : {}) });
     // What a runtime shows of a container may be a little behind.
@@ -421,10 +470,10 @@ class Contained implements Execution {
     if (isLate) log.warn("output not at its end", { runId: this.#run.runId });
   }
 
-  async #remove(): Promise<void> {
+  async #letGo(end: () => Promise<void>): Promise<void> {
     const { log } = this.#means;
     try {
-      await this.undo();
+      await end();
       await this.#run.onRelease();
     } catch (cause) {
       log.error("container not removed", { runId: this.#run.runId, cause });
@@ -444,16 +493,3 @@ const sizeOf = ({ fd }: OpenFile) => fstatSync(fd).size;
 /** When something was written last, in seconds. */
 const lastWritten = ({ stdout, stderr }: Files) =>
   Math.max(fstatSync(stdout.fd).mtimeMs, fstatSync(stderr.fd).mtimeMs) / 1000;
-
-/** What the runtime remembers of a container that has ended: that it has sent it a signal, and that it has died. */
-async function eventsOf(
-  api: ContainerRuntime["api"],
-  { Id, State }: ContainerInspectInfo,
-  clock: Clock,
-): Promise<ReadonlySet<string>> {
-  const since = Math.floor(Date.parse(State.StartedAt) / 1000);
-  const until = clock.now().getTime() / 1000;
-  const said = await api.getEvents({ since, until, filters: { container: [Id], event: ["kill", "die"] } });
-  const lines = (await text(said)).split("\n").filter((line) => line.trim() !== "");
-  return new Set(lines.map((line): string => JSON.parse(line).Action));
-}

@@ -8,7 +8,7 @@ import { isDiskFullError, StepFailure } from "../failure.ts";
 import type { MemoryKill } from "../limits.ts";
 import { openEmptied } from "../task-files/plain-file.ts";
 import type { InstalledPackage } from "./application-packages.ts";
-import { containedCommand, containedRun } from "./container.ts";
+import { containedRun, startContained } from "./container.ts";
 import { findProgram, launchFailed, programNotFound } from "./program.ts";
 import type { PreparedRun, RunContext } from "./step.ts";
 
@@ -59,15 +59,14 @@ export function environmentOf({ order, paths, settings, user }: RunContext, pack
 export async function launch(run: PreparedRun, { commandLine, output, environment, as }: Launch): Promise<Execution> {
   const { order, paths, user, executor, containers } = run;
   const started = run.progress[as];
-  const executors = order.coordinationCommandLine === undefined ? containers.executor : containers.instances;
-  if (started?.kind === "container") return executors.adopt(containedRun(run, output), started);
+  if (started?.kind === "container") {
+    const { executor, instances } = containers;
+    const former = order.coordinationCommandLine === undefined ? executor : instances;
+    return former.adopt(containedRun(run, output), started);
+  }
   if (started) return executor.adopt(order.runId, started);
   const onLaunch = (record: ExecutionRecord) => run.keepProgress({ [as]: record });
-  if (order.container) {
-    const command = await containedCommand(run, order.container, { commandLine, output, environment });
-    run.signal.throwIfAborted();
-    return executors.start(command, onLaunch);
-  }
+  if (order.container) return startContained(run, order.container, { commandLine, output, environment }, onLaunch);
   const [name = "", ...args] = splitCommandLine(commandLine);
   run.signal.throwIfAborted();
   try {

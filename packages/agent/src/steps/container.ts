@@ -14,8 +14,9 @@ import { invalidSettings, startFailure } from "../containers/failures.ts";
 import type { PullPolicy } from "../containers/images.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { boundedLog, type ContainedCommand, type ContainedRun } from "../executors/container.ts";
+import type { Execution, ExecutionRecord } from "../executors/executor.ts";
 import type { InstanceEnd } from "../executors/instance-container.ts";
-import { messageOf } from "../failure.ts";
+import { messageOf, StepFailure } from "../failure.ts";
 import { isWithin, namesBetween } from "../paths.ts";
 import { findEntry, Unreachable } from "../task-files/entry.ts";
 import { openFile } from "../task-files/plain-file.ts";
@@ -45,30 +46,48 @@ export function containedRun(run: PreparedRun, output: string): ContainedRun {
   };
 }
 
+/** Starts a command of the run in a container; an image that has gone since it was last seen is fetched again. */
+export async function startContained(
+  run: PreparedRun,
+  container: OrderedContainer,
+  wanted: Wanted,
+  onLaunch: (record: ExecutionRecord) => void,
+): Promise<Execution> {
+  const { order, containers, signal } = run;
+  const executor = order.coordinationCommandLine === undefined ? containers.executor : containers.instances;
+  const start = async () => {
+    const command = await containedCommand(run, container, wanted);
+    signal.throwIfAborted();
+    return executor.start(command, onLaunch);
+  };
+  try {
+    return await start();
+  } catch (cause) {
+    const isGone = cause instanceof StepFailure && cause.failure.code === "ContainerInvalidImage";
+    if (!isGone || !containers.images.forget(container.imageName)) throw cause;
+    return start();
+  }
+}
+
 /**
  * The container for a command of the run; its image is there.
  * @throws StepFailure with the documented code and what is wrong
  */
-export async function containedCommand(
+async function containedCommand(
   run: PreparedRun,
   container: OrderedContainer,
   wanted: Wanted,
 ): Promise<ContainedCommand> {
-  const { order, paths, containers, signal } = run;
-  const { runOptions, imageName, registries } = container;
+  const { order, paths, containers } = run;
+  const { runOptions } = container;
   try {
     const options = parseContainerOptions(runOptions).map((option) => ({
       ...option,
       value: substituted(option.value, wanted.environment),
       mount: mountOf(option),
     }));
-    const runtime = await containers.whenReady(signal);
-    const platform = lastOf(options, "platform");
-    const image = await containers.images
-      .ensure({ imageName, registries, platform }, { policy: policyOf(lastOf(options, "pull")), signal })
-      .catch(async (cause: unknown) => {
-        throw await startFailure(cause, runOptions, () => containers.whenReady(signal));
-      });
+    const image = await imageFor(run, container, options);
+    const runtime = await containers.runtime();
     const mounts = [...(await mountsOfNode(run, container))];
     // One after the other: each takes a program.
     for (const mount of options.flatMap((option) => option.mount ?? [])) {
@@ -104,6 +123,23 @@ export async function containedCommand(
       throw invalidSettings(runOptions, cause.message, cause);
     throw cause;
   }
+}
+
+/** Sees to it that the image is there; what was there a moment ago is not asked for. */
+async function imageFor(
+  { order, containers, signal }: RunContext,
+  { imageName, registries, runOptions }: OrderedContainer,
+  options: readonly ContainerOption[],
+): Promise<string> {
+  const { images } = containers;
+  const [policy, platform] = [policyOf(lastOf(options, "pull")), lastOf(options, "platform")];
+  const isPlain = policy === "missing" && platform === undefined && order.coordinationCommandLine === undefined;
+  const recent = isPlain ? images.recent(imageName) : undefined;
+  if (recent !== undefined) return recent;
+  await containers.whenReady(signal);
+  return images.ensure({ imageName, registries, platform }, { policy, signal }).catch(async (cause: unknown) => {
+    throw await startFailure(cause, runOptions, () => containers.whenReady(signal));
+  });
 }
 
 /** How the container of an instance ends. */
