@@ -21,6 +21,11 @@ export const sampleVariables = [
   "$DiskWriteOps",
   "$NetworkInBytes",
   "$NetworkOutBytes",
+  // Beyond those of the published language.
+  "$ActiveSlots",
+  "$RunningSlots",
+  "$PendingSlots",
+  "$OldestWaitSeconds",
 ] as const;
 export type SampleVariable = (typeof sampleVariables)[number];
 

@@ -106,6 +106,7 @@ export const nodeActions = {
   reboot: repairable,
   reimage: repairable,
   start: { ...nodeInTheWay, deallocated: "allowed" },
+  rerunStartTask: { ...nodeInTheWay, idle: "allowed", starttaskfailed: "allowed" },
   deallocate: { ...atWork, offline: "allowed" },
   disableScheduling: schedulable,
   enableScheduling: schedulable,

@@ -23,6 +23,7 @@ export {
 } from "./errors.ts";
 export * from "./events.ts";
 export * from "./exit-conditions.ts";
+export * from "./explanations.ts";
 export * from "./files.ts";
 export * from "./images.ts";
 export * from "./job-models.ts";

@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { PoolInformation } from "./pool-settings.ts";
 import {
+  addition,
   DisplayName,
   Duration,
   Id,
@@ -79,8 +80,16 @@ export const JobReleaseTask = model(
 );
 export type JobReleaseTask = Static<typeof JobReleaseTask>;
 
+/** What becomes of a task that no node of the pool can ever run, as it needs more slots or nodes than there can be. */
+export const OnUnsatisfiableTasks = StringEnum(["wait", "fail"]);
+export type OnUnsatisfiableTasks = Static<typeof OnUnsatisfiableTasks>;
+
 /** May change while the job lives. */
 export const changeableJobSettings = {
+  onUnsatisfiableTasks: optional(
+    addition(OnUnsatisfiableTasks),
+    "What becomes of tasks that need more slots or nodes than the pool can ever have: `wait` when absent.",
+  ),
   priority: optional(Int32({ minimum: -1000, maximum: 1000 }), "Higher goes first."),
   maxParallelTasks: optional(
     since("2022-01-01.15.0", Type.Integer({ minimum: -1, maximum: 2_147_483_647, not: { const: 0 } })),

@@ -2,6 +2,7 @@ import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
 import { eventOperations } from "./events.ts";
 import { logOperations } from "./following.ts";
+import { explanationOperations } from "./explanations.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
@@ -17,6 +18,23 @@ export const localOperations = {
     access: "operate",
     status: 202,
     errors: ["PoolNotFound", "NodeNotFound", "OperationNotValidOnNode"],
+  }),
+  ComputeNode_RerunStartTask: operation({
+    summary: "Runs the pool's start task, as it is now, again on a node that is idle or whose start task has failed",
+    method: "POST",
+    path: "/kyanite/pools/{poolId}/nodes/{nodeId}/rerunstarttask",
+    access: "operate",
+    status: 202,
+    errors: [
+      "PoolNotFound",
+      "NodeNotFound",
+      "NodeBeingCreated",
+      "NodeBeingStarted",
+      "NodeBeingRebooted",
+      "NodeBeingReimaged",
+      "NodeStateUnusable",
+      "OperationNotValidOnNode",
+    ],
   }),
   Pool_RunAutoScale: operation({
     summary: "Evaluates the formula of a pool now and applies the result, beside the timetable",
@@ -43,4 +61,5 @@ export const localOperations = {
   }),
   ...auditOperations,
   ...pastRunOperations,
+  ...explanationOperations,
 } as const;

@@ -288,6 +288,7 @@ create table job (
   constraint job_account_pk_key_key UNIQUE (account_pk, key)
 ) with (autovacuum_vacuum_scale_factor=0.02);
 CREATE INDEX job_completion_check ON public.job USING btree (completion_check_time) WHERE (completion_check_time IS NOT NULL);
+CREATE INDEX job_ending_unsatisfiable ON public.job USING btree (account_pk, pool_key) WHERE ((state = 'active'::text) AND ((spec ->> 'onUnsatisfiableTasks'::text) = 'fail'::text));
 CREATE INDEX job_moving ON public.job USING btree (state) WHERE (state = ANY (ARRAY['disabling'::text, 'enabling'::text, 'terminating'::text, 'deleting'::text]));
 CREATE INDEX job_of_pool ON public.job USING btree (account_pk, pool_key, priority DESC, pk) WHERE (state = 'active'::text);
 CREATE INDEX job_of_pool_in_any_state ON public.job USING btree (account_pk, pool_key);
@@ -400,6 +401,7 @@ create table node (
   package_run_id uuid,
   manages_users boolean default false not null,
   host_id text,
+  pending_reason text,
   constraint node_pkey PRIMARY KEY (pk),
   constraint node_check CHECK (((used_slots >= 0) AND (running_tasks >= 0))),
   constraint node_host_id_fkey FOREIGN KEY (host_id) REFERENCES host(id) ON DELETE SET NULL,
@@ -572,6 +574,9 @@ create table pool_sample (
   disk_write_operations double precision not null,
   network_in_bytes double precision not null,
   network_out_bytes double precision not null,
+  active_slots double precision default 0 not null,
+  running_slots double precision default 0 not null,
+  oldest_wait_seconds double precision default 0 not null,
   constraint pool_sample_pkey PRIMARY KEY (pool_pk, at),
   constraint pool_sample_pool_pk_fkey FOREIGN KEY (pool_pk) REFERENCES pool(pk) ON DELETE CASCADE
 ) with (autovacuum_vacuum_scale_factor=0.02);
@@ -696,6 +701,7 @@ CREATE INDEX task_number ON public.task USING btree (job_pk, number) WHERE (numb
 CREATE INDEX task_of_standing ON public.task USING btree (((((job_pk)::text || ' '::text) || COALESCE(result, state))), key);
 CREATE INDEX task_on_node ON public.task USING btree (node_pk) WHERE (node_pk IS NOT NULL);
 CREATE INDEX task_ready ON public.task USING btree (((job_pk + 0)), queue_rank, pk) INCLUDE (required_slots) WHERE ((state = 'active'::text) AND (waiting_for = 0));
+CREATE INDEX task_ready_large ON public.task USING btree (((job_pk + 0)), required_slots) WHERE ((state = 'active'::text) AND (waiting_for = 0) AND (required_slots > 1));
 CREATE INDEX task_restarting_manager ON public.task USING btree (job_pk) WHERE ((state = 'active'::text) AND (queue_rank < 0) AND (previous_state IS NOT NULL));
 CREATE INDEX task_run ON public.task USING btree (run_id) WHERE (run_id IS NOT NULL);
 CREATE INDEX task_running ON public.task USING btree (job_pk, pk) WHERE (state = ANY (ARRAY['preparing'::text, 'running'::text]));

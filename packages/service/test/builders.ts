@@ -61,6 +61,7 @@ export const aNode = (node: Partial<Node> = {}): Node => ({
   errors: null,
   startFailures: 0,
   startFailure: null,
+  pendingReason: null,
   retainsData: false,
   retainedUntil: null,
   pendingAction: null,

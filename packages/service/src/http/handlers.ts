@@ -5,6 +5,7 @@ import { auditHandlers } from "./operations/audit.ts";
 import { autoScaleHandlers } from "./operations/auto-scale.ts";
 import { certificateHandlers } from "./operations/certificates.ts";
 import { eventHandlers } from "./operations/events.ts";
+import { explanationHandlers } from "./operations/explanations.ts";
 import { fileHandlers } from "./operations/files.ts";
 import { jobScheduleHandlers } from "./operations/job-schedules.ts";
 import { jobHandlers } from "./operations/jobs.ts";
@@ -42,4 +43,5 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...pastRunHandlers(context),
   ...logHandlers(context),
   ...eventHandlers(context),
+  ...explanationHandlers(context),
 });

@@ -1,11 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { BatchError, type ComputeNodeRebootOption, type NodeActionName, nodeActions } from "@kyanite/contract";
 import { atRest, moveNode, type Node, nextNodeState, type PendingAction } from "../domain/node/node.ts";
+import { afterRerun } from "../domain/node/start-task.ts";
 import { afterDisable, afterTermination, type Task } from "../domain/task/task.ts";
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockNodes, nodesToHeal, readNodesReadyToAct, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
 import { lockExistingNodeWithTasks } from "./existing.ts";
+import { readPoolByPk } from "../store/pools.ts";
 import { settleRetention } from "./pool-nodes.ts";
 import { takeFromNodes } from "./task.ts";
 
@@ -78,6 +80,22 @@ export async function startNode(sql: Sql, nodePk: number, now: Date): Promise<vo
   checkNodeAction("start", node);
   await saveNode(sql, { ...moveNode(node, "start", now), pendingAction: "start", lastSeen: null });
   await notify(sql, "pools");
+}
+
+/**
+ * Runs the start task again, as the pool has it now, on a node without tasks.
+ * @throws BatchError when the node's state forbids it, it is about to do something else, or there is no start task
+ */
+export async function rerunStartTask(sql: Sql, nodePk: number, now: Date): Promise<void> {
+  const { node } = await lockExistingNodeWithTasks(sql, nodePk);
+  checkNodeAction("rerunStartTask", node);
+  const refuse = (reason: string) => new BatchError("OperationNotValidOnNode", { Reason: reason });
+  if (node.pendingAction !== null) throw refuse(`The compute node is about to ${node.pendingAction}`);
+  if (node.startRunId !== null) throw refuse("The start task is running already");
+  const startTask = (await readPoolByPk(sql, node.poolPk))?.spec.startTask;
+  if (!startTask) throw refuse("The pool has no start task");
+  await saveNode(sql, afterRerun(node, startTask, randomUUID(), now));
+  await notifyOrders(sql, [node.pk]);
 }
 
 /** Closes a node to tasks; it is `offline` when it has none left. */

@@ -12,6 +12,7 @@ import { autoscalePools } from "./autoscale-pools.ts";
 import { changeNodes } from "./change-nodes.ts";
 import { collectBlobs } from "./collect-blobs.ts";
 import { deleteAccounts } from "./delete-accounts.ts";
+import { endUnsatisfiableTasks } from "./end-unsatisfiable.ts";
 import { enforceLimits } from "./enforce-limits.ts";
 import { followClock } from "./follow-clock.ts";
 import { type ForgetRunsSettings, forgetRuns } from "./forget-runs.ts";
@@ -67,6 +68,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
         preemptionSeconds: settings.preemptionSeconds,
       },
     ),
+    endUnsatisfiableTasks(database),
     settleJobs(database),
     enforceLimits(database),
     samplePools(database, settings),

@@ -5,7 +5,7 @@ import type { AllocationLimits } from "../domain/pool/allocation.ts";
 import { after } from "../domain/time.ts";
 import { advancePools, forgetNodes, settleRetention } from "../lifecycle/pool-nodes.ts";
 import type { Database } from "../store/database.ts";
-import { readNodesToProvide, recreatePreempted } from "../store/node-provision.ts";
+import { readNodesToProvide, recreatePreempted, savePendingReasons } from "../store/node-provision.ts";
 import type { Loop } from "./loop.ts";
 import { patiently } from "./patiently.ts";
 import { type AskForNodes, askForNodes } from "./start-nodes.ts";
@@ -59,7 +59,8 @@ async function matchProvider(
   now: Date,
 ): Promise<{ hasGone: boolean; hasMore: boolean }> {
   const nodes = await readNodesToProvide(database);
-  const { start, going, remove, retaining } = differenceOf(nodes, await provider.list(), now);
+  const { start, going, remove, retaining, reasons } = differenceOf(nodes, await provider.list(), now);
+  await savePendingReasons(database, reasons);
   await settleRetention(database, retaining, now);
   const remaining = await removeNodes(remove);
   const gone = going.filter(({ id }) => !remaining.has(id)).map(({ pk }) => pk);

@@ -1,12 +1,10 @@
+import { type ClosedNodes, isOpen, suits } from "./eligibility.ts";
 import type { OrderedTask } from "./order.ts";
 import type { NodeSnapshot } from "./snapshot.ts";
 
 interface FreeNode extends NodeSnapshot {
   free: number;
 }
-
-/** Nodes that take no task of a job. */
-export type ClosedNodes = ReadonlySet<number>;
 
 /** The room left while a plan is made: nodes by how many slots they have free, so that a choice costs no search. */
 export class FreeNodes {
@@ -115,13 +113,4 @@ export class FreeNodes {
     bucket?.splice(bucket.lastIndexOf(node), 1);
     this.#freeSlots -= Math.max(0, node.free);
   }
-}
-
-/** Whether a node with enough slots may run the task. */
-function suits(node: FreeNode, task: OrderedTask, closed: ClosedNodes): boolean {
-  return isOpen(node, task, closed) && (!task.isExclusive || node.free === node.slots);
-}
-
-function isOpen(node: FreeNode, task: OrderedTask, closed: ClosedNodes): boolean {
-  return !closed.has(node.nodePk) && !(task.needsDedicated && node.isDedicated === false);
 }

@@ -1,4 +1,5 @@
-import { type ClosedNodes, FreeNodes } from "./free-nodes.ts";
+import { type ClosedNodes, isHopeless } from "./eligibility.ts";
+import { FreeNodes } from "./free-nodes.ts";
 import { hasGang, inOrder, type OrderedTask, type Sharing } from "./order.ts";
 import { Preemption } from "./preemption.ts";
 import type { Placement, PoolSnapshot, RunningTask, Snapshot } from "./snapshot.ts";
@@ -47,11 +48,6 @@ export function planPool(pool: PoolSnapshot, sharing: Sharing = "slots"): Placem
 }
 
 const none: ClosedNodes = new Set();
-
-/** Whether a multi-instance task needs more nodes than its job can ever have here now. */
-function isHopeless({ instances }: OrderedTask, gangNodes: number): boolean {
-  return instances !== undefined && instances > gangNodes;
-}
 
 interface Room {
   readonly nodes: FreeNodes;

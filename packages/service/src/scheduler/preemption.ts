@@ -1,4 +1,5 @@
-import type { ClosedNodes, FreeNodes } from "./free-nodes.ts";
+import type { ClosedNodes } from "./eligibility.ts";
+import type { FreeNodes } from "./free-nodes.ts";
 import type { OrderedTask } from "./order.ts";
 import type { RunningTask } from "./snapshot.ts";
 

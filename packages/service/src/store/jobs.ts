@@ -131,6 +131,13 @@ export async function listJobsOfSchedule(sql: Sql, jobSchedulePk: number, page: 
   return sql<Sized<Job>[]>`${firstBytes(sql, rows, "key")}`;
 }
 
+/** The job of a schedule that has not completed, without a lock. */
+export async function readUnfinishedJob(sql: Sql, jobSchedulePk: number): Promise<Job | undefined> {
+  const [job] = await sql<Job[]>`
+    select * from job where job_schedule_pk = ${jobSchedulePk} and state <> 'completed' limit 1`;
+  return job;
+}
+
 /** The job of a schedule that has not completed, if any: there is one at most. */
 export async function lockUnfinishedJob(sql: Sql, jobSchedulePk: number): Promise<Job | undefined> {
   const [job] = await sql<Job[]>`

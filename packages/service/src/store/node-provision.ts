@@ -2,7 +2,7 @@ import { nodeStatesBefore } from "../domain/node/node.ts";
 import type { NodeToMake, NodeToProvide } from "../domain/node/provided-nodes.ts";
 import type { Pool } from "../domain/pool/pool.ts";
 import type { Retention } from "../domain/task/retention.ts";
-import { asJson, type Sql } from "./database.ts";
+import { asArray, asJson, type Sql } from "./database.ts";
 
 export interface NewNode {
   readonly id: string;
@@ -72,7 +72,8 @@ export async function saveRetainedUntil(sql: Sql, nodePk: number, until: Date): 
 /** All nodes, those that a provider should be running and those that it should not; read every second. */
 export async function readNodesToProvide(sql: Sql): Promise<NodeToProvide[]> {
   return sql<NodeToProvide[]>`
-    select pk, id, state, running_tasks, retains_data, retained_until, start_failures from node order by pk`;
+    select pk, id, state, running_tasks, retains_data, retained_until, start_failures, pending_reason
+    from node order by pk`;
 }
 
 /** What nodes are to be, for their provider. */
@@ -107,6 +108,20 @@ export async function saveStarts(
       start_failures = case when g.reason is null then 0 else start_failures + 1 end, start_failure = g.reason
     from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as g (id text, reason text)
     where node.id = g.id and (g.reason is not null or start_failures > 0)`;
+}
+
+/** Notes why nodes are not there yet. */
+export async function savePendingReasons(
+  sql: Sql,
+  reasons: readonly { readonly pk: number; readonly reason: string | null }[],
+): Promise<void> {
+  if (reasons.length === 0) return;
+  await sql`
+    update node set pending_reason = g.reason
+    from unnest(
+      ${reasons.map(({ pk }) => pk)}::bigint[], ${asArray(reasons.map(({ reason }) => reason))}::text::text[]
+    ) as g (pk, reason)
+    where node.pk = g.pk`;
 }
 
 /** Preempted nodes come back under their ids when their time away is over. */

@@ -62,12 +62,13 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
     ), counted as (
       select j.pool_pk,
         sum(c.active) filter (where j.state <> 'completed' and not j.uses_task_dependencies) as active,
-        sum(c.running) as running, sum(c.succeeded) as succeeded, sum(c.failed) as failed
+        sum(c.active_slots) filter (where j.state <> 'completed' and not j.uses_task_dependencies) as active_slots,
+        sum(c.running_slots) as running_slots, sum(c.running) as running, sum(c.succeeded) as succeeded, sum(c.failed) as failed
       from job_of_due j join task_count c on c.job_pk = j.pk
       group by j.pool_pk
     ), ready as (
       -- Of jobs with dependencies only those tasks count that need not wait for others.
-      select j.pool_pk, count(*) as active
+      select j.pool_pk, count(*) as active, sum(t.required_slots) as active_slots
       from job_of_due j join task t on t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0
       where j.uses_task_dependencies and j.state <> 'completed'
       group by j.pool_pk
@@ -76,6 +77,16 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       select j.pool_pk, sum(t.instances - 1) as more
       from job_of_due j join task t on t.job_pk = j.pk and t.instances is not null and t.state = 'active' and t.waiting_for = 0
       where j.state <> 'completed'
+      group by j.pool_pk
+    ), oldest as (
+      -- The first in the queue of each job: what waits for other tasks does not count.
+      select j.pool_pk, max(extract(epoch from ${at}::timestamptz - t.state_transition_time)) as wait_seconds
+      from job_of_due j cross join lateral (
+        select state_transition_time from task
+        where job_pk + 0 = j.pk and state = 'active' and waiting_for = 0
+        order by queue_rank, pk limit 1
+      ) t
+      where j.state = 'active'
       group by j.pool_pk
     ), counted_nodes as (
       select n.pool_pk,
@@ -95,18 +106,25 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       where s.at > ${after(at, -periodSeconds)} and s.at <= ${at}
       group by n.pool_pk
     )
-    insert into pool_sample
+    insert into pool_sample (
+      pool_pk, at, active_tasks, running_tasks, succeeded_tasks, failed_tasks, task_slots_per_node,
+      current_dedicated_nodes, current_low_priority_nodes, usable_nodes, preempted_nodes, sample_nodes, cpu,
+      wall_clock_seconds, memory_megabytes, disk_gigabytes, disk_read_bytes, disk_write_bytes, disk_read_operations,
+      disk_write_operations, network_in_bytes, network_out_bytes, active_slots, running_slots, oldest_wait_seconds
+    )
     select due.pk, ${at}, coalesce(c.active, 0) + coalesce(r.active, 0) + coalesce(g.more, 0), coalesce(c.running, 0),
       coalesce(c.succeeded, 0), coalesce(c.failed, 0), due.task_slots_per_node, coalesce(n.dedicated, 0),
       coalesce(n.low_priority, 0), coalesce(n.usable, 0), coalesce(n.preempted, 0), coalesce(u.nodes, 0),
       coalesce(u.cpu, 0), coalesce(c.running, 0) * ${periodSeconds}::double precision, coalesce(u.memory_megabytes, 0),
       coalesce(u.disk_gigabytes, 0), coalesce(u.disk_read_bytes, 0), coalesce(u.disk_write_bytes, 0),
       coalesce(u.disk_read_operations, 0), coalesce(u.disk_write_operations, 0), coalesce(u.network_in_bytes, 0),
-      coalesce(u.network_out_bytes, 0)
+      coalesce(u.network_out_bytes, 0), coalesce(c.active_slots, 0) + coalesce(r.active_slots, 0) + coalesce(g.more, 0),
+      coalesce(c.running_slots, 0), greatest(0, coalesce(o.wait_seconds, 0))
     from due
     left join counted c on c.pool_pk = due.pk
     left join ready r on r.pool_pk = due.pk
     left join gangs g on g.pool_pk = due.pk
+    left join oldest o on o.pool_pk = due.pk
     left join counted_nodes n on n.pool_pk = due.pk
     left join used u on u.pool_pk = due.pk
     on conflict do nothing`;
@@ -140,6 +158,10 @@ const expressions = {
   $DiskWriteOps: "disk_write_operations",
   $NetworkInBytes: "network_in_bytes",
   $NetworkOutBytes: "network_out_bytes",
+  $ActiveSlots: "active_slots",
+  $RunningSlots: "running_slots",
+  $PendingSlots: "active_slots + running_slots",
+  $OldestWaitSeconds: "oldest_wait_seconds",
 } as const satisfies Record<SampleVariable, string>;
 
 /** All samples of these variables of a pool up to an instant. */

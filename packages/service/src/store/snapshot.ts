@@ -41,52 +41,55 @@ const mostJobs = 500;
  */
 export async function readSnapshot(sql: Sql, bounds: SnapshotBounds, served?: Served): Promise<Snapshot> {
   const snapshots: PoolSnapshot[] = [];
-  for (const pool of await readPools(sql, bounds.nodes)) {
-    const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
-    const preemptible = pool.mayPreempt ? await readPreemptible(sql, pool, bounds.tasksPerPool) : [];
-    const places = preemptible.flatMap((task) => task.places);
-    const slots = places.reduce((total, place) => total + place.slots, freeSlots);
-    const limit = Math.min(slots, bounds.tasksPerPool);
-    const also = [...new Set(places.map(({ nodePk }) => nodePk))];
-    const [jobs, nodes] = await Promise.all([
-      readWaiting(sql, poolPk, {
-        jobs: Math.max(bounds.jobsPerPool, Math.min(limit, mostJobs)),
-        served: jobOrder === "none" ? served?.ofPool(poolPk) : undefined,
-        // One more for each job, because none of the nodes may suit its manager.
-        tasks: limit + 1,
-        largestRoom: places.length > 0 ? largestNode : largestRoom,
-        mayPreempt: places.length > 0,
-        gangNodes,
-      }),
-      readRoom(sql, pool, { also, looked: bounds.nodes, limit: limit + also.length }),
-    ]);
-    if (jobs.length === 0) continue;
-    snapshots.push({
-      poolPk,
-      fillType,
-      jobOrder,
-      jobs,
-      nodes,
-      gangNodes,
-      ...(places.length > 0 ? { preemptible } : {}),
-    });
+  for (const pool of await readPools(sql, bounds)) {
+    const snapshot = await readPool(sql, pool, bounds, served);
+    if (snapshot.jobs.length > 0) snapshots.push(snapshot);
   }
   return { pools: snapshots };
 }
 
+/** What the planner would see of one pool; undefined when it has no room, even at the cost of running tasks. */
+export async function readPoolSnapshot(
+  sql: Sql,
+  poolPk: number,
+  bounds: SnapshotBounds,
+): Promise<PoolSnapshot | undefined> {
+  const [pool] = await readPools(sql, { poolPk });
+  return pool && readPool(sql, pool, bounds);
+}
+
+async function readPool(sql: Sql, pool: PoolRow, bounds: SnapshotBounds, served?: Served): Promise<PoolSnapshot> {
+  const { poolPk, fillType, jobOrder, freeSlots, largestRoom, largestNode, gangNodes } = pool;
+  const preemptible = pool.mayPreempt ? await readPreemptible(sql, pool, bounds.tasksPerPool) : [];
+  const places = preemptible.flatMap((task) => task.places);
+  const slots = places.reduce((total, place) => total + place.slots, freeSlots);
+  const limit = Math.min(slots, bounds.tasksPerPool);
+  const also = [...new Set(places.map(({ nodePk }) => nodePk))];
+  const [jobs, nodes] = await Promise.all([
+    readWaiting(sql, poolPk, {
+      jobs: Math.max(bounds.jobsPerPool, Math.min(limit, mostJobs)),
+      served: jobOrder === "none" ? served?.ofPool(poolPk) : undefined,
+      // One more for each job, because none of the nodes may suit its manager.
+      tasks: limit + 1,
+      largestRoom: places.length > 0 ? largestNode : largestRoom,
+      mayPreempt: places.length > 0,
+      gangNodes,
+    }),
+    readRoom(sql, pool, { also, looked: bounds.nodes, limit: limit + also.length }),
+  ]);
+  return { poolPk, fillType, jobOrder, jobs, nodes, gangNodes, ...(places.length > 0 ? { preemptible } : {}) };
+}
+
+/** Of which pools, when not of all in which tasks wait. */
+interface Looked {
+  readonly nodes?: ReadonlyMap<number, number>;
+  readonly poolPk?: number;
+}
+
 /** The pools that have room, or could have it at the cost of running tasks; of all pools, those in which tasks wait. */
-async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefined): Promise<PoolRow[]> {
-  const { join, depth } = lookAt(sql, looked);
-  const isMeant = looked
-    ? sql`p.pk = any(array(select pool_pk from node where pk = any(${[...looked.keys()]}::bigint[])))
-        and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
-        and p.pk not in (select pk from preempting)`
-    : sql`(
-        select true from job j
-        where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
-          and (select true from task t where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0 limit 1)
-        limit 1
-      )`;
+async function readPools(sql: Sql, looked: Looked): Promise<PoolRow[]> {
+  const { join, depth } = lookAt(sql, looked.nodes);
+  const isMeant = isLookedAt(sql, looked);
   return sql<PoolRow[]>`
     with restarting as (
       select p.pk, max(j.priority) as priority
@@ -123,6 +126,21 @@ async function readPools(sql: Sql, looked: ReadonlyMap<number, number> | undefin
         and (n.used_slots < n.slots * (1 + ${depth}) or p.pk in (select pk from preempting))
     ) room
     where p.state = 'active' and room.free_slots is not null and ${isMeant}`;
+}
+
+/** Whether the pool `p` is among those that are looked at. */
+function isLookedAt(sql: Sql, { nodes, poolPk }: Looked) {
+  if (poolPk !== undefined) return sql`p.pk = ${poolPk}`;
+  if (nodes)
+    return sql`p.pk = any(array(select pool_pk from node where pk = any(${[...nodes.keys()]}::bigint[])))
+        and not (p.enable_inter_node_communication and p.task_slots_per_node = 1)
+        and p.pk not in (select pk from preempting)`;
+  return sql`(
+        select true from job j
+        where j.account_pk = p.account_pk and j.pool_key = p.key and j.state = 'active'
+          and (select true from task t where t.job_pk + 0 = j.pk and t.state = 'active' and t.waiting_for = 0 limit 1)
+        limit 1
+      )`;
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Waiter } from "../scheduler/explain/refusal.ts";
 import type { JobSnapshot, WaitingTask } from "../scheduler/snapshot.ts";
 import { asArray, type Sql } from "./database.ts";
 import { isManager, mayTakeTasks } from "./standing.ts";
@@ -57,9 +58,7 @@ export async function readWaiting(sql: Sql, poolPk: number, limits: WaitingLimit
       select j.pk, j.priority, j.turn_time, h.headroom, j.spec
       from open_job j
       cross join lateral (
-        select case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
-          select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
-        ))::int end as headroom
+        select ${headroomOf(sql)} as headroom
       ) h
       -- Jobs that can have no task placed now must not keep others out of the first few.
       where h.headroom is distinct from 0
@@ -79,10 +78,7 @@ export async function readWaiting(sql: Sql, poolPk: number, limits: WaitingLimit
     shown_job as (
       select j.pk, j.priority, j.turn_time, j.headroom, j.spec -> 'jobManagerTask' as manager,
         (select coalesce(sum(c.running_slots), 0)::int from task_count c where c.job_pk = j.pk) as held_slots,
-        case when j.spec ? 'jobPreparationTask' then array(
-          select n.pk from preparation c join node n on n.id = c.node_id
-          where c.job_pk = j.pk and c.state = 'failed' and n.pool_pk = ${poolPk} and ${mayTakeTasks(sql)}
-        ) end as closed_node_pks,
+        ${closedNodesOf(sql, poolPk)} as closed_node_pks,
         least(
           ${limits.tasks}::int, ceil(2.0 * ${limits.tasks}::int / count(*) over (partition by j.priority))
         )::int as most_tasks
@@ -90,9 +86,7 @@ export async function readWaiting(sql: Sql, poolPk: number, limits: WaitingLimit
     )
     select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, j.turn_time, j.held_slots, j.most_tasks,
       t.pk as task_pk, t.required_slots, t.affinity_id, t.instances,
-      t.is_manager and t.previous_state is not null as is_restart,
-      t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
-      t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated
+      ${managerTraits(sql)}
     from shown_job j
     cross join lateral (
       select t.pk, t.required_slots, t.instances, t.queue_rank, t.previous_state,
@@ -110,6 +104,44 @@ export async function readWaiting(sql: Sql, poolPk: number, limits: WaitingLimit
     else jobs.set(row.jobPk, [row]);
   }
   return [...jobs.values()].flatMap(jobSnapshot);
+}
+
+/** How many more tasks of the job `j` may run; null without limit. */
+const headroomOf = (sql: Sql) => sql`
+  case when j.max_parallel_tasks > 0 then greatest(0, j.max_parallel_tasks - (
+    select coalesce(sum(c.running), 0) from task_count c where c.job_pk = j.pk
+  ))::int end`;
+
+/** The nodes on which the preparation of the job `j` has failed; null when it has none. */
+const closedNodesOf = (sql: Sql, poolPk: number) => sql`
+  case when j.spec ? 'jobPreparationTask' then array(
+    select n.pk from preparation c join node n on n.id = c.node_id
+    where c.job_pk = j.pk and c.state = 'failed' and n.pool_pk = ${poolPk} and ${mayTakeTasks(sql)}
+  ) end`;
+
+/** What is special about the task `t`, if it is the manager that `j.manager` describes. */
+const managerTraits = (sql: Sql) => sql`
+  t.is_manager and t.previous_state is not null as is_restart,
+  t.is_manager and coalesce((j.manager ->> 'runExclusive')::boolean, true) as is_exclusive,
+  t.is_manager and not coalesce((j.manager ->> 'allowLowPriorityNode')::boolean, true) as needs_dedicated`;
+
+/** One task as the planner sees it, whether or not it is among the first that wait. */
+export async function readWaiter(sql: Sql, poolPk: number, taskPk: number): Promise<Waiter | undefined> {
+  const rows = await sql<WaitingRow[]>`
+    select j.pk as job_pk, j.priority, j.headroom, j.closed_node_pks, j.turn_time, 0 as held_slots, 0 as most_tasks,
+      t.pk as task_pk, t.required_slots, t.affinity_id, t.instances, ${managerTraits(sql)}
+    from (
+      select t.*, t.spec -> 'affinityInfo' ->> 'affinityId' as affinity_id, ${isManager(sql)} as is_manager
+      from task t where t.pk = ${taskPk}
+    ) t
+    join lateral (
+      select j.pk, j.priority, j.turn_time, j.spec -> 'jobManagerTask' as manager,
+        ${headroomOf(sql)} as headroom, ${closedNodesOf(sql, poolPk)} as closed_node_pks
+      from job j where j.pk = t.job_pk
+    ) j on true`;
+  const [job] = jobSnapshot(rows);
+  const [task] = job?.tasks ?? [];
+  return job && task && { job, task };
 }
 
 function jobSnapshot(rows: readonly WaitingRow[]): JobSnapshot[] {

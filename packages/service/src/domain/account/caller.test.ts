@@ -68,6 +68,7 @@ describe("roles", () => {
       "ComputeNode_Preempt",
       "ComputeNode_Reboot",
       "ComputeNode_Reimage",
+      "ComputeNode_RerunStartTask",
       "ComputeNode_Start",
       "ComputeNode_UpdateUser",
       "ComputeNode_UploadBatchServiceLogs",

@@ -20,6 +20,7 @@ type Changeable = Pick<
   | "onAllTasksComplete"
   | "metadata"
   | "networkConfiguration"
+  | "onUnsatisfiableTasks"
 >;
 
 /**
@@ -30,7 +31,16 @@ export function patchedJob(job: Job, body: JobPatchParameter, now: Date): Job {
   checkSupported("job", body);
   const { poolInfo, ...given } = body;
   const { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata } = job.spec;
-  const present = { priority, maxParallelTasks, allowTaskPreemption, constraints, onAllTasksComplete, metadata };
+  const { onUnsatisfiableTasks } = job.spec;
+  const present = {
+    priority,
+    maxParallelTasks,
+    allowTaskPreemption,
+    constraints,
+    onAllTasksComplete,
+    metadata,
+    onUnsatisfiableTasks,
+  };
   return changedJob(poolInfo === undefined ? job : jobInPool(job, poolInfo, now), { ...present, ...given }, now);
 }
 
@@ -50,7 +60,7 @@ function changedJob(job: Job, settings: Changeable, now: Date): Job {
     throw invalidProperty("onAllTasksComplete", onAllTasksComplete, "It cannot go back to noaction");
   const priority = settings.priority ?? 0;
   const maxParallelTasks = settings.maxParallelTasks ?? -1;
-  const { metadata: _, ...kept } = job.spec;
+  const { metadata: _, onUnsatisfiableTasks: __, ...kept } = job.spec;
   const spec: JobSpec = {
     ...kept,
     priority,
@@ -59,6 +69,7 @@ function changedJob(job: Job, settings: Changeable, now: Date): Job {
     constraints: jobConstraints(settings.constraints),
     onAllTasksComplete,
     ...(settings.metadata === undefined ? {} : { metadata: settings.metadata }),
+    ...(settings.onUnsatisfiableTasks === undefined ? {} : { onUnsatisfiableTasks: settings.onUnsatisfiableTasks }),
     ...(settings.networkConfiguration === undefined ? {} : { networkConfiguration: settings.networkConfiguration }),
   };
   return {

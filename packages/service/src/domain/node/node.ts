@@ -29,6 +29,8 @@ export interface Node {
   /** How often its provider could not start it since it was last asked for, and why. */
   readonly startFailures: number;
   readonly startFailure: string | null;
+  /** Why it is not there yet, while its provider waits for what it needs. */
+  readonly pendingReason: string | null;
   /**
    * The node is to leave, restart or be released, but not before the files of its tasks may be deleted: at
    * `retainedUntil`, which is null until it has been computed.
@@ -69,7 +71,8 @@ type NodeEvent =
   | "start"
   | "close"
   | "open"
-  | "work";
+  | "work"
+  | "rerunStartTask";
 
 /** Any node can fail or be removed, whatever it is doing. */
 const removable = { fail: "unusable", leave: "leavingpool", preempt: "preempted" } as const;
@@ -97,7 +100,7 @@ export const nodeTransitions: Transitions<ComputeNodeState, NodeEvent> = {
     startTaskFailed: "starttaskfailed",
     reboot: "rebooting",
   },
-  starttaskfailed: { ...fromAnywhere, ...repairable, boot: "starting" },
+  starttaskfailed: { ...fromAnywhere, ...repairable, boot: "starting", rerunStartTask: "waitingforstarttask" },
   idle: {
     ...fromAnywhere,
     ...repairable,
@@ -105,6 +108,7 @@ export const nodeTransitions: Transitions<ComputeNodeState, NodeEvent> = {
     deallocate: "deallocating",
     close: "offline",
     work: "running",
+    rerunStartTask: "waitingforstarttask",
   },
   running: { ...fromAnywhere, ...repairable, boot: "starting", deallocate: "deallocating", close: "offline" },
   rebooting: { ...fromAnywhere, boot: "starting" },

@@ -11,7 +11,7 @@ const ids = (nodes: readonly NodeToProvide[]) => nodes.map(({ id }) => id);
 
 describe("the difference between nodes and their provider", () => {
   test("is nothing when every node runs", () => {
-    const nothing = { start: [], going: [], remove: [], retaining: [] };
+    const nothing = { start: [], going: [], remove: [], retaining: [], reasons: [] };
     expect(differenceOf([aNode()], [running("n")], now)).toEqual(nothing);
   });
 
@@ -28,6 +28,19 @@ describe("the difference between nodes and their provider", () => {
     const difference = differenceOf(nodes, [{ nodeId: "a", state: "pending", reason: "waits" }, ...failed], now);
     expect(difference.start).toMatchObject([{ id: "b", failure: "no such size" }]);
     expect(difference.remove).toEqual(["c"]);
+  });
+
+  test("tells why a node is not there yet when that is news, and when it is over", () => {
+    const nodes = [
+      aNode({ pk: 1, id: "a", state: "creating" }),
+      aNode({ pk: 2, id: "b", state: "creating", pendingReason: "waits" }),
+      aNode({ pk: 3, id: "c", pendingReason: "waits" }),
+    ];
+    const waits = (nodeId: string) => ({ nodeId, state: "pending" as const, reason: "waits" });
+    expect(differenceOf(nodes, [waits("a"), waits("b"), running("c")], now).reasons).toEqual([
+      { pk: 1, reason: "waits" },
+      { pk: 3, reason: null },
+    ]);
   });
 
   test("asks first for the nodes that have failed least often", () => {

@@ -3,7 +3,7 @@ import { type Node, releasedStates } from "./node.ts";
 /** As much of a node as decides what its provider should do about it. */
 export type NodeToProvide = Pick<
   Node,
-  "pk" | "id" | "state" | "runningTasks" | "retainsData" | "retainedUntil" | "startFailures"
+  "pk" | "id" | "state" | "runningTasks" | "retainsData" | "retainedUntil" | "startFailures" | "pendingReason"
 >;
 
 /** A node, and what its pool says about it, as far as a provider can go by that. */
@@ -35,6 +35,8 @@ export interface Difference {
   readonly remove: readonly string[];
   /** Leaving nodes of which it is not known yet how long they have to keep files. */
   readonly retaining: readonly NodeToProvide[];
+  /** Nodes of which it is news why they are not there yet, or that nothing keeps them any more. */
+  readonly reasons: readonly { readonly pk: number; readonly reason: string | null }[];
 }
 
 /** States in which a node is not started when its provider does not run it. */
@@ -62,6 +64,7 @@ export function differenceOf(
   const lost = new Set([...going, ...nodes.filter(({ state }) => state === "preempted")]);
   const staying = new Set(nodes.filter((node) => !lost.has(node)).map(({ id }) => id));
   const failures = new Map(provided.flatMap((node) => (node.state === "failed" ? [[node.nodeId, node.reason]] : [])));
+  const waiting = new Map(provided.flatMap((node) => (node.state === "pending" ? [[node.nodeId, node.reason]] : [])));
   return {
     start: nodes
       .filter((node) => isStarted(node) && !lost.has(node) && !coming.has(node.id))
@@ -70,5 +73,9 @@ export function differenceOf(
     going,
     remove: provided.map(({ nodeId }) => nodeId).filter((id) => !staying.has(id)),
     retaining: done.filter(({ retainsData, retainedUntil }) => retainsData && retainedUntil === null),
+    reasons: nodes
+      .map(({ pk, id, pendingReason }) => ({ pk, before: pendingReason, reason: waiting.get(id) ?? null }))
+      .filter(({ before, reason }) => before !== reason)
+      .map(({ pk, reason }) => ({ pk, reason })),
   };
 }

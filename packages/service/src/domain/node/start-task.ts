@@ -1,4 +1,4 @@
-import type { Failure, StartTaskInformation } from "@kyanite/contract";
+import type { Failure, StartTask, StartTaskInformation } from "@kyanite/contract";
 import { failureOf, type RunEnd } from "../task/task.ts";
 import { isoTime } from "../time.ts";
 import { waitsForStartTask } from "./boot.ts";
@@ -29,6 +29,19 @@ export function afterStartTaskExit(node: Node, end: RunEnd, nextRunId: string, n
   const ended: Node = { ...node, startRunId: null, startTaskInfo: completedInfo(node, end, failure, retries) };
   const event = failure && waitsForStartTask(node) ? "startTaskFailed" : "ready";
   return nextNodeState(node.state, event) === undefined ? ended : atRest(moveNode(ended, event, now), now);
+}
+
+/**
+ * The node with its start task about to run again: it takes no tasks until that has succeeded, if it waits for it at all.
+ */
+export function afterRerun(node: Node, startTask: StartTask, startRunId: string, now: Date): Node {
+  const begun: Node = {
+    ...moveNode(node, "rerunStartTask", now),
+    startTask,
+    startRunId,
+    startTaskInfo: { state: "running", startTime: isoTime(now), retryCount: 0 },
+  };
+  return waitsForStartTask(begun) ? begun : atRest(moveNode(begun, "ready", now), now);
 }
 
 function completedInfo(

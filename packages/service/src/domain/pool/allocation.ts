@@ -32,7 +32,7 @@ export interface Room {
 }
 
 /** Nodes that a pool with inter-node communication may have. */
-const mostCommunicatingNodes = 100;
+export const mostCommunicatingNodes = 100;
 
 /** How far a pool may grow now. */
 export function roomFor(pool: Pool, poolNodes: number, use: AllocationUse, limits: AllocationLimits): Room {

@@ -284,6 +284,19 @@ export function afterTermination(task: Task, message: string, now: Date): Task {
   return { ...ended(task, now), failureInfo: taskEnded(message) };
 }
 
+/** Completed as failed because no node of its pool can ever run it, which its job asks for instead of a wait for ever. */
+export function afterUnsatisfiable(task: Task, reason: string, now: Date): Task {
+  return {
+    ...ended(task, now),
+    failureInfo: {
+      category: "UserError",
+      code: "TaskUnsatisfiable",
+      message: "The task needs more than any compute node of its pool can have",
+      details: [{ name: "Message", value: reason }],
+    },
+  };
+}
+
 /** Back to the queue because the node could not be prepared for the job; the task goes elsewhere. */
 export function afterFailedPreparation(task: Task, now: Date): Task {
   return requeued(task, now);

@@ -7,6 +7,7 @@ import {
   disableScheduling,
   enableScheduling,
   requestAction,
+  rerunStartTask,
   startNode,
 } from "../../lifecycle/node-actions.ts";
 import { preemptNode } from "../../lifecycle/preemption.ts";
@@ -44,6 +45,8 @@ export const nodeActionHandlers = ({ database }: HandlerContext) => {
       request(call, { action: "deallocate", option: call.body?.nodeDeallocateOption ?? "requeue" }),
 
     ComputeNode_Start: (call) => act(call, (sql, nodePk) => startNode(sql, nodePk, call.now)),
+
+    ComputeNode_RerunStartTask: (call) => act(call, (sql, nodePk) => rerunStartTask(sql, nodePk, call.now)),
 
     ComputeNode_Preempt: (call) => act(call, (sql, nodePk) => preemptNode(sql, nodePk, call.now)),
 

@@ -1,0 +1,32 @@
+import type { HandlerContext, OperationHandlers } from "../context.ts";
+import { accountExplanation } from "../explanations/account.ts";
+import { jobExplanation } from "../explanations/job.ts";
+import { nodeExplanation } from "../explanations/node.ts";
+import { poolExplanation } from "../explanations/pool.ts";
+import { scheduleExplanation } from "../explanations/schedule.ts";
+import { taskExplanation } from "../explanations/task.ts";
+
+export const explanationHandlers = ({ database: sql, nodeFiles, quotas }: HandlerContext) =>
+  ({
+    Task_Explain: async ({ account, params, signal, now }) => ({
+      body: await taskExplanation({ account, ids: params, sql, nodeFiles, signal, now }),
+    }),
+    Job_Explain: async ({ account, params, signal, now }) => ({
+      body: await jobExplanation({ account, ids: params, sql, nodeFiles, signal, now }),
+    }),
+    Pool_Explain: async ({ account, params, signal, now }) => ({
+      body: await poolExplanation({ account, ids: params, sql, nodeFiles, signal, now }, quotas),
+    }),
+    ComputeNode_Explain: async ({ account, params, signal, now }) => ({
+      body: await nodeExplanation({ account, ids: params, sql, nodeFiles, signal, now }),
+    }),
+    JobSchedule_Explain: async ({ account, params, signal, now }) => ({
+      body: await scheduleExplanation(
+        { account, ids: params, sql, nodeFiles, signal, now },
+        quotas.activeJobAndJobScheduleQuota,
+      ),
+    }),
+    Account_Explain: async ({ account, signal, now }) => ({
+      body: await accountExplanation({ account, sql, nodeFiles, signal, now }, quotas),
+    }),
+  }) satisfies OperationHandlers;
