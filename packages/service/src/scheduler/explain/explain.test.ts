@@ -157,7 +157,7 @@ describe("a node", () => {
       verdict: "waiting",
       summary: "Every slot is taken: 1 task on 1 of 1 slot.",
     });
-    const errors = [{ category: "UserError", code: "DiskFull", message: "The disk is full.", details: [] }] as const;
+    const errors = [{ category: "UserError" as const, code: "DiskFull", message: "The disk is full.", details: [] }];
     expect(told({ state: "unusable", errors })).toMatchObject({
       verdict: "stuck",
       summary: "The node reports DiskFull: The disk is full.",
