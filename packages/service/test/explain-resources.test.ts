@@ -1,8 +1,8 @@
 import {
   aPool,
+  queueingProvider,
   type RawClient,
   type RunningService,
-  queueingProvider,
   rawClient,
   runningService,
   until,

@@ -6,8 +6,8 @@ import { afterDisable, afterTermination, type Task } from "../domain/task/task.t
 import { type Database, type Sql, transaction } from "../store/database.ts";
 import { lockNodes, nodesToHeal, readNodesReadyToAct, saveNode } from "../store/nodes.ts";
 import { notify, notifyOrders } from "../store/notices.ts";
-import { lockExistingNodeWithTasks } from "./existing.ts";
 import { readPoolByPk } from "../store/pools.ts";
+import { lockExistingNodeWithTasks } from "./existing.ts";
 import { settleRetention } from "./pool-nodes.ts";
 import { takeFromNodes } from "./task.ts";
 

@@ -1,5 +1,5 @@
-import { mostCommunicatingNodes } from "../domain/pool/allocation.ts";
 import type { Job } from "../domain/job/job.ts";
+import { mostCommunicatingNodes } from "../domain/pool/allocation.ts";
 import type { Pool } from "../domain/pool/pool.ts";
 import type { Task } from "../domain/task/task.ts";
 import type { PoolShape } from "../scheduler/eligibility.ts";

@@ -1,12 +1,11 @@
 import type { ExplainedFailure, Explanation } from "@kyanite/contract";
 import { connectedStates, type Node } from "../../domain/node/node.ts";
-import { startTaskDirectory } from "../../domain/run/directories.ts";
 import { type NodeIds, readExistingNode } from "../../lifecycle/existing.ts";
 import { explainNode } from "../../scheduler/explain/node.ts";
 import { whatHelps } from "../../scheduler/explain/what-helps.ts";
 import { readPoolFacts } from "../../store/explanations.ts";
 import type { Asked } from "./asked.ts";
-import { type Logs, readLastLines } from "./last-lines.ts";
+import { type Logs, logsOfStartTask } from "./logs.ts";
 
 /** @throws BatchError PoolNotFound, NodeNotFound */
 export async function nodeExplanation(asked: Asked<NodeIds>): Promise<Explanation> {
@@ -33,5 +32,5 @@ async function failureOfNode(asked: Asked<NodeIds>, node: Node): Promise<Explain
 
 async function startTaskLogs({ nodeFiles, signal }: Asked<NodeIds>, node: Node): Promise<Logs> {
   if (!connectedStates.includes(node.state)) return { logsUnavailable: `The compute node is ${node.state}` };
-  return readLastLines(nodeFiles, { nodePk: node.pk, directory: startTaskDirectory }, signal);
+  return logsOfStartTask(nodeFiles, node.pk, signal);
 }

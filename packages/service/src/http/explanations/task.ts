@@ -1,7 +1,6 @@
 import type { ExplainedFailure, Explanation, Failure } from "@kyanite/contract";
 import type { Account } from "../../domain/account/account.ts";
 import type { Job } from "../../domain/job/job.ts";
-import { taskDirectory } from "../../domain/run/directories.ts";
 import { unsatisfiedDependencies } from "../../domain/task/open-dependency.ts";
 import type { Task } from "../../domain/task/task.ts";
 import { readExistingTask, type TaskIds } from "../../lifecycle/existing.ts";
@@ -26,7 +25,7 @@ import { readPoolSnapshot } from "../../store/snapshot.ts";
 import { readTaskCounts } from "../../store/tasks.ts";
 import { readWaiter } from "../../store/waiting-tasks.ts";
 import type { Asked } from "./asked.ts";
-import { type Logs, readLastLines } from "./last-lines.ts";
+import { logsOfTask } from "./logs.ts";
 
 /** @throws BatchError JobNotFound, TaskNotFound */
 export async function taskExplanation(asked: Asked<TaskIds>): Promise<Explanation> {
@@ -83,7 +82,7 @@ async function placingOf(sql: Sql, { job, task, pool: { pool } }: Placed): Promi
 }
 
 async function failureOfTask(
-  { sql, nodeFiles, signal }: Asked<TaskIds>,
+  { sql, nodeFiles, storage, signal }: Asked<TaskIds>,
   { job, task, failure }: { readonly job: Job; readonly task: Task; readonly failure: Failure },
 ): Promise<ExplainedFailure> {
   const { alike, lookedAt } = await countAlike(sql, task, failure);
@@ -91,20 +90,9 @@ async function failureOfTask(
     ...failure,
     ...(task.exitCode === null ? {} : { exitCode: task.exitCode }),
     retryCount: task.retryCount,
-    ...(await logsOf({ sql, nodeFiles, signal }, job, task)),
+    ...(await logsOfTask({ database: sql, nodeFiles, storage }, { job, task }, signal)),
     alike,
     lookedAt,
     advice: whatHelps(failure, task.exitCode),
   };
-}
-
-async function logsOf(
-  { sql, nodeFiles, signal }: Pick<Asked<TaskIds>, "sql" | "nodeFiles" | "signal">,
-  job: Job,
-  task: Task,
-): Promise<Logs> {
-  if (!task.nodeInfo) return { logsUnavailable: "The task has not run on a compute node" };
-  const node = await readNodeById(sql, task.nodeInfo.nodeId);
-  if (!node) return { logsUnavailable: "The compute node on which the task ran is gone" };
-  return readLastLines(nodeFiles, { nodePk: node.pk, directory: taskDirectory(job.id, task.id) }, signal);
 }
