@@ -3,6 +3,7 @@ import { AutoScaleRun } from "./autoscale.ts";
 import { eventOperations } from "./events.ts";
 import { logOperations } from "./following.ts";
 import { explanationOperations } from "./explanations.ts";
+import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
