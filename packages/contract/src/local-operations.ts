@@ -1,7 +1,6 @@
 import { auditOperations } from "./audit.ts";
 import { AutoScaleRun } from "./autoscale.ts";
 import { eventOperations } from "./events.ts";
-import { logOperations } from "./following.ts";
 import { explanationOperations } from "./explanations.ts";
 import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";

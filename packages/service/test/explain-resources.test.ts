@@ -203,7 +203,7 @@ describe("a pool", () => {
     const wrong = await explain.untilFails("pools/wrong/", "formulaWorks");
     expect(wrong.summary).toMatch(/^The formula of the pool fails: /);
     const autoScaleFormula =
-      "$TargetDedicatedNodes = $PendingSlots.GetSample(1) > 0 && $OldestWaitSeconds.GetSample(1) > 0 ? max($ActiveSlots.GetSample(1)) + max($RunningSlots.GetSample(1)) : 0;";
+      "$TargetDedicatedNodes = $PendingSlots > 0 && $OldestWaitSeconds > 0 ? $ActiveSlots + $RunningSlots : 0;";
     await addPool("scaled", { ...scaled, taskSlotsPerNode: 4, autoScaleFormula });
     await addJob("scaled", "scaled");
     for (const id of ["a", "b"]) await addTask("scaled", id, { requiredSlots: 1 });
