@@ -21,7 +21,11 @@ const key = new StorageSharedKeyCredential("mystore", STORAGE_KEY);
 const container = new BlobServiceClient("https://mystore.blob.core.windows.net", key).getContainerClient("files");
 await container.createIfNotExists();
 await container.uploadBlockBlob("a.txt", "text", 4);
-const blob = (await container.getBlobClient("a.txt").downloadToBuffer()).toString();
+const textBy = async (signIn) => {
+  const service = new BlobServiceClient("https://mystore.blob.core.windows.net", signIn);
+  return (await service.getContainerClient("files").getBlobClient("a.txt").downloadToBuffer()).toString();
+};
+const [blob, blobByToken] = [await textBy(key), await textBy(credential)];
 const queue = await fetch("https://mystore.queue.core.windows.net/");
 const other = await fetch("https://other.blob.core.windows.net/").then(
   () => "reached",
@@ -31,6 +35,7 @@ const printed = {
   pools: [pools[0], pools[1].value, pools[1]["odata.metadata"]],
   subscriptions: subscriptions[0],
   blob,
+  blobByToken,
   queue: [queue.status, await queue.text()],
   other,
 };

@@ -11,6 +11,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 const run = promisify(execFile);
 const program = fileURLToPath(new URL("../bin/kyanite.mjs", import.meta.url));
 const fixedHosts = fileURLToPath(new URL("fixed-hosts.mjs", import.meta.url));
+const storageClient = fileURLToPath(new URL("storage_client.py", import.meta.url));
+const python = spawnSync("/usr/bin/python3", ["-c", "import azure.identity, azure.storage.blob"]).status === 0;
 const names = ["--http-port", "0", "--https-port", "0", "--account", "mybatch", "--storage-account", "mystore"];
 
 const spaces = [
@@ -62,9 +64,20 @@ describe.skipIf(!hasSpaces)("redirect exec", () => {
       pools: [200, [], expect.stringContaining("https://mybatch.westeurope.batch.azure.com/$metadata")],
       subscriptions: 200,
       blob: "text",
+      blobByToken: "text",
       queue: [501, expect.stringContaining("has blobs only")],
       other: "not reached",
     });
+  });
+
+  test.skipIf(!python)("a program in Python signs in to the storage account, too", async () => {
+    environment.AZURE_TENANT_ID = "72f988bf-86f1-41af-91ab-2d7cd011db47";
+    environment.AZURE_CLIENT_ID = environment.CLIENT_ID ?? "";
+    environment.AZURE_CLIENT_SECRET = environment.CLIENT_SECRET ?? "";
+    const url = "https://mystore.blob.core.windows.net";
+    const { stdout } = await redirected("/usr/bin/python3", storageClient, "mystore", url, "python");
+    const outcomes = { create: 201, write: 201, share: 201, read: "shared", list: ["a.txt", "shared.txt"] };
+    expect(JSON.parse(stdout)).toEqual({ ...outcomes, signed: "shared", batch: [202] });
   });
 
   test("the addresses that the server gives are good inside, and nothing of it is seen outside", async () => {

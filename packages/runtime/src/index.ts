@@ -52,3 +52,4 @@ export { streamed } from "./streamed.ts";
 export { type Restartable, type Supervision, supervise } from "./supervise.ts";
 export { aborted, orAborted, type WaitOptions, waitUntil } from "./wait.ts";
 export { whole } from "./whole.ts";
+export { withoutSlash } from "./without-slash.ts";

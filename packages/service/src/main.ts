@@ -16,7 +16,12 @@ import {
   supervise,
   systemClock,
 } from "@kyanite/runtime";
-import { parseConnectionString, type StorageAccount, startEmbeddedStorage } from "@kyanite/storage";
+import {
+  type EmbeddedStorage,
+  parseConnectionString,
+  type StorageAccount,
+  startEmbeddedStorage,
+} from "@kyanite/storage";
 import type { ServiceParts } from "./assembly/service-parts.ts";
 import type { Config } from "./config.ts";
 import { isRole } from "./domain/account/caller.ts";
@@ -91,6 +96,7 @@ async function startAll(config: Config, log: Log, endings: Endings, signal: Abor
   );
   certificate.onRenewal(service.useCertificate);
   await service.followAccounts(certificate.coverAccounts);
+  if (storage.believe) await service.followStorageTrust(storage.believe);
   const endpoints = endpointsOf(config, service, { certificate: certificate.current, storage: storage.account });
   await service.followAccountKey((accountKey) => writeEndpoints(directory.path, { ...endpoints, accountKey }));
   endings.push(() => removeEndpoints(directory.path));
@@ -179,6 +185,8 @@ async function startDatabase(config: Config, log: Log, endings: Endings): Promis
 
 interface Storage {
   readonly account: StorageAccount;
+  /** Absent where it is not ours to say whom it believes. */
+  readonly believe?: EmbeddedStorage["believe"];
   readonly isUp: () => boolean;
 }
 
@@ -199,7 +207,7 @@ async function startStorage(
   });
   const supervision = supervise(storage, { name: "the storage", clock: systemClock, log });
   endings.push(() => supervision.stop());
-  return { account: storage.account, isUp: supervision.isUp };
+  return { account: storage.account, believe: storage.believe, isUp: supervision.isUp };
 }
 
 /** Says once what nodes cannot have here, so that nobody takes for closed what is open. */

@@ -1,10 +1,12 @@
 import type { Provider } from "@kyanite/providers";
+import type { Trust } from "@kyanite/storage";
 import { followAccounts, followKey, openAccount } from "./assembly/accounts.ts";
 import { createAgents } from "./assembly/agents.ts";
 import { openIdentities } from "./assembly/identities.ts";
 import { startLoops } from "./assembly/loops.ts";
 import { createPlanes } from "./assembly/planes.ts";
 import type { ServiceParts } from "./assembly/service-parts.ts";
+import { followStorageTrust } from "./assembly/storage-trust.ts";
 import { startAudit } from "./http/audit/audit.ts";
 import { Feed } from "./http/events/feed.ts";
 import { openLogs } from "./http/logs/logs.ts";
@@ -24,6 +26,8 @@ export interface Service {
   followAccountKey(tell: (key: string) => Promise<void>): Promise<void>;
   /** Tells which accounts there are: now, and whenever that has changed. */
   followAccounts(tell: (accounts: readonly AccountPlace[]) => Promise<void>): Promise<void>;
+  /** Tells whose tokens a storage account of this server's own is to believe: now, and whenever that has changed. */
+  followStorageTrust(tell: (trust: Trust) => Promise<void>): Promise<void>;
   /** From here on new connections are shown another certificate. */
   useCertificate(tls: Tls): void;
   /** Refuses new work, finishes requests, and lets go of the database. Nodes are the provider's to stop. */
@@ -66,6 +70,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     provider,
     followAccountKey: (tell) => followKey(tell, { ...following, account: parts.account, accountKey }),
     followAccounts: (tell) => followAccounts(tell, following),
+    followStorageTrust: (tell) =>
+      followStorageTrust(tell, { ...following, issuer: identities.localIssuer, httpsUrl: listening.httpsUrl }),
     useCertificate: server.useCertificate,
     stop: async () => {
       await loops.stop();

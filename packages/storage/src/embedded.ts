@@ -18,6 +18,7 @@ import {
 } from "@kyanite/runtime";
 import { formatConnectionString, parseConnectionString, type StorageAccount } from "./account.ts";
 import { type Ports, portsToTry, readPorts, type StorageHttps } from "./embedded-ports.ts";
+import { type Trust, writeTrust } from "./trust.ts";
 
 const defaultAccountName = "kyanite";
 const host = "127.0.0.1";
@@ -31,6 +32,8 @@ export interface EmbeddedStorage extends Restartable {
   readonly httpsPort: number | undefined;
   /** Whether an earlier server of ours had left it running. */
   readonly isAdopted: boolean;
+  /** From here on it believes these bearer tokens, over HTTPS, and no others; also when it outlives us. */
+  believe(trust: Trust): Promise<void>;
   /** Finishes the requests that are under way. */
   stop(): Promise<void>;
 }
@@ -56,6 +59,7 @@ interface Places {
   readonly olderLogFile: string;
   readonly recordFile: string;
   readonly keyFile: string;
+  readonly trustFile: string;
 }
 
 /**
@@ -89,6 +93,7 @@ export async function startEmbeddedStorage(options: EmbeddedStorageOptions): Pro
     restart: async () => {
       record = (await start(places, key, { ...options, ports: [ports] })).record;
     },
+    believe: (trust) => writeTrust(places.trustFile, trust),
     stop: () => stop(record, options),
   };
 }
@@ -101,6 +106,7 @@ function placesIn(directory: string, accountName: string): Places {
     olderLogFile: join(directory, "azurite.log"),
     recordFile: join(directory, "process.json"),
     keyFile: join(directory, "account-key"),
+    trustFile: join(directory, "trust.json"),
   };
 }
 
@@ -157,9 +163,9 @@ async function letGo(record: ProcessRecord, { clock }: EmbeddedStorageOptions): 
 }
 
 /** What the blob service is started with, before its ports. */
-function argumentsFor({ accountName, data }: Places, https: StorageHttps | undefined): readonly string[] {
+function argumentsFor({ accountName, data, trustFile }: Places, https: StorageHttps | undefined): readonly string[] {
   const forHttps = https ? [https.host, https.certificateFile, https.keyFile] : [];
-  return [program, accountName, data, ...forHttps];
+  return [program, accountName, data, trustFile, ...forHttps];
 }
 
 async function answers(port: number, accountName: string): Promise<boolean> {

@@ -23,5 +23,7 @@ export {
 export { downloadFile } from "./download.ts";
 export { type EmbeddedStorage, type EmbeddedStorageOptions, startEmbeddedStorage } from "./embedded.ts";
 export { type ListedBlob, listBlobs } from "./list.ts";
+export { isForStorage } from "./token-audience.ts";
 export { TransferError, type TransferOptions, type TransferProblem } from "./transfer.ts";
+export type { StorageRole, Trust } from "./trust.ts";
 export { type Upload, uploadFile } from "./upload.ts";

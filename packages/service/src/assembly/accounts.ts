@@ -1,9 +1,7 @@
-import type { Clock, Log } from "@kyanite/runtime";
-import { coalesced } from "../http/coalesced.ts";
 import { newKey } from "../lifecycle/account.ts";
 import { type AccountPlace, ensureAccount, listAccountPlaces, readAccount } from "../store/accounts.ts";
 import type { Database } from "../store/database.ts";
-import { listen } from "../store/notices.ts";
+import { type Following, whenNoticed } from "./following.ts";
 import type { ServiceParts } from "./service-parts.ts";
 
 /** @returns the first key of the account that the service starts with */
@@ -24,14 +22,6 @@ export async function openAccount(
   return opened?.keys[0] ?? account.key;
 }
 
-interface Following {
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly database: Database;
-  /** Aborts when nothing is told any more. */
-  readonly signal: AbortSignal;
-}
-
 /** Tells the first key of an account: now, and whenever it has changed. */
 export async function followKey(
   tell: (key: string) => Promise<void>,
@@ -39,7 +29,7 @@ export async function followKey(
 ): Promise<void> {
   let told = accountKey;
   await tell(told);
-  await whenAccountsChange(following, async () => {
+  await whenNoticed("accounts", following, async () => {
     const key = (await readAccount(following.database, account.name))?.keys[0] ?? told;
     if (key !== told) await tell(key);
     told = key;
@@ -53,12 +43,5 @@ export async function followAccounts(
 ): Promise<void> {
   const tellAll = async () => tell(await listAccountPlaces(following.database));
   await tellAll();
-  await whenAccountsChange(following, tellAll);
-}
-
-async function whenAccountsChange({ database, signal, ...means }: Following, act: () => Promise<void>): Promise<void> {
-  const actUnlessOver = async () => {
-    if (!signal.aborted) await act();
-  };
-  await listen(database, "accounts", coalesced(actUnlessOver, means));
+  await whenNoticed("accounts", following, tellAll);
 }

@@ -19,15 +19,18 @@ export interface Identities {
   readonly bearerOn: (plane: "data" | "management") => (token: string, now: Date) => Promise<Bearer>;
 }
 
+type IdentityParts = Pick<ServiceParts, "listen" | "publicUrl" | "identity" | "storage" | "clock">;
+
 /** @param listening asked when a token comes */
 export async function openIdentities(
   database: Database,
-  { listen: { host }, publicUrl, identity, clock }: Pick<ServiceParts, "listen" | "publicUrl" | "identity" | "clock">,
+  { listen: { host }, publicUrl, identity, storage, clock }: IdentityParts,
   listening: () => Listening,
 ): Promise<Identities> {
   const taskTokens = await openTaskTokens(database);
   const isOwnOrigin = ownOrigins({ host, publicUrl }, listening);
-  const localIssuer = await openLocalIssuer(database, { isOwnOrigin, now: clock.now() });
+  const storageAccounts = storage.map(({ accountName }) => accountName);
+  const localIssuer = await openLocalIssuer(database, { isOwnOrigin, storageAccounts, now: clock.now() });
   // The configured ones first: one of them may have a name that would be taken for the local one's.
   const issuers = [...remoteIssuers(identity), localIssuer];
   return {

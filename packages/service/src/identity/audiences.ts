@@ -1,3 +1,5 @@
+import { withoutSlash } from "@kyanite/runtime";
+
 /** Which half of the service a token is for. */
 export type Plane = "data" | "management";
 
@@ -13,13 +15,6 @@ const audiences: Readonly<Record<Plane, readonly string[]>> = {
 
 /** Whether a text is a scheme, a name and a port at which this server answers. */
 export type IsOwnOrigin = (text: string) => boolean;
-
-/** Strangers send such texts; a pattern that looks for slashes at the end would begin anew at each slash. */
-export function withoutSlash(text: string): string {
-  let end = text.length;
-  while (text[end - 1] === "/") end--;
-  return text.slice(0, end);
-}
 
 /**
  * Whether one of a token's audiences is this half of the service, however it is spelt. Clients that are told only where

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
+import { isForStorage } from "@kyanite/storage";
 import { createLocalJWKSet, exportJWK, generateKeyPair, importJWK, type JWK, SignJWT } from "jose";
-import type { Bearer } from "../domain/account/caller.ts";
+import type { Bearer, Grant } from "../domain/account/caller.ts";
 import type { Database, Sql } from "../store/database.ts";
 import {
   insertServicePrincipal,
@@ -19,7 +20,7 @@ export const localTenant = "adfs";
 /** An issuer of tokens for development: service principals sign in with an id and a secret. */
 export interface LocalIssuer extends TrustedIssuer {
   /** Public keys, as a JSON Web Key Set. */
-  readonly jwks: { readonly keys: readonly JWK[] };
+  readonly jwks: { readonly keys: readonly (JWK & Readonly<Record<string, unknown>>)[] };
   /** @throws TokenRefused */
   issue(request: TokenRequest, now: Date): Promise<IssuedToken>;
 }
@@ -51,9 +52,16 @@ export class TokenRefused extends Error {
   }
 }
 
+/** What is here that tokens can be for, besides what Azure's clients call it everywhere. */
+interface LocalResources {
+  readonly isOwnOrigin: IsOwnOrigin;
+  /** Names of storage accounts. */
+  readonly storageAccounts: readonly string[];
+}
+
 export async function openLocalIssuer(
   database: Database,
-  { isOwnOrigin, now }: { readonly isOwnOrigin: IsOwnOrigin; readonly now: Date },
+  { now, ...resources }: LocalResources & { readonly now: Date },
 ): Promise<LocalIssuer> {
   const { kid, privateKey } = await keepIssuerKey(database, await newKey(), now);
   const signingKey = await importJWK(privateKey, algorithm);
@@ -67,11 +75,11 @@ export async function openLocalIssuer(
     bearerOf: async ({ sub = "" }) => bearerOf(sub, await readServicePrincipal(database, sub)),
     issue: async (request, now) => {
       const principal = await signIn(database, request);
-      const accessToken = await new SignJWT({ appid: principal.clientId, tid: localTenant })
+      const accessToken = await new SignJWT({ appid: principal.clientId, oid: principal.clientId, tid: localTenant })
         .setProtectedHeader({ alg: algorithm, kid, typ: "JWT" })
         .setIssuer(`${request.origin}/${localTenant}`)
         .setSubject(principal.clientId)
-        .setAudience(audienceOf(request, isOwnOrigin))
+        .setAudience(audienceOf(request, resources))
         .setIssuedAt(now)
         .setNotBefore(now)
         .setExpirationTime(new Date(now.getTime() + tokenSeconds * 1000))
@@ -87,11 +95,15 @@ async function newKey() {
   return { kid: randomBytes(12).toString("base64url"), privateKey: { ...(await exportJWK(privateKey)) } };
 }
 
-function bearerOf(id: string, principal: ServicePrincipal | undefined): Bearer {
-  if (!principal) return { principal: { id }, grants: [] };
-  const { name, role, accountName } = principal;
-  return { principal: { id, name }, grants: [{ role, ...(accountName === null ? {} : { accountName }) }] };
-}
+const bearerOf = (id: string, principal: ServicePrincipal | undefined): Bearer =>
+  principal
+    ? { principal: { id, name: principal.name }, grants: [grantOf(principal)] }
+    : { principal: { id }, grants: [] };
+
+export const grantOf = ({ role, accountName }: Pick<ServicePrincipal, "role" | "accountName">): Grant => ({
+  role,
+  ...(accountName === null ? {} : { accountName }),
+});
 
 async function signIn(sql: Sql, { grantType, clientId, secret }: TokenRequest): Promise<ServicePrincipal> {
   if (grantType !== "client_credentials")
@@ -102,12 +114,13 @@ async function signIn(sql: Sql, { grantType, clientId, secret }: TokenRequest): 
   return principal;
 }
 
-function audienceOf(request: TokenRequest, isOwnOrigin: IsOwnOrigin): string {
+function audienceOf(request: TokenRequest, { isOwnOrigin, storageAccounts }: LocalResources): string {
   const resources = requestedResources(request);
   const [audience] = resources;
   if (audience === undefined) throw new TokenRefused("invalid_request", "Neither scope nor resource names a resource");
   if (resources.length > 1) throw new TokenRefused("invalid_scope", "The scopes name more than one resource");
   if (isFor("data", audience, isOwnOrigin) || isFor("management", audience, isOwnOrigin)) return audience;
+  if (isForStorage(audience, storageAccounts)) return audience;
   throw new TokenRefused("invalid_scope", `There is no resource ${JSON.stringify(audience)} here`);
 }
 

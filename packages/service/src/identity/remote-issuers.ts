@@ -1,6 +1,6 @@
+import { withoutSlash } from "@kyanite/runtime";
 import { createRemoteJWKSet, type JWTPayload, type JWTVerifyGetKey } from "jose";
 import { type Grant, grantsIn, type Principal, type Role } from "../domain/account/caller.ts";
-import { withoutSlash } from "./audiences.ts";
 import type { TrustedIssuer } from "./tokens.ts";
 
 export interface RemoteIssuerSettings {

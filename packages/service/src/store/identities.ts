@@ -1,5 +1,6 @@
 import type { Role } from "../domain/account/caller.ts";
 import { asJson, type Sql } from "./database.ts";
+import { notify } from "./notices.ts";
 
 /** A program that signs in with an id and a secret of its own. */
 export interface ServicePrincipal {
@@ -23,6 +24,7 @@ export async function insertServicePrincipal(sql: Sql, principal: NewServicePrin
     values (${principal.clientId}, ${principal.name}, ${principal.secretHash}, ${principal.role},
       ${principal.accountName}, ${principal.creationTime})
     on conflict (name) do nothing returning client_id`;
+  await notify(sql, "principals");
   return inserted.length > 0;
 }
 
@@ -44,6 +46,7 @@ export async function listServicePrincipals(sql: Sql): Promise<ServicePrincipal[
 /** False when there is none of that name. */
 export async function deleteServicePrincipal(sql: Sql, name: string): Promise<boolean> {
   const deleted = await sql`delete from service_principal where name = ${name} returning client_id`;
+  await notify(sql, "principals");
   return deleted.length > 0;
 }
 

@@ -14,6 +14,7 @@ export const notices = [
   "accounts",
   "events",
   "positions",
+  "principals",
 ] as const;
 export type Notice = (typeof notices)[number];
 

@@ -59,6 +59,36 @@ declare module "azurite/dist/src/stores.js" {
     info(message: string): void;
   }
 
+  export interface BlobRequest {
+    getHeader(name: string): string | undefined;
+    getQuery(name: string): string | undefined;
+    getProtocol(): string;
+  }
+
+  export interface BlobContext {
+    readonly contextId?: string;
+    readonly operation?: number;
+  }
+
+  export interface Authenticator {
+    /** True: it may be served. Undefined or false: others are asked. An error is the answer. */
+    validate(request: BlobRequest, context: BlobContext): Promise<boolean | undefined>;
+  }
+
+  export interface StorageError extends Error {
+    readonly statusCode: number;
+    readonly headers: Record<string, string>;
+    readonly body: string;
+  }
+
+  export interface ServiceHandler {
+    getUserDelegationKey(
+      times: { readonly start?: string | undefined; readonly expiry?: string | undefined } | undefined,
+      options: unknown,
+      context: BlobContext,
+    ): Promise<object>;
+  }
+
   export interface RequestListeners {
     createRequestListener(): RequestListener;
   }
@@ -116,6 +146,7 @@ declare module "azurite/dist/src/blob/BlobRequestListenerFactory.js" {
       accessLog: undefined,
       isLoose: boolean,
       isAnyVersion: boolean,
+      oauth: "basic",
     ) => RequestListeners;
   };
   export = module;
@@ -147,7 +178,65 @@ declare module "azurite/dist/src/common/utils/constants.js" {
   export = module;
 }
 
+declare module "azurite/dist/src/blob/authentication/IBlobSASSignatureValues.js" {
+  interface SignedValues {
+    readonly version: string;
+    readonly encryptionScope?: string | undefined;
+  }
+  const module: {
+    generateBlobSASSignatureWithUDK: (
+      values: SignedValues,
+      resource: string,
+      accountName: string,
+      key: Buffer,
+    ) => readonly [signature: string, signedText: string];
+  };
+  export = module;
+}
+
 declare module "azurite/dist/src/blob/utils/utils.js" {
   const module: { getUserDelegationKeyValue: (...holderAndTimes: readonly string[]) => string };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/authentication/BlobSASAuthenticator.js" {
+  import type { Authenticator } from "azurite/dist/src/stores.js";
+
+  const module: { default: new (...parts: readonly unknown[]) => Authenticator };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/authentication/BlobTokenAuthenticator.js" {
+  import type { Authenticator } from "azurite/dist/src/stores.js";
+
+  const module: { default: new (...parts: readonly unknown[]) => Authenticator };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/handlers/ServiceHandler.js" {
+  import type { ServiceHandler } from "azurite/dist/src/stores.js";
+
+  const module: { default: new (...parts: readonly unknown[]) => ServiceHandler };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/generated/artifacts/operation.js" {
+  /** Names by number, and numbers by name. */
+  const module: { readonly default: Readonly<Record<number | string, string | number>> };
+  export = module;
+}
+
+declare module "azurite/dist/src/blob/errors/StorageError.js" {
+  import type { StorageError } from "azurite/dist/src/stores.js";
+
+  const module: {
+    readonly default: new (
+      status: number,
+      code: string,
+      message: string,
+      requestId: string,
+      more: Readonly<Record<string, string>>,
+    ) => StorageError;
+  };
   export = module;
 }

@@ -1,16 +1,20 @@
 import { createServer, type RequestListener, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import { join } from "node:path";
+import { systemClock } from "@kyanite/runtime";
 import requestListeners from "azurite/dist/src/blob/BlobRequestListenerFactory.js";
 import garbageCollection from "azurite/dist/src/blob/gc/BlobGCManager.js";
 import accountData from "azurite/dist/src/common/AccountDataStore.js";
 import logger from "azurite/dist/src/common/Logger.js";
 import extentFiles from "azurite/dist/src/common/persistence/FSExtentStore.js";
 import addresses from "azurite/dist/src/common/utils/constants.js";
+import { behindTokenGate, decideBy } from "./azurite-tokens.ts";
 import { openBlobIndex } from "./blob-index.ts";
 import { type CertificateFiles, followCertificate } from "./certificate.ts";
-import { keepDelegationKeysSecret } from "./delegation-keys.ts";
+import { keepDelegationKeysSecret, readNewerSignatures } from "./delegation-keys.ts";
 import { extentLocation, openExtents } from "./extents.ts";
+import { tokenAccess } from "./token-access.ts";
+import { followTrusted } from "./trusted.ts";
 
 /** Azurite's blob service on a directory, with an index that is on disk before anybody hears of it. */
 export interface BlobServer {
@@ -28,6 +32,8 @@ export interface BlobServerOptions {
   readonly directory: string;
   /** The name of its account, whose key is in the variable `AZURITE_ACCOUNTS`. */
   readonly accountName: string;
+  /** Says whose bearer tokens are believed; may come and change at any time. */
+  readonly trustFile: string;
   readonly certificate?: CertificateFiles;
   /** Told when the disk refuses; the process has to end then. */
   readonly onFailure: (cause: unknown) => void;
@@ -41,14 +47,11 @@ export async function openBlobServer(options: BlobServerOptions): Promise<BlobSe
   const places = [{ locationId: extentLocation, locationPath, maxConcurrency: extentsWrittenAtOnce }];
   const files = new extentFiles.default(extents, places, logger.default);
   await files.init();
-  const accounts = new accountData.default(logger.default);
-  await accounts.init();
-  const account = accounts.getAccount(accountName);
-  if (!account) throw new Error(`AZURITE_ACCOUNTS has no key of ${accountName}`);
-  keepDelegationKeysSecret(account.key1);
-  // Any version of the protocol is let through: clients are often newer than Azurite.
-  const isAnyVersion = true;
-  const listeners = new requestListeners.default(index.store, files, accounts, false, undefined, false, isAnyVersion);
+  const { accounts, access } = await openAccess(options);
+  // Any version of the protocol is let through: clients are often newer than Azurite. Of its own decision on tokens, which
+  // "basic" switches on, nothing is left.
+  const switches = [false, undefined, false, true, "basic"] as const;
+  const listeners = new requestListeners.default(index.store, files, accounts, ...switches);
   // Of a blob whose removal is not on disk yet nothing may be missing.
   const collected = {
     isInitialized: () => true,
@@ -62,7 +65,7 @@ export async function openBlobServer(options: BlobServerOptions): Promise<BlobSe
   const isAccountHost = new RegExp(`^${accountName}(-secondary)?\\.`, "i");
   // Azurite takes the first label of any name for the account, and so `server` in `https://server.example/ACCOUNT/…`.
   addresses.NO_ACCOUNT_HOST_NAMES.has = (name) => !isAccountHost.test(name);
-  const take = listeners.createRequestListener();
+  const take = behindTokenGate(listeners.createRequestListener(), access);
   const http = patient(createServer(limits, take));
   const https = certificate && (await openHttps(certificate, take));
   return {
@@ -76,6 +79,19 @@ export async function openBlobServer(options: BlobServerOptions): Promise<BlobSe
       await index.journal.close();
     },
   };
+}
+
+/** Decides whose requests are served, where Azurite by itself would believe strangers. */
+async function openAccess({ accountName, trustFile }: BlobServerOptions) {
+  const accounts = new accountData.default(logger.default);
+  await accounts.init();
+  const account = accounts.getAccount(accountName);
+  if (!account) throw new Error(`AZURITE_ACCOUNTS has no key of ${accountName}`);
+  keepDelegationKeysSecret(account.key1);
+  readNewerSignatures();
+  const access = tokenAccess({ whom: followTrusted(trustFile), accountName, clock: systemClock });
+  decideBy(access, systemClock);
+  return { accounts, access };
 }
 
 async function openHttps(certificate: CertificateFiles, take: RequestListener) {

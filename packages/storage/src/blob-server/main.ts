@@ -3,15 +3,16 @@ import type { Server } from "node:http";
 import { listenForShutdown } from "@kyanite/runtime";
 import { openBlobServer } from "./blob-server.ts";
 
-// The program that serves the bundled storage account: ACCOUNT DIRECTORY PORT, or with HTTPS as well
-// ACCOUNT DIRECTORY HOST CERTIFICATE KEY PORT HTTPS-PORT. Its output is read by whoever started it.
-const [accountName = "", directory = "", ...rest] = process.argv.slice(2);
+// The program that serves the bundled storage account: ACCOUNT DIRECTORY TRUST PORT, or with HTTPS
+// as well ACCOUNT DIRECTORY TRUST HOST CERTIFICATE KEY PORT HTTPS-PORT. Its output is read by whoever started it.
+const [accountName = "", directory = "", trustFile = "", ...rest] = process.argv.slice(2);
 const [host = "", certificateFile = "", keyFile = ""] = rest.length > 1 ? rest : [];
 const [port, httpsPort] = rest.length > 1 ? rest.slice(3) : rest;
 try {
   using shutdown = listenForShutdown();
   const certificate = certificateFile ? { certificate: { certificateFile, keyFile } } : {};
-  const { http, https, close } = await openBlobServer({ directory, accountName, ...certificate, onFailure: end });
+  const options = { directory, accountName, trustFile, ...certificate, onFailure: end };
+  const { http, https, close } = await openBlobServer(options);
   const ports = [`port ${await listen(http, Number(port), "127.0.0.1")}`];
   if (https) ports.push(`HTTPS port ${await listen(https, Number(httpsPort), host)}`);
   console.log(`listening on ${ports.join(" and ")}`);
