@@ -82,10 +82,13 @@ describe.skipIf(!hasSpaces)("redirect exec", () => {
 
   test("the addresses that the server gives are good inside, and nothing of it is seen outside", async () => {
     const hosts = await readFile("/etc/hosts", "utf8");
-    const ask = `fetch("${server.endpoints.batchUrl}/livez").then(async (r) => console.log(await r.text()))`;
+    const { port } = new URL(server.endpoints.blobHttpsEndpoint);
+    const blobs = `fetch("https://mystore.blob.localhost:${port}/?comp=list").then((r) => console.log(r.status))`;
+    const batch = `fetch("${server.endpoints.batchUrl}/livez").then(async (r) => console.log(await r.text()))`;
+    const ask = `${blobs}.then(() => ${batch})`;
     const { stdout } = await redirected("sh", "-c", `cat /etc/hosts; ${process.execPath} -e '${ask}'; pwd`);
     expect(stdout).toContain("127.0.0.1 login.microsoftonline.com\n");
-    expect(stdout).toContain(`# Kyanite redirect: end.\nok\n\n${process.cwd()}\n`);
+    expect(stdout).toContain(`# Kyanite redirect: end.\n403\nok\n\n${process.cwd()}\n`);
     expect(await readFile("/etc/hosts", "utf8")).toBe(hosts);
   });
 

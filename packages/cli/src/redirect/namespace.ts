@@ -45,11 +45,19 @@ const localPorts = ({ endpoints }: Redirect): readonly number[] => [
   ),
 ];
 
+/** How the bundled storage is called at its own port, which not every machine resolves. */
+const localNames = ({ storageAccount }: Redirect["endpoints"]) =>
+  ["blob.localhost", "blob.core.localhost"].map((domain) => `${storageAccount}.${domain}`);
+
 /** @returns where the authorities are, for whatever user the command becomes */
-async function writeFiles(directory: string, { names, authority, serverAuthority }: Redirect): Promise<string> {
+async function writeFiles(
+  directory: string,
+  { endpoints, names, authority, serverAuthority }: Redirect,
+): Promise<string> {
   await chmod(directory, 0o755);
   await mkdir(join(directory, "ports"), { mode: 0o700 });
-  await writeFile(join(directory, "hosts"), withNames(await readFile("/etc/hosts", "utf8"), names));
+  const hosts = withNames(await readFile("/etc/hosts", "utf8"), [...names, ...localNames(endpoints)]);
+  await writeFile(join(directory, "hosts"), hosts);
   const caCertificate = join(directory, "ca.pem");
   await writeFile(caCertificate, authority + serverAuthority);
   await keepAuthorityFiles(caCertificate, authority, [serverAuthority]);

@@ -11,7 +11,7 @@ export interface Trusted {
   readonly roleOf: (principal: string) => StorageRole | undefined;
 }
 
-export function trusted({ authority, keys, principals }: Trust): Trusted {
+function trusted({ authority, keys, principals }: Trust): Trusted {
   const roles = new Map(Object.entries(principals));
   return {
     authority,
