@@ -49,36 +49,29 @@ export function runtimeFinder(places: RuntimePlaces): RuntimeFinder {
   };
 }
 
-const answerMilliseconds = 10_000;
-/** Who asks for what the machine has waits no longer than monitors do. */
-const monitorMilliseconds = 1_000;
-
 /**
  * For whoever runs the machine: what makes containers there, or why nothing does and how to get it. It is looked for
  * anew each time, since it may have come or gone.
  */
 export async function describeRuntime(places: RuntimePlaces): Promise<string> {
-  const found = await lookForRuntime(places, monitorMilliseconds);
+  const found = await lookForRuntime(places);
   if (typeof found === "string") return `containers cannot run here: ${found}. ${remedy}`;
   return `containers run with ${found.name}, ${found.isRootless ? "rootless" : "as root"}`;
 }
 
 async function findRuntime(places: RuntimePlaces): Promise<ContainerRuntime> {
-  const found = await lookForRuntime(places, answerMilliseconds);
+  const found = await lookForRuntime(places);
   return typeof found === "string" ? Promise.reject(missing(found)) : found;
 }
 
-/**
- * @param patience milliseconds; what does not answer in time is none
- * @returns why there is none, when there is none
- */
-async function lookForRuntime(places: RuntimePlaces, patience: number): Promise<ContainerRuntime | string> {
+/** @returns why there is none, when there is none */
+async function lookForRuntime(places: RuntimePlaces): Promise<ContainerRuntime | string> {
   if (places.setting === "off") return "Containers are switched off here (setting container-runtime)";
   const problems: string[] = [];
   for (const socket of runtimeSockets(places)) {
     try {
       accessSync(socket, constants.R_OK | constants.W_OK);
-      return await openRuntime(socket, patience);
+      return await openRuntime(socket);
     } catch (cause) {
       problems.push(messageOf(cause));
     }
@@ -122,11 +115,14 @@ export const serviceSockets = (places: RuntimePlaces): readonly string[] => [
   "/var/lib/incus/unix.socket",
 ];
 
+/** One that does not answer is none; a busy Podman takes seconds. */
+const answerMilliseconds = 10_000;
+
 /** The client library is large, and most agents run no containers. */
-async function openRuntime(socketPath: string, timeout: number): Promise<ContainerRuntime> {
+async function openRuntime(socketPath: string): Promise<ContainerRuntime> {
   const { default: Client } = await import("dockerode");
   const api = new Client({ socketPath });
-  const probe = new Client({ socketPath, timeout });
+  const probe = new Client({ socketPath, timeout: answerMilliseconds });
   const [version, info] = await Promise.all([probe.version(), probe.info()]);
   const engine: unknown = version.Components?.[0]?.Name;
   const kind = typeof engine === "string" && engine.startsWith("Podman") ? "podman" : "docker";
