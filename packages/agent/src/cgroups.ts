@@ -1,10 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { type Clock, type ControlGroupPlaces, findControlGroups, waitUntil } from "@kyanite/runtime";
+import {
+  type Clock,
+  type ControlGroupPlace,
+  type ControlGroupPlaces,
+  findControlGroups,
+  waitUntil,
+} from "@kyanite/runtime";
 import { ignoring, joinGroup, makeGroup, membersOf, removeGroup } from "./group-directory.ts";
 import { type Amounts, type Control, type Limits, limitsOfRun, type MemoryKill, openControls } from "./limits.ts";
 import { machineNamePrefix } from "./paths.ts";
+import { type CounterPlaces, GroupCounters } from "./run-use/group-counters.ts";
 
 const clearMilliseconds = 5_000;
 
@@ -21,6 +28,7 @@ export interface Cgroup {
   memoryKill(): MemoryKill | undefined;
   /** Whether what former runs have left in memory would leave the next one less. */
   keepsMemory(): boolean;
+  readonly counters: GroupCounters;
   /** Nothing happens while a process is in it. */
   remove(): void;
 }
@@ -46,7 +54,9 @@ export function openCgroups(root: string, clock: Clock, places: ControlGroupPlac
   let limits: Limits = { slots: 1 };
   const open = (name: string) => {
     const { members } = places;
-    return members && cgroup(name, join(members.directory, name), openControls(name, places), () => limits);
+    if (!members) return undefined;
+    const place = { ...members, directory: join(members.directory, name) };
+    return cgroup(name, place, openControls(name, places), () => limits);
   };
   const parents = [...new Set(Object.values(places).map(({ directory }) => directory))];
   return {
@@ -80,7 +90,9 @@ function emptied(parent: string, isMeant: (name: string) => boolean): boolean {
   return names.length === 0;
 }
 
-function cgroup(name: string, directory: string, controls: readonly Control[], limits: () => Limits): Cgroup {
+function cgroup(name: string, place: ControlGroupPlace, controls: readonly Control[], limits: () => Limits): Cgroup {
+  const { directory } = place;
+  const counters = new GroupCounters(() => counterPlaces(place, controls));
   return {
     name,
     limit(slots) {
@@ -94,10 +106,25 @@ function cgroup(name: string, directory: string, controls: readonly Control[], l
     pids: () => membersOf(directory),
     memoryKill: () => controls.map((control) => control.memoryKill()).find(Boolean),
     keepsMemory: () => controls.some((control) => control.keepsMemory()),
+    counters,
     remove() {
+      counters.close();
       removeGroup(directory);
       for (const control of controls) control.remove();
     },
+  };
+}
+
+/** Version 2 counts processor time in any group; of version 1 each controller counts where it has a group to limit. */
+function counterPlaces(members: ControlGroupPlace, controls: readonly Control[]): CounterPlaces {
+  const counted = controls.flatMap((control) => control.counted() ?? []);
+  const placeOf = (name: string) => counted.find(({ controller }) => controller === name)?.place;
+  const [cpu, memory] = [placeOf("cpu"), placeOf("memory")];
+  const formerCpu = cpu && join(cpu.directory, "cpuacct.stat");
+  const peakName = memory?.version === 1 ? "memory.max_usage_in_bytes" : "memory.peak";
+  return {
+    cpu: members.version === 2 ? join(members.directory, "cpu.stat") : formerCpu,
+    memoryPeak: memory && join(memory.directory, peakName),
   };
 }
 

@@ -38,6 +38,8 @@ export interface Control {
   memoryKill(): MemoryKill | undefined;
   /** Whether files in memory, such as in `/dev/shm`, count for this group and would leave the next run less. */
   keepsMemory(): boolean;
+  /** The group's directory of this controller, once it is made, and what it counts there. */
+  readonly counted: () => { readonly controller: Controller; readonly place: ControlGroupPlace } | undefined;
   remove(): void;
 }
 
@@ -81,6 +83,7 @@ function openControl(controller: Controller, place: ControlGroupPlace, isShared:
       return { limitBytes: present, peakBytes: Math.min(present, peakIn(place)) };
     },
     keepsMemory: () => controller === "memory" && present !== undefined && shmemIn(directory) > negligibleBytes,
+    counted: () => (isMade ? { controller, place } : undefined),
     remove: () => {
       if (isMade && !isShared) removeGroup(directory);
     },

@@ -13,6 +13,7 @@ import { type KeptFiles, openKeptFiles } from "./kept/queue.ts";
 import { makeRoot, removeBelow, removeRoot } from "./node-root.ts";
 import { openRetention, type Retention } from "./retention.ts";
 import type { RunMeans } from "./run.ts";
+import { openLookout } from "./run-use/lookout.ts";
 import { createSharedDownloads } from "./shared-downloads.ts";
 import { openPackageStore } from "./steps/application-packages.ts";
 import { RecentDirectory } from "./task-files/recent-directory.ts";
@@ -109,7 +110,8 @@ export async function openParts(
     log,
   });
   const { limitsOf } = cgroups;
-  const lasting = { root, users, walls, clock, log, executor, containers, limitsOf, directories, kept };
+  const lookout = openLookout({ clock, log });
+  const lasting = { root, users, walls, clock, log, executor, containers, limitsOf, directories, kept, lookout };
   const makeMeans = () => meansOf(lasting, { ...config, commandPath });
   let means = await makeMeans();
   return {
@@ -132,6 +134,7 @@ export async function openParts(
     },
     async close({ isRemoved, erase }) {
       if (isRemoved) await users.accounts.removeAll();
+      lookout.close();
       executor.close();
       directories.close();
       if (isRemoved) await containers.clear();

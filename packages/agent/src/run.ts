@@ -45,7 +45,7 @@ export async function executeRun(
   const most = order.maxWallClockSeconds;
   const left = most === undefined ? undefined : Math.max(0, most - means.elapsedSeconds);
   await using limit = wallClock(left, cancelled, means.clock);
-  const stopped = (exitCode?: number) => exitOfStopped(cancelled, exitCode);
+  const stopped = (end?: CommandEnd) => exitOfStopped(cancelled, end);
   const { signal } = limit;
   try {
     const run = await contextOf(order, means, { signal, proceed });
@@ -59,12 +59,12 @@ export async function executeRun(
       throw cause;
     });
     limit.stop();
-    const exit = end.wasStopped ? stopped(end.exitCode) : await foldEnd(run, end);
+    const exit = end.wasStopped ? stopped(end) : await foldEnd(run, end);
     // The wall clock is for the work: what a stopped command has left is still worth uploading.
     const uploadFailure = cancelled.aborted
       ? undefined
       : await uploadOutputFiles({ ...run, signal: cancelled }, end).catch(() => undefined);
-    if (cancelled.aborted) return await withKept(run, end, stopped(end.exitCode));
+    if (cancelled.aborted) return await withKept(run, end, stopped(end));
     return await withKept(run, end, exit.kind === "exited" && uploadFailure ? { ...exit, uploadFailure } : exit);
   } catch (cause) {
     if (signal.aborted) return { exit: stopped() };
@@ -146,19 +146,19 @@ async function runCommands(
 }
 
 /** The exit of a run that was cut short: because its time was over, or for the reason with which it was cancelled. */
-function exitOfStopped(cancelled: AbortSignal, exitCode: number | undefined): RunExit {
+function exitOfStopped(cancelled: AbortSignal, end: CommandEnd | undefined): RunExit {
   if (cancelled.reason instanceof StepFailure) return { kind: "failed", failure: cancelled.reason.failure };
   const reason = cancelled.aborted ? "cancelled" : "wallClock";
-  return { kind: "ended", reason, ...(exitCode !== undefined && { exitCode }) };
+  return { kind: "ended", reason, ...(end && { exitCode: end.exitCode, use: end.use }) };
 }
 
-async function foldEnd(run: RunContext, { exitCode, memoryKill }: CommandEnd): Promise<RunOutcome> {
+async function foldEnd(run: RunContext, { exitCode, memoryKill, use }: CommandEnd): Promise<RunOutcome> {
   if (!Number.isInteger(exitCode)) return { kind: "lost", reason: "its exit code is not known" };
   // A command that dies of a full disk is not to blame.
   if (exitCode !== 0 && (await isDiskFull(run.paths.root, run.settings)))
     return { kind: "failed", failure: diskFull().failure };
-  if (exitCode === 0 || memoryKill === undefined) return { kind: "exited", exitCode };
-  return { kind: "exited", exitCode, failure: memoryLimitExceeded(memoryKill).failure };
+  if (exitCode === 0 || memoryKill === undefined) return { kind: "exited", exitCode, use };
+  return { kind: "exited", exitCode, use, failure: memoryLimitExceeded(memoryKill).failure };
 }
 
 const isDiskFull = async (root: string, { reservedDiskBytes }: RunMeans["settings"]) =>

@@ -43,7 +43,7 @@ describe.skipIf(!isAllowed)("what a run leaves running, whatever it does to hide
 
   test("ends with the run", async () => {
     const order = await inRun(node.service, shell(`${escaping} until [ -s pid ]; do sleep 0.02; done`));
-    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await escapedFrom(node.root, order.directory)).toBeUndefined();
   });
 
@@ -54,14 +54,14 @@ describe.skipIf(!isAllowed)("what a run leaves running, whatever it does to hide
       { mode: 0o755 },
     );
     const order = await inRun(node.service, join(node.root, "shared/program"));
-    expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await escapedFrom(node.root, order.directory)).toBeUndefined();
   });
 
   test("leaves other runs alone, also those that the same shell starts", async () => {
     const orders = await Promise.all([1, 2, 3].map(() => inRun(node.service, shell("sleep 0.3 & sleep 0.3; wait"))));
     for (const { runId } of orders)
-      expect((await node.service.finished(runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+      expect((await node.service.finished(runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 });
 

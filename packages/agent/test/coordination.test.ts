@@ -30,7 +30,7 @@ test("the command of a primary starts when all are coordinated, and what was put
   await expect(read(`${order.directory}/stdout.txt`)).rejects.toThrow("ENOENT");
   node.service.order({ type: "proceed", runId: order.runId });
   node.service.order({ type: "proceed", runId: order.runId });
-  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
   expect(await read(`${order.directory}/stdout.txt`)).toBe("alive\n");
   expect(await isGone(Number(await read(`${order.directory}/wd/pid`)))).toBe(true);
 });
@@ -46,14 +46,14 @@ test("a subtask holds what it has started until it is cancelled", async () => {
   const pid = Number(await read(`${order.directory}/wd/pid`));
   expect(processRecord(pid)).toBeDefined();
   node.service.order({ type: "cancel", runId: order.runId });
-  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "ended", reason: "cancelled" });
+  expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "ended", reason: "cancelled" });
   expect(await read(`${order.directory}/stdout.txt`)).toBe("here\n");
   expect(await isGone(pid)).toBe(true);
 });
 
 test("a coordination command that fails ends the run with its exit code", async () => {
   const order = aRun({ coordinationCommandLine: shell("exit 9"), commandLine: shell("echo never") });
-  expect((await node.service.run(order)).exit).toEqual({ kind: "exited", exitCode: 9 });
+  expect((await node.service.run(order)).exit).toMatchObject({ kind: "exited", exitCode: 9 });
   await expect(read(`${order.directory}/stdout.txt`)).rejects.toThrow("ENOENT");
   expect(await node.service.exit({ coordinationCommandLine: "no-such-program" })).toMatchObject({
     kind: "failed",
@@ -63,7 +63,7 @@ test("a coordination command that fails ends the run with its exit code", async 
 
 test("the wall clock of a primary runs while it waits for the others", async () => {
   const order = aRun({ coordinationCommandLine: "true", maxWallClockSeconds: 0.5 });
-  expect((await node.service.run(order)).exit).toEqual({ kind: "ended", reason: "wallClock" });
+  expect((await node.service.run(order)).exit).toMatchObject({ kind: "ended", reason: "wallClock" });
 });
 
 test("a report of coordination that was lost with the link is made again", async () => {
@@ -73,7 +73,7 @@ test("a report of coordination that was lost with the link is made again", async
   node.service.dropLink();
   await coordinated(order.runId, 2);
   node.service.order({ type: "proceed", runId: order.runId });
-  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
 });
 
 test("a run that is ordered while another one ends in its directory starts when that has ended", async () => {
@@ -89,7 +89,7 @@ test("a run that is ordered while another one ends in its directory starts when 
   const second = aRun({ directory: first.directory, commandLine: shell("ls") });
   node.service.order({ type: "cancel", runId: first.runId });
   node.service.order({ type: "run", order: second });
-  expect((await node.service.finished(second.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect((await node.service.finished(second.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
   const ends = node.service.reports.flatMap((report) => (report.type === "finished" ? [report.runId] : []));
   expect(ends.indexOf(first.runId)).toBeLessThan(ends.indexOf(second.runId));
   expect(await read(`${first.directory}/stdout.txt`)).toBe("");

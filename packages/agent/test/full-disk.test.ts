@@ -70,7 +70,7 @@ describe.skipIf(!canMount)("on a disk that is full to the last byte", () => {
         code: "DiskFull",
       },
     );
-    expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await service.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
     const { contents, close } = await openJournal(join(node.directory, "runs.jsonl"));
     close();
     expect(contents.finished).toHaveLength(42);

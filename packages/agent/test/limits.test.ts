@@ -45,24 +45,24 @@ describe.skipIf(!places.memory)("memory", () => {
   });
 
   test("is more for a run that takes more slots", async () => {
-    expect(await node.service.exit({ commandLine: hold(400), slots: 3 })).toEqual(success);
+    expect(await node.service.exit({ commandLine: hold(400), slots: 3 })).toMatchObject(success);
   });
 
   test("is that of the node for a run that takes no slots", async () => {
-    expect(await node.service.exit({ commandLine: hold(400) })).toEqual(success);
+    expect(await node.service.exit({ commandLine: hold(400) })).toMatchObject(success);
   });
 
   test("of the next run in the same place is as if there had been none before", async () => {
     expect(await node.service.exit({ commandLine: hold(400), slots: 1 })).toMatchObject(killed);
-    expect(await node.service.exit({ commandLine: shell("exit 3"), slots: 1 })).toEqual({
+    expect(await node.service.exit({ commandLine: shell("exit 3"), slots: 1 })).toMatchObject({
       kind: "exited",
       exitCode: 3,
     });
-    expect(await node.service.exit({ commandLine: hold(20), slots: 1 })).toEqual(success);
+    expect(await node.service.exit({ commandLine: hold(20), slots: 1 })).toMatchObject(success);
   });
 
   test("that a run could do without is no failure", async () => {
-    expect(await node.service.exit({ commandLine: shell(`${hold(400)}; true`), slots: 1 })).toEqual(success);
+    expect(await node.service.exit({ commandLine: shell(`${hold(400)}; true`), slots: 1 })).toMatchObject(success);
   });
 
   const file = `/dev/shm/kyanite-${process.pid}`;
@@ -75,8 +75,8 @@ describe.skipIf(!places.memory)("memory", () => {
   });
 
   test("that a run has left files in is not missed by the next", async () => {
-    expect(await node.service.exit({ commandLine: shell(fill(150)), slots: 1 })).toEqual(success);
-    expect(await node.service.exit({ commandLine: hold(100), slots: 1 })).toEqual(success);
+    expect(await node.service.exit({ commandLine: shell(fill(150)), slots: 1 })).toMatchObject(success);
+    expect(await node.service.exit({ commandLine: hold(100), slots: 1 })).toMatchObject(success);
   });
 
   test("of a run whose program was downloaded has the same end", async () => {
@@ -89,8 +89,8 @@ describe.skipIf(!places.memory)("memory", () => {
 test.skipIf(!places.pids)("a run that starts processes without end is kept to its number", async () => {
   await using node = await startNode({ limits: { processesPerSlot: 20 } });
   const script = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25; do sleep 60 & done";
-  expect(await node.service.exit({ commandLine: shell(script), slots: 1 })).not.toEqual(success);
-  expect(await node.service.exit({ commandLine: shell(script), slots: 2 })).toEqual(success);
+  expect(await node.service.exit({ commandLine: shell(script), slots: 1 })).not.toMatchObject(success);
+  expect(await node.service.exit({ commandLine: shell(script), slots: 2 })).toMatchObject(success);
 });
 
 test.skipIf(!places.cpu)("a run has the share of its slots of the node's cores", async () => {
@@ -113,7 +113,7 @@ describe("when the machine's memory runs out", () => {
     for (const commandLine of [score, join(agent.root, "shared/program")]) {
       const order = aRun({ commandLine });
       agent.service.order({ type: "run", order });
-      expect((await agent.service.finished(order.runId)).exit).toEqual(success);
+      expect((await agent.service.finished(order.runId)).exit).toMatchObject(success);
       expect(await readFile(join(agent.root, order.directory, "wd/score"), "utf8")).toBe("500\n");
     }
     const own = () => readFile(`/proc/${agent.pid()}/oom_score_adj`, "utf8");

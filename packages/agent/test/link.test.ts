@@ -67,7 +67,7 @@ test("a run goes on while the service is away", async () => {
     ),
   ).toBe(true);
   service.settings.refuseWith = 0;
-  expect((await service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect((await service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
 });
 
 test("a restart ends all runs without a report and says hello with a new boot time", async () => {
@@ -85,9 +85,9 @@ test("a restart ends all runs without a report and says hello with a new boot ti
   expect(second.bootTime > first.bootTime).toBe(true);
   expect(service.reports.some(({ type }) => type === "finished")).toBe(false);
   expect(await readdir(join(node.root, "workitems"))).toEqual([]);
-  expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await service.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
   service.order({ type: "restart", restartId, erase: true });
-  expect(await service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await service.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
   expect(service.reports.filter(({ type }) => type === "hello").length).toBe(2);
 });
 
@@ -122,7 +122,7 @@ test("a directory is removed when its retention is over, but not before a new ru
   await service.run({ directory: "workitems/j/job-1/long", retentionSeconds: 3600 });
   await service.run({ directory: "workitems/j/job-1/again", retentionSeconds: 3600 });
   await service.run({ directory: "workitems/j/job-1/again" });
-  expect(short.exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(short.exit).toMatchObject({ kind: "exited", exitCode: 0 });
   expect(await happens(async () => (await readdir(join(node.root, "workitems/j/job-1"))).join() === "again,long")).toBe(
     true,
   );
@@ -215,7 +215,7 @@ test("after a crash the agent reports what had finished and goes on with what wa
   expect(repeated()[1]).toEqual(finished);
   expect(pids.map((pid) => processRecord(pid) !== undefined)).toEqual([true, true]);
   await writeFile(join(agent.root, order.directory, "wd/go"), "");
-  expect((await service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 5 });
+  expect((await service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 5 });
   expect(await happens(() => pids.every((pid) => processRecord(pid) === undefined))).toBe(true);
 });
 
@@ -236,7 +236,7 @@ test("an agent finds a service that has moved", async () => {
   await writeFile(serviceUrlFile, `${other.url}\n`);
   await node.service[Symbol.asyncDispose]();
   expect(await other.hello()).toMatchObject({ token: "secret-token-tvm-1" });
-  expect(await other.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await other.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
   await rm(directory, { recursive: true });
 });
 
@@ -275,5 +275,5 @@ test("an agent stays with a service that is there", async () => {
   await using node = await startNode({ clock, abandonedHours: 1 });
   haste.now = true;
   for (let minute = 0; minute < 300; minute++) await clock.sleep(60_000);
-  expect(await node.service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await node.service.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
 });

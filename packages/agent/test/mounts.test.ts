@@ -28,7 +28,7 @@ test("a command finds a share below the mounts directory", async () => {
     directory: "workitems/j/job-1/t",
     commandLine: shell("cat $AZ_BATCH_NODE_MOUNTS_DIR/data/one/data.txt"),
   });
-  expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect(exit).toMatchObject({ kind: "exited", exitCode: 0 });
   expect(await readFile(join(node.root, "workitems/j/job-1/t/stdout.txt"), "utf8")).toBe("shared\n");
   expect(await readFile(join(mounts(), "fshare-data-one.log"), "utf8")).toContain(share);
 });

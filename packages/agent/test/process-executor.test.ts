@@ -57,6 +57,19 @@ test("a command that was noted and never given to its shell is told from one tha
   await adopted.release();
 });
 
+test.each([false, true])(
+  "another agent knows what a command has used before, standing alone: %s",
+  async (standsAlone) => {
+    const burning = "const end = process.cpuUsage().user + 3e5; while (process.cpuUsage().user < end);";
+    const command = { ...aCommand(), program: process.execPath, args: ["-e", burning], standsAlone };
+    const adopted = make(directory).adopt(command.runId, await startFormerly(directory, command, "to its end"));
+    expect(await adopted.exit).toBe(0);
+    expect(adopted.use().cpu?.userSeconds).toBeGreaterThan(0.25);
+    expect(adopted.use().io?.readOperations).toBeGreaterThan(0);
+    await adopted.release();
+  },
+);
+
 test("shells that a former agent has left take nothing from the new ones when they go", async () => {
   const commands = [aCommand(), aCommand()];
   const records: ProcessExecutionRecord[] = [];

@@ -26,7 +26,7 @@ test.skipIf(!hasRuntime("podman"))(
       commandLine: shell("id -u; touch mine; ls /shared; exit 3"),
       container: container("--network none -v $AZ_BATCH_NODE_SHARED_DIR:/shared"),
     });
-    expect(await agent.service.exit(order)).toEqual({ kind: "exited", exitCode: 3 });
+    expect(await agent.service.exit(order)).toMatchObject({ kind: "exited", exitCode: 3 });
     const directory = join(agent.root, order.directory);
     expect(await readFile(join(directory, "stdout.txt"), "utf8")).toBe("0\n");
     expect((await stat(join(directory, "wd/mine"))).uid).toBe(uid);
@@ -34,7 +34,7 @@ test.skipIf(!hasRuntime("podman"))(
       commandLine: shell("test -d /sys/class/net && ls /sys/fs/cgroup"),
       container: container("--network host"),
     });
-    expect(await agent.service.exit(ofMachine)).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await agent.service.exit(ofMachine)).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await readFile(join(agent.root, ofMachine.directory, "stdout.txt"), "utf8")).toBe("");
     expect(runtime.run("ps", "-aq")).toBe("");
   },

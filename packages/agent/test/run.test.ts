@@ -17,7 +17,7 @@ test("a command runs in its working directory and its output goes to files", asy
     directory: "workitems/j/job-1/t",
     commandLine: shell("echo out; echo err >&2; pwd; ls ..; exit 3"),
   });
-  expect(exit).toEqual({ kind: "exited", exitCode: 3 });
+  expect(exit).toMatchObject({ kind: "exited", exitCode: 3 });
   const wd = join(node.root, "workitems/j/job-1/t/wd");
   expect(await read("workitems/j/job-1/t/stdout.txt")).toBe(`out\n${wd}\ncerts\nstderr.txt\nstdout.txt\nwd\n`);
   expect(await read("workitems/j/job-1/t/stderr.txt")).toBe("err\n");
@@ -68,11 +68,11 @@ test("a program that has just run is missed when it is removed or closed, and fo
   const run = () => node.service.exit({ commandLine: tool });
   const write = () => writeFile(tool, "#!/bin/sh\n", { mode: 0o755 });
   await write();
-  expect(await run()).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await run()).toMatchObject({ kind: "exited", exitCode: 0 });
   await rm(tool);
   expect(await run()).toMatchObject({ failure: { code: "CommandProgramNotFound" } });
   await write();
-  expect(await run()).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await run()).toMatchObject({ kind: "exited", exitCode: 0 });
   await chmod(tool, 0o600);
   expect(await run()).toMatchObject({ failure: { code: "CommandLaunchFailed" } });
 });
@@ -122,12 +122,15 @@ test.each([
 });
 
 test("a command that dies of a signal exits with 128 and its number", async () => {
-  expect(await node.service.exit({ commandLine: shell("kill -9 $$") })).toEqual({ kind: "exited", exitCode: 137 });
+  expect(await node.service.exit({ commandLine: shell("kill -9 $$") })).toMatchObject({
+    kind: "exited",
+    exitCode: 137,
+  });
 });
 
 test("a run past its wall clock is ended", async () => {
   const exit = await node.service.exit({ commandLine: "sleep 60", maxWallClockSeconds: 0.2 });
-  expect(exit).toEqual({ kind: "ended", reason: "wallClock", exitCode: 143 });
+  expect(exit).toMatchObject({ kind: "ended", reason: "wallClock", exitCode: 143 });
 });
 
 test("a cancelled run that ignores SIGTERM is killed after the grace", async () => {
@@ -145,7 +148,7 @@ test("a cancelled run that ignores SIGTERM is killed after the grace", async () 
 test("a run that nobody knows is cancelled at once", async () => {
   const { runId } = aRun();
   node.service.order({ type: "cancel", runId });
-  expect((await node.service.finished(runId)).exit).toEqual({ kind: "ended", reason: "cancelled" });
+  expect((await node.service.finished(runId)).exit).toMatchObject({ kind: "ended", reason: "cancelled" });
 });
 
 test("a daemon that left its session does not survive its task", async () => {
@@ -153,7 +156,7 @@ test("a daemon that left its session does not survive its task", async () => {
     commandLine: shell('setsid sh -c "sleep 300 & echo \\$! > pid; wait" & while [ ! -s pid ]; do sleep 0.02; done'),
   });
   node.service.order({ type: "run", order });
-  expect((await node.service.finished(order.runId)).exit).toEqual({ kind: "exited", exitCode: 0 });
+  expect((await node.service.finished(order.runId)).exit).toMatchObject({ kind: "exited", exitCode: 0 });
   const pid = Number(await read(`${order.directory}/wd/pid`));
   const isGone = () => processRecord(pid) === undefined;
   expect(await waitUntil(isGone, { clock: systemClock, timeoutMilliseconds: 2_000 })).toBe(true);
@@ -171,7 +174,10 @@ test("a retry keeps the working directory and empties the output", async () => {
 test("a start task runs in the startup directory", async () => {
   const kind = "startTask";
   const commandLine = shell("pwd; ls $AZ_BATCH_NODE_STARTUP_DIR");
-  expect(await node.service.exit({ kind, directory: "startup", commandLine })).toEqual({ kind: "exited", exitCode: 0 });
+  expect(await node.service.exit({ kind, directory: "startup", commandLine })).toMatchObject({
+    kind: "exited",
+    exitCode: 0,
+  });
   expect(await read("startup/stdout.txt")).toBe(`${node.root}/startup/wd\ncerts\nstderr.txt\nstdout.txt\nwd\n`);
 });
 

@@ -29,7 +29,7 @@ describe("a task that puts pipes where the agent writes", () => {
       kind: "failed",
       failure: { category: "UserError", code: "CommandLaunchFailed" },
     });
-    expect(await agent.service.exit({})).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await agent.service.exit({})).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 
   test("in place of the log of its uploads fails them, however many do it", async () => {
@@ -52,7 +52,7 @@ describe("a task that puts pipes where the agent writes", () => {
     });
     const uploads = [{ filePattern: "*", containerUrl: `${agent.service.url}/out`, uploadCondition: always }];
     const exit = await agent.service.exit({ commandLine: shell("mkfifo pipe; echo plain > plain"), uploads });
-    expect([exit, bodies]).toEqual([{ kind: "exited", exitCode: 0 }, ["plain\n"]]);
+    expect([exit, bodies]).toMatchObject([{ kind: "exited", exitCode: 0 }, ["plain\n"]]);
   });
 });
 
@@ -75,12 +75,12 @@ describe("what lies outside the node", () => {
       code: "OperationInvalidForCurrentState",
     });
     const uploads = [{ filePattern: "../../../../shared/*", containerUrl: node.service.url, uploadCondition: always }];
-    expect(await node.service.exit({ uploads })).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await node.service.exit({ uploads })).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 
   test("is not uploaded by a pattern that names it", async () => {
     const uploads = [{ filePattern: secret, containerUrl: node.service.url, uploadCondition: always }];
-    expect(await node.service.exit({ uploads })).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await node.service.exit({ uploads })).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 
   test("is not what a resource file is written to", async () => {
@@ -90,7 +90,7 @@ describe("what lies outside the node", () => {
     await symlink(secret, join(node.root, directory, "wd/f"));
     const downloads = [{ kind: "url" as const, url: `${node.service.url}/f`, filePath: "f" }];
     const again = { directory, keepsDirectory: true, downloads, commandLine: "test ! -L f" };
-    expect(await node.service.exit(again)).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await node.service.exit(again)).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(readFileSync(secret, "utf8")).toBe("secret");
   });
 

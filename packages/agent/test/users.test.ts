@@ -26,7 +26,7 @@ describe.skipIf(!isRoot)("as root", () => {
         "id -un; echo $USER; touch new ../up d/new $AZ_BATCH_NODE_SHARED_DIR/s && rm d/f && ! touch $AZ_BATCH_NODE_ROOT_DIR/no",
       ),
     });
-    expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(exit).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await read(`${directory}/stdout.txt`)).toBe("_azbatch\n_azbatch\n");
   });
 
@@ -44,7 +44,7 @@ describe.skipIf(!isRoot)("as root", () => {
     await writeFile(join(closed, "bin/date"), "#!/bin/sh\nexit 9\n", { mode: 0o755 });
     const environment = { PATH: `${closed}/bin:/usr/bin` };
     for (const kind of ["task", "startTask", "jobPreparation", "jobRelease"] as const)
-      expect(await node.service.exit({ kind, environment, commandLine: "date" })).toEqual({
+      expect(await node.service.exit({ kind, environment, commandLine: "date" })).toMatchObject({
         kind: "exited",
         exitCode: 0,
       });

@@ -86,10 +86,10 @@ describe.skipIf(!hasNamespaces)("as root", () => {
     await node.service.run({ directory, commandLine: shell("echo mine > mine"), user: ofTask });
     for (let n = 0; n < 20; n++) {
       const { exit } = await outputOf(node, `! cat ${join(node.root, directory, "wd/mine")}`, ofTask);
-      expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+      expect(exit).toMatchObject({ kind: "exited", exitCode: 0 });
     }
     const again = { directory, keepsDirectory: true, user: ofTask, commandLine: shell("cat mine; echo more >> mine") };
-    expect(await node.service.exit(again)).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await node.service.exit(again)).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 
   test("nothing is left of processes that ended without a parent, even when all others of the node are killed", async () => {
@@ -138,13 +138,13 @@ describe.skipIf(!hasNamespaces)("as root", () => {
     ["enter other namespaces", "nsenter -t 1 -m true"],
   ])("a task with administrator's rights cannot %s", async (_, script) => {
     const { exit } = await outputOf(node, `! ( ${script} )`, admin);
-    expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(exit).toMatchObject({ kind: "exited", exitCode: 0 });
   });
 
   test("what an administrator installs is there for the node's other tasks, and not on the machine", async () => {
     const install = "cp /bin/true /usr/local/bin/kyanite-tool && echo x:y:1:1:::: >> /etc/shadow && useradd -M tool";
     expect(await outputOf(node, install, admin)).toMatchObject({ exit: { exitCode: 0 } });
-    expect(await node.service.exit({ commandLine: "kyanite-tool" })).toEqual({ kind: "exited", exitCode: 0 });
+    expect(await node.service.exit({ commandLine: "kyanite-tool" })).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await other.service.exit({ commandLine: "kyanite-tool" })).toMatchObject({ kind: "failed" });
     await expect(readFile("/usr/local/bin/kyanite-tool")).rejects.toThrow("ENOENT");
     expect(await readFile("/etc/shadow", "utf8")).not.toContain("x:y");
@@ -188,7 +188,7 @@ describe.skipIf(!hasNamespaces)("as root", () => {
       environment: { "not.a.name": "given" },
       commandLine: "/usr/bin/env",
     });
-    expect(exit).toEqual({ kind: "exited", exitCode: 0 });
+    expect(exit).toMatchObject({ kind: "exited", exitCode: 0 });
     const said = await readFile(join(node.root, directory, "stdout.txt"), "utf8");
     expect(said).toContain("not.a.name=given\n");
     expect(said).toContain(`PATH=${node.config.commandPath}\n`);

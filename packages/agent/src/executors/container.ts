@@ -1,6 +1,6 @@
 import { fstatSync } from "node:fs";
 import { basename } from "node:path";
-import type { RunContainer } from "@kyanite/contract";
+import type { RunContainer, RunUse } from "@kyanite/contract";
 import type { Clock, Directory, Log } from "@kyanite/runtime";
 import type { Container, ContainerCreateOptions, ContainerInspectInfo } from "dockerode";
 import {
@@ -18,6 +18,8 @@ import { endRemains } from "../containers/remains.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { messageOf } from "../failure.ts";
 import type { MemoryKill } from "../limits.ts";
+import { useByRuntime } from "../run-use/runtime-accounts.ts";
+import { mostOf } from "../run-use/use.ts";
 import { type OpenFile, openEmptied, openForAppending } from "../task-files/plain-file.ts";
 import type { TaskUser } from "../user.ts";
 import { type ContainerRecord, type Execution, type ExecutionRecord, NeverStarted } from "./executor.ts";
@@ -159,6 +161,7 @@ class Contained implements Execution {
   /** Whether the runtime has failed meanwhile, and may have forgotten what belongs to the container. */
   #isForgotten = false;
   #memoryKill: MemoryKill | undefined;
+  #used: RunUse = {};
   #releasing: Promise<void> | undefined;
 
   constructor(run: ContainedRun, name: string, files: Files, means: Means) {
@@ -205,6 +208,7 @@ class Contained implements Execution {
   }
 
   async stop(graceMilliseconds: number): Promise<void> {
+    await this.look().catch(() => {});
     this.#isStopped = true;
     const t = Math.ceil(graceMilliseconds / 1000);
     await this.#insist((container) => container.stop({ t }), [304, 404]);
@@ -220,6 +224,16 @@ class Contained implements Execution {
 
   memoryKill(): MemoryKill | undefined {
     return this.#memoryKill;
+  }
+
+  async look(): Promise<void> {
+    if (this.#hasEnded) return;
+    const container = await this.#container();
+    this.#used = mostOf(this.#used, useByRuntime(await container.stats({ stream: false, "one-shot": true })));
+  }
+
+  use(): RunUse {
+    return this.#used;
   }
 
   release(): Promise<void> {

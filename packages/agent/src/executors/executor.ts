@@ -1,3 +1,4 @@
+import type { RunUse } from "@kyanite/contract";
 import type { Directory, ProcessRecord } from "@kyanite/runtime";
 import type { MemoryKill } from "../limits.ts";
 import type { TaskUser } from "../user.ts";
@@ -30,7 +31,15 @@ export type ProcessExecutionRecord = {
   readonly since: string;
   readonly first: number;
   readonly cgroup?: string | undefined;
-} & ({ readonly kind: "shell"; readonly isConfined: boolean } | { readonly kind: "process" });
+} & (
+  | {
+      readonly kind: "shell";
+      readonly isConfined: boolean;
+      /** What the shell's commands had used before. */
+      readonly used?: RunUse;
+    }
+  | { readonly kind: "process" }
+);
 
 /** A container is known by its name. */
 export interface ContainerRecord {
@@ -56,6 +65,10 @@ export interface Execution {
   kill(): Promise<boolean>;
   /** Whether something of it was killed for memory, once it is over. */
   memoryKill(): MemoryKill | undefined;
+  /** Notes what it has used up to now, for when it is killed before that is counted. */
+  look(): void | Promise<void>;
+  /** What it has used, once it is over. */
+  use(): RunUse;
   /** Whether nobody can be asked any more, after it is released, how it has ended. */
   readonly isForgetful: boolean;
   /** To be called when it and all that it has started are over; from then on its slots may be another's. */

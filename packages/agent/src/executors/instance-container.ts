@@ -1,9 +1,12 @@
+import type { RunUse } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import type { Container, ContainerCreateOptions, Exec } from "dockerode";
 import { isKnown, RuntimeLost, runtimeAnswer, startFailure } from "../containers/failures.ts";
 import { fileWriter, outputTaker } from "../containers/output.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { messageOf } from "../failure.ts";
+import { useByRuntime } from "../run-use/runtime-accounts.ts";
+import { mostOf } from "../run-use/use.ts";
 import { type ContainedCommand, type ContainedRun, closeFiles, type Files, openFiles } from "./container.ts";
 import { type ContainerRecord, type Execution, type ExecutionRecord, NeverStarted } from "./executor.ts";
 
@@ -130,6 +133,7 @@ function adoptedExecution(
 ): Execution {
   const exit = found.then(({ exec }) => untilOver(exec, means.clock));
   exit.catch(() => {});
+  let used: RunUse = {};
   const stop = async (graceMilliseconds: number) => {
     const { container } = await found;
     await endOf(container, graceMilliseconds);
@@ -141,6 +145,11 @@ function adoptedExecution(
     // What it has left ends with the container.
     kill: async () => true,
     memoryKill: () => undefined,
+    look: async () => {
+      const { container } = await found;
+      used = mostOf(used, useByRuntime(await container.stats({ stream: false, "one-shot": true })));
+    },
+    use: () => used,
     isForgetful: true,
     release: async () => {},
   };

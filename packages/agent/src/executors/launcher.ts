@@ -74,7 +74,7 @@ export function openLaunchers(options: LauncherOptions): Launchers {
     },
     adopt(runId, record) {
       const launcher = adoptLauncher(record, pipes, options);
-      return launcher.goOn(runId, record.first);
+      return launcher.goOn(runId, record);
     },
     endOthers(names) {
       for (const name of pipes.left()) {

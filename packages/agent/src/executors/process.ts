@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { constants as osConstants } from "node:os";
 import { basename, join } from "node:path";
+import type { RunUse } from "@kyanite/contract";
 import {
   type Clock,
   exposedToOomKiller,
@@ -12,6 +13,9 @@ import {
   waitUntil,
 } from "@kyanite/runtime";
 import type { Cgroup, Cgroups } from "../cgroups.ts";
+import { Gauge } from "../run-use/gauge.ts";
+import { useByShell } from "../run-use/shell-accounts.ts";
+import { mostOf } from "../run-use/use.ts";
 import { openEmptied } from "../task-files/plain-file.ts";
 import type { Walls } from "../walls/walls.ts";
 import { type Command, type Execution, type Executor, NeverStarted, type ProcessExecutionRecord } from "./executor.ts";
@@ -85,6 +89,8 @@ interface StartedCommand {
   readonly family: ProcessFamily;
   readonly exit: Promise<number>;
   readonly memoryKill: Execution["memoryKill"];
+  readonly look: () => void;
+  readonly use: Execution["use"];
   readonly isForgetful: boolean;
   readonly release: () => void;
 }
@@ -92,7 +98,10 @@ interface StartedCommand {
 const executionOf = (started: StartedCommand, clock: Clock): ProcessExecution => ({
   ...started,
   release: async () => started.release(),
-  stop: (graceMilliseconds) => stop(started, { clock, graceMilliseconds }),
+  stop: (graceMilliseconds) => {
+    started.look();
+    return stop(started, { clock, graceMilliseconds });
+  },
   kill: () => kill(started.family, clock),
 });
 
@@ -170,7 +179,7 @@ function adoptAlone(
     const written = readFileSync(exitFile, "utf8").trim();
     if (written === neverStarted) throw new NeverStarted("the command was never started");
     // Whoever waits for the command heeds no signal but the one after which nothing is written.
-    return Number(written || killedCode);
+    return Number(written.split("\n", 1)[0] || killedCode);
   };
   const cgroup = record.cgroup === undefined ? undefined : cgroups.find(record.cgroup);
   const exit = watch();
@@ -197,11 +206,25 @@ function aloneOf({ runId, process, cgroup, since, exit, exitFile }: Alone): Star
     members: cgroup && (() => cgroup.pids().filter((each) => each !== pid)),
     shell: passingShell(pid),
   };
+  const gauge = new Gauge(pid, cgroup?.counters);
+  cgroup?.counters.begin();
+  let looked: RunUse = {};
   const release = () => {
+    gauge.close();
     rmSync(exitFile, { force: true });
     cgroup?.remove();
   };
-  return { family, exit, memoryKill: () => cgroup?.memoryKill(), isForgetful: true, release };
+  return {
+    family,
+    exit,
+    memoryKill: () => cgroup?.memoryKill(),
+    look: () => {
+      looked = mostOf(looked, gauge.look(family.members?.()));
+    },
+    use: () => mostOf(looked, { ...useByShell(exitFile), ...gauge.read() }),
+    isForgetful: true,
+    release,
+  };
 }
 
 const neverStarted = "never";
@@ -219,6 +242,8 @@ read go || { echo ${neverStarted} >&3; exit 1; }
 cd "$1" && shift && "$@" </dev/null 3>&-
 code=$?
 echo $code >&3
+# What the command has used, where nobody else counts it.
+{ times; while read -r line; do echo "$line"; done </proc/self/io; } >&3 2>/dev/null
 exit $code
 `;
 

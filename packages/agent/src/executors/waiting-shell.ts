@@ -1,9 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import type { Socket } from "node:net";
+import type { RunUse } from "@kyanite/contract";
 import { type Clock, type ProcessRecord, processCommandLine, signalProcess } from "@kyanite/runtime";
 import type { Cgroup } from "../cgroups.ts";
 import { type StepFailure, serverFailure } from "../failure.ts";
 import type { MemoryKill } from "../limits.ts";
+import { Gauge } from "../run-use/gauge.ts";
+import { mostOf, useSince } from "../run-use/use.ts";
 import { NeverStarted, type ProcessExecutionRecord } from "./executor.ts";
 import type { ShellPipes } from "./pipes.ts";
 import { killedCode, newestPid, type ProcessFamily, whenGone } from "./process-family.ts";
@@ -29,6 +32,8 @@ export interface Launched {
   /** The exit code, or 128 + n when signal n ended the process. Rejects when the shell says anything else. */
   readonly exit: Promise<number>;
   memoryKill(): MemoryKill | undefined;
+  look(): void;
+  use(): RunUse;
   /** To be called when the command and what it started are over: from then on the shell may start another. */
   release(): void;
 }
@@ -72,10 +77,14 @@ export class WaitingShell {
   /** Of the group of a shell that is gone. */
   #lastMemoryKill: MemoryKill | undefined;
   #adoptedRun: string | undefined;
+  readonly #gauge: Gauge;
+  /** What all its commands have used together; of those under way, when they were looked at. */
+  #used: RunUse = {};
 
   constructor(own: Confinement) {
     const { process, pipes, cgroup, isConfined, isBeginning } = own;
     this.#own = own;
+    this.#gauge = new Gauge(process.pid, cgroup?.counters);
     this.#talk = pipes.openForAgent();
     const giveUp = () => {
       this.#isGivenUp = true;
@@ -122,20 +131,21 @@ export class WaitingShell {
     const { process, pipes, cgroup, isConfined } = this.#own;
     const first = isConfined ? process.pid : newestPid() + 1;
     cgroup?.limit(command.slots);
+    const used = this.#gauge.begin();
     try {
-      onLaunch?.({ kind: "shell", process, name: pipes.name, first, cgroup: cgroup?.name, isConfined });
+      onLaunch?.({ kind: "shell", process, name: pipes.name, first, cgroup: cgroup?.name, isConfined, used });
     } catch (cause) {
       this.close();
       throw cause;
     }
-    const launched = this.#follow(first, onFree);
+    const launched = this.#follow(first, used, onFree);
     this.tell(scriptOf(command));
     return launched;
   }
 
   /** The command that it has begun before. It gets no other: who knows whom it was for. */
-  goOn(runId: string, first: number): Launched {
-    const launched = this.#follow(first, () => this.close());
+  goOn(runId: string, { first, used = {} }: Pick<ShellRecord, "first" | "used">): Launched {
+    const launched = this.#follow(first, used, () => this.close());
     this.#adoptedRun = runId;
     this.tell(`echo ${adopted} $kyanite_run $kyanite_exit\n`);
     return launched;
@@ -146,7 +156,7 @@ export class WaitingShell {
     tellToEnd(this.#talk, this.#own.pipes);
   }
 
-  #follow(first: number, onFree: () => void): Launched {
+  #follow(first: number, before: RunUse, onFree: () => void): Launched {
     const exit = new Promise<number>((settle, reject) => {
       this.#onExit = (end) => (typeof end === "number" ? settle(end) : reject(end));
     });
@@ -160,7 +170,17 @@ export class WaitingShell {
       if (!isReleased) setImmediate(onFree);
       isReleased = true;
     };
-    return { family, exit, memoryKill: () => this.#memoryKill(), release };
+    this.#used = {};
+    return {
+      family,
+      exit,
+      memoryKill: () => this.#memoryKill(),
+      look: () => {
+        this.#used = mostOf(this.#used, this.#gauge.look(this.#family.members?.()));
+      },
+      use: () => useSince(before, mostOf(this.#used, this.#gauge.read())),
+      release,
+    };
   }
 
   /** One line with the exit code, for the command that is under way; a shell that says anything else is not ours. */
@@ -194,6 +214,8 @@ export class WaitingShell {
   #lose(): void {
     this.#isGivenUp = true;
     this.#lastMemoryKill = this.#memoryKill();
+    this.#used = mostOf(this.#used, this.#gauge.read());
+    this.#gauge.close();
     this.#end(killedCode);
     for (const socket of [this.#talk.input, this.#talk.output]) socket.destroy();
     this.#own.pipes.remove();

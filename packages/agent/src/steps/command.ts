@@ -1,5 +1,6 @@
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import type { RunUse } from "@kyanite/contract";
 import { splitCommandLine } from "@kyanite/contract/command-line";
 
 import { runEnvironment } from "../environment.ts";
@@ -17,6 +18,8 @@ export interface CommandEnd {
   /** Whether it was killed because the run was to end. */
   readonly wasStopped: boolean;
   readonly memoryKill: MemoryKill | undefined;
+  /** What it and all that it has started have used. */
+  readonly use: RunUse;
   readonly environment: Readonly<Record<string, string>>;
 }
 
@@ -26,17 +29,20 @@ export async function runCommand(run: PreparedRun, packages: readonly InstalledP
   const { end } = run.progress;
   if (end) return { ...end, environment };
   const command = await launch(run, { commandLine: run.order.commandLine, output: "", environment, as: "command" });
+  const unwatch = run.lookout.watch(command);
   try {
     const wasStopped = await endOf(command, run);
     const exitCode = await command.exit;
     if (!(await command.kill())) run.log.warn("processes left", { runId: run.order.runId });
     const memoryKill = command.memoryKill();
+    const use = command.use();
     // Another agent asks a shell how the command has ended, unless something takes time now; of any other that is
     // forgotten.
     if (exitCode !== 0 || run.order.uploads.length > 0 || command.isForgetful)
-      run.keepProgress({ end: { exitCode, wasStopped, memoryKill } });
-    return { exitCode, wasStopped, memoryKill, environment };
+      run.keepProgress({ end: { exitCode, wasStopped, memoryKill, use } });
+    return { exitCode, wasStopped, memoryKill, use, environment };
   } finally {
+    unwatch();
     await command.release();
   }
 }

@@ -20,7 +20,7 @@ export async function runCoordinationCommand(
   try {
     const wasStopped = await endOf(command, run);
     const exitCode = await command.exit;
-    return { exitCode, wasStopped, memoryKill: command.memoryKill(), environment };
+    return { exitCode, wasStopped, memoryKill: command.memoryKill(), use: command.use(), environment };
   } finally {
     await command.release();
   }

@@ -6,6 +6,7 @@ import type { Progress } from "../journal.ts";
 import type { KeptQueue } from "../kept/keep-files.ts";
 import type { Amounts } from "../limits.ts";
 import type { RunPaths } from "../paths.ts";
+import type { Lookout } from "../run-use/lookout.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
 import type { RecentDirectory } from "../task-files/recent-directory.ts";
 import type { TaskUser } from "../user.ts";
@@ -24,6 +25,7 @@ export interface RunContext {
   readonly packages: PackageStore;
   readonly executor: Executor;
   readonly containers: NodeContainers;
+  readonly lookout: Lookout;
   /** What a run of so many slots may take. */
   limitsOf(slots: number | undefined): Amounts;
   readonly directories: RecentDirectory;

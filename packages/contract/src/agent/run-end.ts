@@ -1,6 +1,37 @@
 import Type, { type Static } from "typebox";
 import { Failure } from "./run-order.ts";
 
+/** More than any run can have used, so that a sum of many stays a number that is exact enough. */
+const Amount = (description?: string) =>
+  Type.Number({ minimum: 0, maximum: 1e15, ...(description !== undefined && { description }) });
+
+/**
+ * Who has counted: the run's control group, the system's accounts of its processes, or the container runtime. The
+ * accounts of processes leave out who was killed between two looks, and know peaks of memory only from looks.
+ */
+export const UseSource = Type.Union([
+  Type.Literal("controlGroup"),
+  Type.Literal("processes"),
+  Type.Literal("containerRuntime"),
+]);
+export type UseSource = Static<typeof UseSource>;
+
+/** What a command and all that it has started have used; what nobody has counted is absent. */
+export const RunUse = Type.Object({
+  cpu: Type.Optional(Type.Object({ source: UseSource, userSeconds: Amount(), kernelSeconds: Amount() })),
+  memory: Type.Optional(Type.Object({ source: UseSource, peakBytes: Amount() })),
+  io: Type.Optional(
+    Type.Object({
+      source: UseSource,
+      readBytes: Amount("From disks."),
+      writeBytes: Amount("To disks, counted when they are written, if they reach them later."),
+      readOperations: Amount(),
+      writeOperations: Amount(),
+    }),
+  ),
+});
+export type RunUse = Static<typeof RunUse>;
+
 const ExitCode = Type.Integer({ minimum: -(2 ** 31), maximum: 2 ** 31 - 1 });
 
 /**
@@ -15,11 +46,13 @@ export const RunExit = Type.Union([
     failure: Type.Optional(Failure),
     /** Set when an output file could not be uploaded; the exit code stays what it was. */
     uploadFailure: Type.Optional(Failure),
+    use: Type.Optional(RunUse),
   }),
   Type.Object({
     kind: Type.Literal("ended"),
     reason: Type.Union([Type.Literal("wallClock"), Type.Literal("cancelled")]),
     exitCode: Type.Optional(ExitCode),
+    use: Type.Optional(RunUse),
   }),
   Type.Object({ kind: Type.Literal("failed"), failure: Failure }),
 ]);
