@@ -63,7 +63,7 @@ describe.each(["a shell of the node", "a shell of its own"])("what a run has use
     const order = aRun({ commandLine: await lineOf(`trap "" TERM; ${burn(60_000)}`), maxWallClockSeconds: 1.5 });
     node.service.order({ type: "run", order });
     const { cpu } = useOf((await node.service.finished(order.runId)).exit);
-    expect(cpu?.userSeconds).toBeGreaterThan(0.2);
+    expect(cpu?.userSeconds).toBeGreaterThan(0.01);
     expect(cpu?.userSeconds).toBeLessThan(10);
   });
 });

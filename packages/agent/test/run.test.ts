@@ -138,7 +138,7 @@ test("a cancelled run that ignores SIGTERM is killed after the grace", async () 
   node.service.order({ type: "run", order });
   await fileAppears(`${order.directory}/wd/ready`);
   node.service.order({ type: "cancel", runId: order.runId });
-  expect((await node.service.finished(order.runId)).exit).toEqual({
+  expect((await node.service.finished(order.runId)).exit).toMatchObject({
     kind: "ended",
     reason: "cancelled",
     exitCode: 137,

@@ -78,8 +78,10 @@ export {
   EnvironmentSetting,
   TaskConstraints,
 } from "./task-settings.ts";
+export type { TaskUsage } from "./task-usage.ts";
 export * from "./tasks.ts";
 export * from "./upgrade-policy.ts";
+export * from "./usage.ts";
 export * from "./users.ts";
 export * from "./versions.ts";
 export * from "./virtual-machine.ts";

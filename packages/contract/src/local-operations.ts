@@ -6,6 +6,8 @@ import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
+import { taskUsageOperations } from "./task-usage.ts";
+import { usageOperations } from "./usage.ts";
 
 /** What this server offers beyond the published API; every api-version has it. */
 export const localOperations = {
@@ -62,4 +64,6 @@ export const localOperations = {
   ...auditOperations,
   ...pastRunOperations,
   ...explanationOperations,
+  ...taskUsageOperations,
+  ...usageOperations,
 } as const;

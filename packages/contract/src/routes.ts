@@ -106,4 +106,8 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   ComputeNode_Explain: ["GET", "/kyanite/pools/{poolId}/nodes/{nodeId}/explanation"],
   JobSchedule_Explain: ["GET", "/kyanite/jobschedules/{jobScheduleId}/explanation"],
   Account_Explain: ["GET", "/kyanite/explanation"],
+  Task_GetUsage: ["GET", "/kyanite/jobs/{jobId}/tasks/{taskId}/usage"],
+  Account_GetUsage: ["GET", "/kyanite/usage"],
+  Account_GetPrices: ["GET", "/kyanite/prices"],
+  Account_SetPrices: ["PUT", "/kyanite/prices"],
 };

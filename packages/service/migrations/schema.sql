@@ -24,6 +24,13 @@ create table account_usage (
   succeeded bigint default 0 not null,
   failed bigint default 0 not null,
   retries bigint default 0 not null,
+  user_seconds double precision default 0 not null,
+  kernel_seconds double precision default 0 not null,
+  memory_peak double precision default 0 not null,
+  read_bytes double precision default 0 not null,
+  write_bytes double precision default 0 not null,
+  read_operations double precision default 0 not null,
+  write_operations double precision default 0 not null,
   constraint account_usage_pkey PRIMARY KEY (account_pk),
   constraint account_usage_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk)
 );
@@ -337,6 +344,13 @@ create table job_schedule_usage (
   succeeded bigint default 0 not null,
   failed bigint default 0 not null,
   retries bigint default 0 not null,
+  user_seconds double precision default 0 not null,
+  kernel_seconds double precision default 0 not null,
+  memory_peak double precision default 0 not null,
+  read_bytes double precision default 0 not null,
+  write_bytes double precision default 0 not null,
+  read_operations double precision default 0 not null,
+  write_operations double precision default 0 not null,
   constraint job_schedule_usage_pkey PRIMARY KEY (job_schedule_pk),
   constraint job_schedule_usage_job_schedule_pk_fkey FOREIGN KEY (job_schedule_pk) REFERENCES job_schedule(pk) ON DELETE CASCADE
 );
@@ -349,6 +363,13 @@ create table job_usage (
   succeeded bigint default 0 not null,
   failed bigint default 0 not null,
   retries bigint default 0 not null,
+  user_seconds double precision default 0 not null,
+  kernel_seconds double precision default 0 not null,
+  memory_peak double precision default 0 not null,
+  read_bytes double precision default 0 not null,
+  write_bytes double precision default 0 not null,
+  read_operations double precision default 0 not null,
+  write_operations double precision default 0 not null,
   constraint job_usage_pkey PRIMARY KEY (job_pk, shard)
 ) with (fillfactor=50, autovacuum_vacuum_scale_factor=0.02);
 
@@ -427,6 +448,7 @@ create table node_life (
   is_dedicated boolean not null,
   start_time timestamp with time zone not null,
   end_time timestamp with time zone not null,
+  tags jsonb default '[]'::jsonb not null,
   constraint node_life_pkey PRIMARY KEY (pk),
   constraint node_life_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk)
 );
@@ -604,6 +626,14 @@ create table preparation (
 CREATE INDEX preparation_of_node ON public.preparation USING btree (node_pk);
 CREATE UNIQUE INDEX preparation_run ON public.preparation USING btree (run_id) WHERE (run_id IS NOT NULL);
 
+create table price_list (
+  account_pk bigint not null,
+  currency text not null,
+  prices jsonb not null,
+  constraint price_list_pkey PRIMARY KEY (account_pk),
+  constraint price_list_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk)
+);
+
 create table schema_migration (
   version integer not null,
   applied_time timestamp with time zone not null,
@@ -693,6 +723,7 @@ create table task (
   instances integer,
   spec_bytes integer generated always as (octet_length((spec)::text)) stored not null,
   container_info jsonb,
+  resource_use jsonb,
   constraint task_pkey PRIMARY KEY (pk),
   constraint task_job_pk_key_key UNIQUE (job_pk, key)
 ) with (fillfactor=85, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);
@@ -740,6 +771,25 @@ create table task_dependency_range (
   child_pk bigint not null,
   constraint task_dependency_range_pkey PRIMARY KEY (job_pk, child_pk, range_start, range_end)
 );
+
+create table task_usage (
+  account_pk bigint not null,
+  day date not null,
+  job_key text not null,
+  pool_id text not null,
+  vm_size text not null,
+  is_dedicated boolean not null,
+  shard smallint not null,
+  job_id text not null,
+  tags jsonb not null,
+  core_seconds double precision not null,
+  run_seconds double precision not null,
+  cpu_seconds double precision not null,
+  succeeded bigint not null,
+  failed bigint not null,
+  constraint task_usage_pkey PRIMARY KEY (account_pk, day, job_key, pool_id, vm_size, is_dedicated, shard)
+) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.02);
+CREATE INDEX task_usage_day ON public.task_usage USING btree (day);
 
 create type node_load as (node_pk bigint, slots integer, tasks integer, succeeded integer, uncounted integer, recent bigint[]);
 

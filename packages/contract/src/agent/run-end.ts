@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { StringEnum } from "../schema.ts";
 import { Failure } from "./run-order.ts";
 
 /** More than any run can have used, so that a sum of many stays a number that is exact enough. */
@@ -9,11 +10,7 @@ const Amount = (description?: string) =>
  * Who has counted: the run's control group, the system's accounts of its processes, or the container runtime. The
  * accounts of processes leave out who was killed between two looks, and know peaks of memory only from looks.
  */
-export const UseSource = Type.Union([
-  Type.Literal("controlGroup"),
-  Type.Literal("processes"),
-  Type.Literal("containerRuntime"),
-]);
+export const UseSource = StringEnum(["controlGroup", "processes", "containerRuntime"]);
 export type UseSource = Static<typeof UseSource>;
 
 /** What a command and all that it has started have used; what nobody has counted is absent. */

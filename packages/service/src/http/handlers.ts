@@ -19,7 +19,9 @@ import { pastRunHandlers } from "./operations/past-runs.ts";
 import { poolStatisticsHandlers } from "./operations/pool-statistics.ts";
 import { poolHandlers } from "./operations/pools.ts";
 import { subtaskHandlers } from "./operations/subtasks.ts";
+import { taskUsageHandlers } from "./operations/task-usage.ts";
 import { taskHandlers } from "./operations/tasks.ts";
+import { usageHandlers } from "./operations/usage.ts";
 
 /** Every operation that is handled. */
 export const createHandlers = (context: HandlerContext): OperationHandlers => ({
@@ -38,6 +40,8 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...jobHandlers(context),
   ...jobScheduleHandlers(context),
   ...taskHandlers(context),
+  ...taskUsageHandlers(context),
+  ...usageHandlers(context),
   ...subtaskHandlers(context),
   ...fileHandlers(context),
   ...pastRunHandlers(context),

@@ -4,11 +4,13 @@ import { loadsOf } from "../domain/node/load.ts";
 import type { ToldEnd } from "../domain/run/past-run.ts";
 import type { ExitOutcome, Task } from "../domain/task/task.ts";
 import { totalUsage, usageOf } from "../domain/task/usage.ts";
+import { runTimes } from "../domain/usage/run-time.ts";
 import type { Sql } from "../store/database.ts";
 import { releaseDependents } from "../store/dependencies.ts";
 import { readJobsByPk } from "../store/jobs.ts";
 import { changeLoad } from "../store/nodes.ts";
 import { notify } from "../store/notices.ts";
+import { addTaskUsage } from "../store/task-usage.ts";
 import { restartTasks, saveTasks } from "../store/tasks.ts";
 import { addJobUsage } from "../store/usage.ts";
 import { followGangs } from "./gang.ts";
@@ -77,6 +79,10 @@ export async function saveOutcomes(
     followGangs(sql, outcomes, now).then((gangs) => changeLoad(sql, loadsOf([...leaving, ...gangs]), now)),
     addJobUsage(sql, totalUsage(usage)),
     recordPastRuns(sql, outcomes, now),
+    addTaskUsage(
+      sql,
+      outcomes.flatMap(({ before, task }) => runTimes(before, task, now)),
+    ),
     refills && outcomes.every(onlyFreesSlots) ? undefined : notify(sql, "schedule"),
   ]);
   await followCompletions(

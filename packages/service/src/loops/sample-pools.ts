@@ -2,6 +2,7 @@ import { after } from "../domain/time.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { sumUpNodeLives } from "../store/pool-load.ts";
 import { beginSampling, deleteSamples, insertPoolSamples } from "../store/samples.ts";
+import { deleteTaskUsage } from "../store/task-usage.ts";
 import type { Loop } from "./loop.ts";
 
 export interface SampleOptions {
@@ -27,6 +28,7 @@ export function samplePools(database: Database, { poolSampleSeconds, poolSampleH
         if (!(await beginSampling(sql, at))) return;
         await insertPoolSamples(sql, { at, periodSeconds: poolSampleSeconds });
         await sumUpNodeLives(sql, after(now, -usageDays * 24 * 3_600));
+        await deleteTaskUsage(sql, after(now, -usageDays * 24 * 3_600));
         await deleteSamples(sql, { node: after(now, -nodeSampleSeconds), pool: after(now, -3_600 * poolSampleHours) });
       });
       return false;

@@ -34,7 +34,16 @@ export async function deleteAccount(sql: Sql, { pk }: Account, dueTime: Date): P
     select storage_account, container, id || '/' || version || '-' || content || '.zip',
       greatest(${dueTime}::timestamptz, upload_expiry)
     from package, unnest(array[upload_id, content_id]) as content where content is not null`;
-  for (const table of ["application", "certificate", "node_life", "account_usage", "pool_load", "past_run_size"])
+  for (const table of [
+    "application",
+    "certificate",
+    "node_life",
+    "account_usage",
+    "pool_load",
+    "task_usage",
+    "price_list",
+    "past_run_size",
+  ])
     await sql`delete from ${sql(table)} where account_pk = ${pk}`;
   await sql`delete from service_principal where account_name = (select name from account where pk = ${pk})`;
   await sql`delete from account where pk = ${pk}`;

@@ -90,10 +90,10 @@ export async function deleteNodes(sql: Sql, pks: readonly number[], now: Date): 
   await sql`
     with gone as (delete from node where pk = any(${[...pks]}::bigint[]) returning pool_pk, is_dedicated, allocation_time)
     insert into node_life (
-      account_pk, pool_pk, pool_key, pool_id, vm_size, cores, is_dedicated, start_time, end_time
+      account_pk, pool_pk, pool_key, pool_id, vm_size, cores, is_dedicated, start_time, end_time, tags
     )
     select p.account_pk, p.pk, p.key, p.id, p.vm_size, p.cores, g.is_dedicated, g.allocation_time,
-      greatest(${now}::timestamptz, g.allocation_time)
+      greatest(${now}::timestamptz, g.allocation_time), coalesce(p.spec -> 'metadata', '[]')
     from gone g join pool p on p.pk = g.pool_pk`;
 }
 

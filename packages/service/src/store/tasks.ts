@@ -140,6 +140,7 @@ const changing = {
   heldSlots: "integer",
   firstStartTime: "timestamptz",
   wallClockSeconds: "double precision",
+  resourceUse: "jsonb",
   startTime: "timestamptz",
   endTime: "timestamptz",
   exitCode: "integer",

@@ -6,25 +6,27 @@ import { asJson, type Sql } from "./database.ts";
 
 /** Adds to what jobs have used up; a job is named once. */
 export async function addJobUsage(sql: Sql, changes: readonly JobUsage[]): Promise<void> {
-  const rows = changes.map(({ jobPk, ...usage }) => ({
-    job_pk: jobPk,
+  const rows = changes.map((usage) => ({
+    job_pk: usage.jobPk,
     wall_clock_seconds: usage.wallClockSeconds,
     wait_seconds: usage.waitSeconds,
     succeeded: usage.succeeded,
     failed: usage.failed,
     retries: usage.retries,
+    user_seconds: usage.userSeconds,
+    kernel_seconds: usage.kernelSeconds,
+    memory_peak: usage.memoryPeak,
+    read_bytes: usage.readBytes,
+    write_bytes: usage.writeBytes,
+    read_operations: usage.readOperations,
+    write_operations: usage.writeOperations,
   }));
   await sql`
-    insert into job_usage as u (job_pk, shard, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
-    select job_pk, pg_backend_pid() % 16, wall_clock_seconds, wait_seconds, succeeded, failed, retries
+    insert into job_usage as u (job_pk, shard, ${columns(sql)})
+    select job_pk, pg_backend_pid() % 16, ${columns(sql)}
     from jsonb_populate_recordset(null::job_usage, ${asJson(rows)}::text::jsonb)
     order by job_pk
-    on conflict (job_pk, shard) do update set
-      wall_clock_seconds = u.wall_clock_seconds + excluded.wall_clock_seconds,
-      wait_seconds = u.wait_seconds + excluded.wait_seconds,
-      succeeded = u.succeeded + excluded.succeeded,
-      failed = u.failed + excluded.failed,
-      retries = u.retries + excluded.retries`;
+    on conflict (job_pk, shard) do update set ${addedUp(sql)}`;
 }
 
 /** What each of these jobs has used up; nothing for those of which no task has run. */
@@ -44,10 +46,9 @@ export async function readAccountUsage(
   const [row] = await sql<(Usage & { readonly since: Date })[]>`
     select ${totals(sql)}, (select creation_time from account where pk = ${account.pk}) as since
     from (
-      select wall_clock_seconds, wait_seconds, succeeded, failed, retries
-      from account_usage where account_pk = ${account.pk}
+      select ${columns(sql)} from account_usage where account_pk = ${account.pk}
       union all
-      select c.wall_clock_seconds, c.wait_seconds, c.succeeded, c.failed, c.retries
+      select ${columns(sql, "c.")}
       from job_usage c join job j on j.pk = c.job_pk
       where j.account_pk = ${account.pk}
     ) as u`;
@@ -65,13 +66,12 @@ export async function keepUsage(sql: Sql, jobPk: number): Promise<void> {
       where j.pk = ${jobPk}
       group by j.account_pk, j.job_schedule_pk
     ), kept_by_schedule as (
-      insert into job_schedule_usage as u (job_schedule_pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
-      select job_schedule_pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries
-      from job_total where job_schedule_pk is not null
+      insert into job_schedule_usage as u (job_schedule_pk, ${columns(sql)})
+      select job_schedule_pk, ${columns(sql)} from job_total where job_schedule_pk is not null
       on conflict (job_schedule_pk) do update set ${addedUp(sql)}
     )
-    insert into account_usage as u (account_pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries)
-    select account_pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries from job_total
+    insert into account_usage as u (account_pk, ${columns(sql)})
+    select account_pk, ${columns(sql)} from job_total
     on conflict (account_pk) do update set ${addedUp(sql)}`;
   await sql`delete from job_usage where job_pk = ${jobPk}`;
 }
@@ -85,10 +85,9 @@ export async function readJobScheduleUsage(
   const rows = await sql<(Usage & { readonly pk: number })[]>`
     select u.pk, ${totals(sql)}
     from (
-      select job_schedule_pk as pk, wall_clock_seconds, wait_seconds, succeeded, failed, retries
-      from job_schedule_usage where job_schedule_pk = any(${pks}::bigint[])
+      select job_schedule_pk as pk, ${columns(sql)} from job_schedule_usage where job_schedule_pk = any(${pks}::bigint[])
       union all
-      select j.job_schedule_pk, c.wall_clock_seconds, c.wait_seconds, c.succeeded, c.failed, c.retries
+      select j.job_schedule_pk, ${columns(sql, "c.")}
       from job j join job_usage c on c.job_pk = j.pk
       where j.job_schedule_pk = any(${pks}::bigint[])
     ) as u
@@ -96,20 +95,40 @@ export async function readJobScheduleUsage(
   return new Map(rows.map(({ pk, ...usage }) => [pk, usage]));
 }
 
-/** The sums of usage rows `u`. */
-function totals(sql: Sql) {
-  return sql`
-    coalesce(sum(u.wall_clock_seconds), 0) as wall_clock_seconds, coalesce(sum(u.wait_seconds), 0) as wait_seconds,
-    coalesce(sum(u.succeeded), 0)::bigint as succeeded, coalesce(sum(u.failed), 0)::bigint as failed,
-    coalesce(sum(u.retries), 0)::bigint as retries`;
-}
+/** What is added up of usage, and how it is read. */
+const sums = {
+  wall_clock_seconds: "double precision",
+  wait_seconds: "double precision",
+  succeeded: "bigint",
+  failed: "bigint",
+  retries: "bigint",
+  user_seconds: "double precision",
+  kernel_seconds: "double precision",
+  read_bytes: "double precision",
+  write_bytes: "double precision",
+  read_operations: "double precision",
+  write_operations: "double precision",
+} as const;
+
+const names = Object.keys(sums);
+
+const columns = (sql: Sql, prefix: "" | "c." = "") =>
+  sql.unsafe([...names, "memory_peak"].map((name) => `${prefix}${name}`).join(", "));
+
+/** The sums of usage rows `u`, and the highest peak. */
+const totals = (sql: Sql) =>
+  sql.unsafe(
+    [
+      ...Object.entries(sums).map(([name, type]) => `coalesce(sum(u.${name}), 0)::${type} as ${name}`),
+      "coalesce(max(u.memory_peak), 0) as memory_peak",
+    ].join(", "),
+  );
 
 /** A usage row `u` plus what is being inserted. */
-function addedUp(sql: Sql) {
-  return sql`
-    wall_clock_seconds = u.wall_clock_seconds + excluded.wall_clock_seconds,
-    wait_seconds = u.wait_seconds + excluded.wait_seconds,
-    succeeded = u.succeeded + excluded.succeeded,
-    failed = u.failed + excluded.failed,
-    retries = u.retries + excluded.retries`;
-}
+const addedUp = (sql: Sql) =>
+  sql.unsafe(
+    [
+      ...names.map((name) => `${name} = u.${name} + excluded.${name}`),
+      "memory_peak = greatest(u.memory_peak, excluded.memory_peak)",
+    ].join(", "),
+  );

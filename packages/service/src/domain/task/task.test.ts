@@ -31,6 +31,7 @@ const aTask = (task: Partial<Task> = {}): Task => ({
   instances: null,
   firstStartTime: null,
   wallClockSeconds: 0,
+  resourceUse: null,
   waitingFor: 0,
   isSatisfied: false,
   retryCount: 0,

@@ -13,6 +13,7 @@ import type { Facts } from "../filter.ts";
 import type { Job } from "../job/job.ts";
 import { entered, requiredState, statesBefore, type Transitions } from "../transitions.ts";
 import { exitOptions } from "./exit-options.ts";
+import { type StoredUse, withRunUse } from "./resource-use.ts";
 
 /** A task's request body with the documented defaults filled in. */
 export type TaskSpec = TaskAddParameter;
@@ -49,6 +50,7 @@ export interface Task {
   readonly firstStartTime: Date | null;
   /** How long all runs that have ended took together. */
   readonly wallClockSeconds: number;
+  readonly resourceUse: StoredUse | null;
   readonly startTime: Date | null;
   readonly endTime: Date | null;
   readonly exitCode: number | null;
@@ -128,7 +130,7 @@ export interface RunEnd {
  */
 export function afterExit(task: Task, job: Pick<Job, "onTaskFailure">, end: RunEnd, now: Date): ExitOutcome {
   if (end.exit.kind === "exited" && end.exit.exitCode !== 0 && mayRetry(task)) {
-    const retried = moveTask(withRunTime(task, end), "retry", now);
+    const retried = moveTask(withRun(task, end), "retry", now);
     return {
       task: {
         ...retried,
@@ -144,7 +146,7 @@ export function afterExit(task: Task, job: Pick<Job, "onTaskFailure">, end: RunE
   }
   const failure = failureOf(end.exit);
   const completed = {
-    ...offNode(moveTask(withRunTime(task, end), "finish", now)),
+    ...offNode(moveTask(withRun(task, end), "finish", now)),
     startTime: end.startTime,
     endTime: end.endTime,
     exitCode: end.exit.kind === "failed" ? null : (end.exit.exitCode ?? null),
@@ -188,6 +190,13 @@ function offNode(task: Task): Task {
 /** How long a run took. */
 export function runSeconds({ startTime, endTime }: Pick<RunEnd, "startTime" | "endTime">): number {
   return Math.max(0, (endTime.getTime() - startTime.getTime()) / 1000);
+}
+
+/** With what a run that has ended took and used. */
+function withRun(task: Task, end: RunEnd): Task {
+  const use = "use" in end.exit ? end.exit.use : undefined;
+  const timed = withRunTime(task, end);
+  return use ? { ...timed, resourceUse: withRunUse(task.resourceUse, use) } : timed;
 }
 
 /** With the time of a run that has ended. */

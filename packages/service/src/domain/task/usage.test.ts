@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
+import { noUse } from "./resource-use.ts";
 import { totalUsage } from "./usage.ts";
 
 test("changes of several tasks add up for each job", () => {
-  const change = { wallClockSeconds: 1.5, waitSeconds: 2, succeeded: 1, failed: 0, retries: 3 };
-  const failure = { wallClockSeconds: 4, waitSeconds: 0, succeeded: 0, failed: 1, retries: 0 };
+  const change = { ...noUse, wallClockSeconds: 1.5, waitSeconds: 2, succeeded: 1, failed: 0, retries: 3 };
+  const failure = { ...noUse, wallClockSeconds: 4, waitSeconds: 0, succeeded: 0, failed: 1, retries: 0 };
   expect(
     totalUsage([
       { jobPk: 7, ...change },
@@ -11,7 +12,7 @@ test("changes of several tasks add up for each job", () => {
       { jobPk: 7, ...failure },
     ]),
   ).toEqual([
-    { jobPk: 7, wallClockSeconds: 5.5, waitSeconds: 2, succeeded: 1, failed: 1, retries: 3 },
+    { ...noUse, jobPk: 7, wallClockSeconds: 5.5, waitSeconds: 2, succeeded: 1, failed: 1, retries: 3 },
     { jobPk: 3, ...change },
   ]);
 });
