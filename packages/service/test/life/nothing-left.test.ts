@@ -38,6 +38,8 @@ const remaining: Readonly<Record<string, number>> = {
   pool_load: 1,
   // A row for each node that there was in the last year, for the usage metrics.
   node_life: 10,
+  // What tasks have had of nodes on each day of the last year.
+  task_usage: 100,
   // The machine on which the nodes were, for a week.
   host: 1,
   issuer_key: 1,
@@ -59,6 +61,7 @@ const mayBeEmpty = new Set([
   "directory_removal",
   "job_schedule_usage",
   "node_life",
+  "price_list",
   ...(process.getuid?.() === 0 ? [] : ["node_user"]),
 ]);
 
