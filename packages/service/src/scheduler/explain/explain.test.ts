@@ -86,6 +86,7 @@ describe("the time of a task", () => {
     internalRetryCount: 0,
     firstStartTime: null,
     wallClockSeconds: 0,
+    resourceUse: null,
     startTime: null,
     endTime: null,
     exitCode: null,
