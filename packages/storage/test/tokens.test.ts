@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { request } from "node:https";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BlobServiceClient } from "@azure/storage-blob";
 import { createLog, systemClock } from "@kyanite/runtime";
@@ -10,7 +11,6 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createContainer } from "../src/containers.ts";
 import { type EmbeddedStorage, startEmbeddedStorage } from "../src/embedded.ts";
 import type { StorageRole, Trust } from "../src/trust.ts";
-import { clean, temporaryDirectory } from "./temporary.ts";
 
 /** Bearer tokens as strangers make them: the authority's keys are the test's own. */
 
@@ -19,6 +19,7 @@ let signingKey: CryptoKey;
 let publicPem: string;
 let keys: Trust["keys"];
 let ca: string;
+let directory: string;
 let storage: EmbeddedStorage;
 let start: () => Promise<EmbeddedStorage>;
 
@@ -40,8 +41,7 @@ beforeAll(async () => {
   signingKey = made.privateKey;
   publicPem = made.publicPem;
   keys = [made.key];
-  const directory = await temporaryDirectory();
-  const kept = clean.splice(0);
+  directory = await mkdtemp(join(tmpdir(), "kyanite-test-"));
   const [certificateFile, keyFile] = [join(directory, "server.pem"), join(directory, "server.key")];
   const names = "subjectAltName=DNS:localhost,IP:127.0.0.1";
   const words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", names];
@@ -57,10 +57,10 @@ beforeAll(async () => {
     });
   storage = await start();
   await createContainer(storage.account, "files");
-  afterAll(async () => {
-    await storage.stop();
-    for (const step of kept) await step();
-  });
+});
+afterAll(async () => {
+  await storage?.stop();
+  await rm(directory, { recursive: true, force: true });
 });
 
 interface Parts {
