@@ -27,7 +27,7 @@ const ledgerNames = ["runs.jsonl", "retention.jsonl"] as const;
 const keptName = "kept";
 
 /** What a run is given besides, which is its own. */
-type OfRun = "onContainer" | "onCoordinated" | "progress" | "keepProgress" | "elapsedSeconds";
+type OfRun = "onContainer" | "onCoordinated" | "progress" | "keepProgress" | "elapsedSeconds" | "steps";
 type Means = Omit<RunMeans, OfRun>;
 
 /** What belongs to one node alone, and lasts as long as it is served. */

@@ -8,6 +8,7 @@ import type {
   RunContainer,
   RunOrder,
   RunOutcome,
+  RunStep,
   ServiceOrder,
 } from "@kyanite/contract";
 
@@ -57,6 +58,7 @@ export type NodeEvent =
       readonly exit: RunOutcome;
       readonly kept?: readonly KeptFile[];
       readonly now: Date;
+      readonly steps?: readonly RunStep[];
     }
   /** Some time has passed since `wait`. */
   | { readonly type: "waited"; readonly now: Date };
@@ -298,11 +300,15 @@ function stopRuns(state: NodeState, runIds: readonly string[], phase: "ending" |
   });
 }
 
-function afterEnd(state: NodeState, { runId, exit, kept, now }: Extract<NodeEvent, { type: "ended" }>): Step {
+function afterEnd(state: NodeState, { runId, exit, kept, now, steps }: Extract<NodeEvent, { type: "ended" }>): Step {
   const run = heldRun(state, runId);
   if (run === undefined || run.phase === "finished" || run.phase === "waiting") return { state, actions: [] };
   const { startTime, container } = run;
-  const more = { ...(container && { container }), ...(kept && { kept: [...kept] }) };
+  const more = {
+    ...(container && { container }),
+    ...(kept && { kept: [...kept] }),
+    ...(steps && { steps: [...steps] }),
+  };
   if (run.phase !== "dropped") return finish(state, runId, { startTime, exit, now, ...more });
   return { state: withoutRuns(state, [runId]), actions: [{ type: "forget", runId }] };
 }
@@ -310,7 +316,7 @@ function afterEnd(state: NodeState, { runId, exit, kept, now }: Extract<NodeEven
 function finish(
   state: NodeState,
   runId: string,
-  { now, ...end }: Pick<FinishedReport, "startTime" | "exit" | "container" | "kept"> & { readonly now: Date },
+  { now, ...end }: Omit<FinishedReport, "type" | "runId" | "endTime" | "isBusy"> & { readonly now: Date },
 ): Step {
   const report: FinishedReport = { type: "finished", runId, endTime: now.toISOString(), ...end };
   return { state: withRun(state, { runId, phase: "finished", report }), actions: [{ type: "finish", report }] };

@@ -184,6 +184,7 @@ const isRunOrder = shape<RunOrder>({
   keeping: optional(isKeeping),
   slots: optional(isInteger),
   priority: optional(isInteger),
+  isTraced: optional(isYesNo),
   maxWallClockSeconds: optional(isNumber),
   retentionSeconds: optional(isNumber),
 });

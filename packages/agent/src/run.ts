@@ -1,4 +1,4 @@
-import type { KeptFile, RunExit, RunOrder, RunOutcome } from "@kyanite/contract";
+import type { KeptFile, RunExit, RunOrder, RunOutcome, RunStepName } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import { RuntimeLost } from "./containers/failures.ts";
 import { NeverStarted } from "./executors/executor.ts";
@@ -63,7 +63,9 @@ export async function executeRun(
     // The wall clock is for the work: what a stopped command has left is still worth uploading.
     const uploadFailure = cancelled.aborted
       ? undefined
-      : await uploadOutputFiles({ ...run, signal: cancelled }, end).catch(() => undefined);
+      : await run.steps
+          .during("upload", () => uploadOutputFiles({ ...run, signal: cancelled }, end))
+          .catch(() => undefined);
     if (cancelled.aborted) return await withKept(run, end, stopped(end));
     return await withKept(run, end, exit.kind === "exited" && uploadFailure ? { ...exit, uploadFailure } : exit);
   } catch (cause) {
@@ -111,19 +113,19 @@ async function runToItsEnd(run: RunContext): Promise<FinishedCommand> {
   const hasBegun = run.progress.command !== undefined || run.progress.coordination !== undefined;
   // A command that is to end and runs already has to be taken over first.
   const first = hasBegun ? { ...run, signal: new AbortController().signal } : run;
-  const step = async <Result>(act: (run: RunContext) => Promise<Result>) => {
+  const step = async <Result>(name: RunStepName, act: (run: RunContext) => Promise<Result>) => {
     first.signal.throwIfAborted();
-    return act(first);
+    return run.steps.during(name, () => act(first));
   };
-  using taskDirectory = await step(hasBegun ? enterDirectory : prepareDirectories);
+  using taskDirectory = await step("directories", hasBegun ? enterDirectory : prepareDirectories);
   const prepared = { ...run, taskDirectory };
-  const packages = await step(installPackages);
-  if (!hasBegun) await step(() => downloadResourceFiles(prepared));
+  const packages = await step("packages", installPackages);
+  if (!hasBegun) await step("downloads", () => downloadResourceFiles(prepared));
   const end = await runCommands(prepared, packages, step);
   return { ...end, hasFiles: leavesFiles(run.order, taskDirectory) };
 }
 
-type Step = <Result>(act: (run: RunContext) => Promise<Result>) => Promise<Result>;
+type Step = <Result>(name: RunStepName, act: (run: RunContext) => Promise<Result>) => Promise<Result>;
 
 /** The command, and before it that by which the instances of a multi-instance task find each other. */
 async function runCommands(
@@ -132,17 +134,18 @@ async function runCommands(
   step: Step,
 ): Promise<CommandEnd> {
   const run: RunContext = prepared;
-  if (run.order.coordinationCommandLine === undefined) return await step(() => runCommand(prepared, packages));
+  if (run.order.coordinationCommandLine === undefined)
+    return await step("command", () => runCommand(prepared, packages));
   await using background = backgroundOf(run);
   if (!run.progress.isCoordinated) {
-    const coordination = await step(() => runCoordinationCommand(prepared, packages));
+    const coordination = await step("command", () => runCoordinationCommand(prepared, packages));
     if (coordination.exitCode !== 0 || coordination.wasStopped) return coordination;
     run.keepProgress({ isCoordinated: true });
     run.onCoordinated();
   }
   await background.untilAllAreCoordinated();
   // Awaited here, so that the background outlives the command.
-  return await step(() => runCommand(prepared, packages));
+  return await step("command", () => runCommand(prepared, packages));
 }
 
 /** The exit of a run that was cut short: because its time was over, or for the reason with which it was cancelled. */

@@ -4,6 +4,7 @@ import type { InterruptedRun, Progress } from "./journal.ts";
 import type { NodeEvent } from "./node.ts";
 import type { NodeParts } from "./node-parts.ts";
 import { executeRun, type RunEnding, type RunSignals } from "./run.ts";
+import { noStepTimes, type StepTimes, stepTimes } from "./step-times.ts";
 
 interface RunUnderWay {
   readonly controller: AbortController;
@@ -37,9 +38,9 @@ export class Running {
 
   /** Starts a run, once those before it have ended; resolves when it has. */
   start(order: RunOrder, startTime: string, after: readonly string[]): Promise<void> {
-    return this.#begin(order, async (signals) => {
+    return this.#begin(order, async (signals, steps) => {
       if (after.length > 0) await this.whenEnded(after);
-      return this.#execute({ order, startTime, progress: {} }, 0, signals);
+      return this.#execute({ order, startTime, progress: {} }, { elapsedSeconds: 0, steps }, signals);
     });
   }
 
@@ -48,7 +49,7 @@ export class Running {
     const { clock, log } = this.#options.parts;
     const elapsedSeconds = Math.max(0, clock.now().getTime() - new Date(run.startTime).getTime()) / 1000;
     log.info("run taken over", { runId: run.order.runId });
-    return this.#begin(run.order, (signals) => this.#execute(run, elapsedSeconds, signals));
+    return this.#begin(run.order, (signals, steps) => this.#execute(run, { elapsedSeconds, steps }, signals));
   }
 
   proceed(runId: string): void {
@@ -90,10 +91,12 @@ export class Running {
     await Promise.all([...runIds].map((runId) => this.#runs.get(runId)?.done));
   }
 
-  #begin(order: RunOrder, execute: (signals: RunSignals) => Promise<RunEnding>): Promise<void> {
+  #begin(order: RunOrder, execute: (signals: RunSignals, steps: StepTimes) => Promise<RunEnding>): Promise<void> {
     const controller = new AbortController();
     const proceed = new AbortController();
-    const done = this.#report(order, execute({ cancelled: controller.signal, proceed: proceed.signal }))
+    const steps = order.isTraced ? stepTimes(this.#options.parts.clock) : noStepTimes;
+    const signals = { cancelled: controller.signal, proceed: proceed.signal };
+    const done = this.#report(order, execute(signals, steps), steps)
       .catch((cause: unknown) => this.#lose(order.runId, cause))
       .finally(() => {
         this.#runs.delete(order.runId);
@@ -103,7 +106,11 @@ export class Running {
     return done;
   }
 
-  async #report({ runId, directory, retentionSeconds }: RunOrder, ending: Promise<RunEnding>): Promise<void> {
+  async #report(
+    { runId, directory, retentionSeconds }: RunOrder,
+    ending: Promise<RunEnding>,
+    { taken }: StepTimes,
+  ): Promise<void> {
     const { parts, stopping, tell } = this.#options;
     const { clock, log, journal, retention } = parts;
     const { exit, kept } = await ending;
@@ -111,7 +118,7 @@ export class Running {
     if (stopping.aborted) return journal.forget(runId);
     if (retentionSeconds !== undefined) retention.set(directory, new Date(now.getTime() + 1000 * retentionSeconds));
     log.info("run ended", { runId, exit });
-    tell({ type: "ended", runId, exit, ...(kept && { kept }), now });
+    tell({ type: "ended", runId, exit, ...(kept && { kept }), now, ...(taken.length > 0 && { steps: taken }) });
   }
 
   #noteBegun(runId: string): void {
@@ -129,7 +136,7 @@ export class Running {
   /** What goes wrong in our own book-keeping, such as on a full disk, is the run's end too: nobody waits in vain. */
   async #execute(
     { order, startTime, progress }: InterruptedRun,
-    elapsedSeconds: number,
+    course: { readonly elapsedSeconds: number; readonly steps: StepTimes },
     signals: RunSignals,
   ): Promise<RunEnding> {
     const { parts, tell } = this.#options;
@@ -142,7 +149,7 @@ export class Running {
       const means = {
         ...parts.runMeans(),
         progress,
-        elapsedSeconds,
+        ...course,
         keepProgress: (change: Progress) => {
           if (change.command) this.#noteBegun(runId);
           journal.keepProgress({ order, startTime }, change);

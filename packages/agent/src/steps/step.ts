@@ -8,6 +8,7 @@ import type { Amounts } from "../limits.ts";
 import type { RunPaths } from "../paths.ts";
 import type { Lookout } from "../run-use/lookout.ts";
 import type { SharedDownloads } from "../shared-downloads.ts";
+import type { StepTimes } from "../step-times.ts";
 import type { RecentDirectory } from "../task-files/recent-directory.ts";
 import type { TaskUser } from "../user.ts";
 import type { Walls } from "../walls/walls.ts";
@@ -38,6 +39,8 @@ export interface RunContext {
   onCoordinated(): void;
   /** Called with what is known of the run's container, whenever that has changed. */
   onContainer(container: RunContainer): void;
+  /** Takes the times of steps. */
+  readonly steps: StepTimes;
   /** How far the run had come when a former agent was killed. */
   readonly progress: Progress;
   /** Notes how far the run has come, so that another agent can go on with it. */

@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { StringEnum } from "../schema.ts";
 import { Failure } from "./run-order.ts";
+import { Instant } from "./values.ts";
 
 /** More than any run can have used, so that a sum of many stays a number that is exact enough. */
 const Amount = (description?: string) =>
@@ -68,6 +69,14 @@ export type RunLoss = Static<typeof RunLoss>;
 
 /** How a run was over, whether or not it came to an end of its own. */
 export type RunOutcome = RunExit | RunReturn | RunLoss;
+
+/** What a run does, one after the other. */
+export const runSteps = ["directories", "packages", "downloads", "command", "upload"] as const;
+export type RunStepName = (typeof runSteps)[number];
+
+/** When a run took a step. */
+export const RunStep = Type.Object({ name: Type.Enum(runSteps), startTime: Instant, endTime: Instant });
+export type RunStep = Static<typeof RunStep>;
 
 /** The container of a run, in the words of the API (`containerInfo`). */
 export const RunContainer = Type.Object({
