@@ -724,6 +724,7 @@ create table task (
   spec_bytes integer generated always as (octet_length((spec)::text)) stored not null,
   container_info jsonb,
   resource_use jsonb,
+  trace_parent text,
   constraint task_pkey PRIMARY KEY (pk),
   constraint task_job_pk_key_key UNIQUE (job_pk, key)
 ) with (fillfactor=85, autovacuum_vacuum_scale_factor=0.02, autovacuum_analyze_scale_factor=0.02);

@@ -112,3 +112,17 @@ test("each setting has a flag with its meaning and default", () => {
     help: "port for HTTP; 0 chooses a free one (default: 10080)",
   });
 });
+
+test("a collector of OpenTelemetry is told where its variables name one, and no process that we start sees them", async () => {
+  const env = {
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://localhost:4318",
+    OTEL_EXPORTER_OTLP_HEADERS: "key=secret",
+    HOME: "/h",
+  };
+  const config = await readConfig([], env, aMachine());
+  expect(config.telemetry).toEqual({ traces: true, metrics: true, metricMilliseconds: 60_000 });
+  expect(config.childEnvironment).toEqual({ HOME: "/h" });
+  expect((await readConfig([], {}, aMachine())).telemetry).toBeUndefined();
+  const problems = readConfig([], { ...env, OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" }, aMachine());
+  await expect(problems).rejects.toThrow("OTEL_EXPORTER_OTLP_PROTOCOL: must be http/json");
+});

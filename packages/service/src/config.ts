@@ -17,6 +17,7 @@ import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYa
 import { roles } from "./domain/account/caller.ts";
 import { parseCapacities } from "./domain/pool/capacity.ts";
 import { parseMountSources } from "./domain/pool/mounts.ts";
+import { readTelemetry, type TelemetrySettings } from "./telemetry/settings.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
 
@@ -262,6 +263,8 @@ export type Settings = SettingValues<typeof tuningSettings>;
 export interface Config extends Omit<ServerValues, "dataDir"> {
   readonly dataDir: string;
   readonly settings: Settings;
+  /** Undefined unless there is a collector of OpenTelemetry to tell. */
+  readonly telemetry: TelemetrySettings | undefined;
   /** Our own environment without our own variables, which hold secrets: what processes we start may inherit. */
   readonly childEnvironment: Readonly<Record<string, string | undefined>>;
 }
@@ -329,9 +332,10 @@ export async function readConfig(
   const { dataDir, ...server } = readSettings(serverSettings, sources, problems);
   const settings = readSettings(tuningSettings, sources, problems);
   checkTogether(settings, problems);
+  const telemetry = readTelemetry(env, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const childEnvironment = withoutOurs(env);
-  return { ...server, settings, childEnvironment, dataDir: dataDir ?? defaultDataDirectory(env, machine) };
+  return { ...server, settings, telemetry, childEnvironment, dataDir: dataDir ?? defaultDataDirectory(env, machine) };
 }
 
 const names = [...Object.keys(serverSettings), ...Object.keys(tuningSettings)].map(kebab);
@@ -358,7 +362,7 @@ function defaultDataDirectory(env: Environment, { homeDirectory, isRoot }: Machi
 }
 
 function withoutOurs(env: Environment): Environment {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("KYANITE_")));
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(KYANITE|OTEL)_/.test(name)));
 }
 
 /** Name, value and meaning of a flag, for the command line's help. */

@@ -127,6 +127,7 @@ async function partsOf(config: Config, { directory, certificate, storage, ...mea
     agentUrl: config.agentUrl,
     account: { name: config.account, key: accountKey, replacesKey: config.accountKey !== undefined },
     settings: config.settings,
+    telemetry: config.telemetry,
     metricsToken: await keepMetricsToken(directory),
     identity: {
       issuers: config.identityIssuers.split(" ").filter(Boolean),

@@ -8,6 +8,24 @@ export interface Metrics {
   readonly onRefusal: (plane: "data" | "management") => void;
   readonly onRound: (loop: string, outcome: "done" | "failed", seconds: number) => void;
   readonly read: () => Promise<{ readonly contentType: string; readonly body: string }>;
+  /** The same as data. */
+  readonly collect: () => Promise<readonly Collected[]>;
+}
+
+/** A metric, and what it is now. A histogram has a value for each bucket, and its sum and count. */
+export interface Collected {
+  readonly name: string;
+  readonly help: string;
+  /** Such as `counter`. */
+  readonly type: string;
+  readonly values: readonly CollectedValue[];
+}
+
+export interface CollectedValue {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number | undefined>>;
+  /** Of a part of a histogram, such as `…_bucket`. */
+  readonly metricName?: string;
 }
 
 /** @param readTotals asked at each reading; while it fails, only what the server itself knows is shown */
@@ -46,18 +64,25 @@ export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metr
     help: "How often the totals could not be read from the database",
     registers,
   });
+  const refresh = async () => {
+    totals.reset();
+    for (const { kind, state, total } of await readTotals().catch(() => {
+      failures.inc();
+      return [];
+    }))
+      totals.set({ kind, state }, total);
+  };
   return {
     onAnswer: (operation, status, seconds) => requests.observe({ operation, status }, seconds),
     onRefusal: (plane) => refusals.inc({ plane }),
     onRound: (loop, outcome, seconds) => rounds.observe({ loop, outcome }, seconds),
     read: async () => {
-      totals.reset();
-      for (const { kind, state, total } of await readTotals().catch(() => {
-        failures.inc();
-        return [];
-      }))
-        totals.set({ kind, state }, total);
+      await refresh();
       return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+    collect: async () => {
+      await refresh();
+      return (await registry.getMetricsAsJSON()).map(({ type, ...metric }) => ({ ...metric, type: `${type}` }));
     },
   };
 }

@@ -11,13 +11,14 @@ import { startAudit } from "./http/audit/audit.ts";
 import { Feed } from "./http/events/feed.ts";
 import { openLogs } from "./http/logs/logs.ts";
 import type { Listening, Tls } from "./http/server.ts";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
 import { storageAccounts } from "./storage-accounts.ts";
 import type { AccountPlace } from "./store/accounts.ts";
 import { insertAudit } from "./store/audit.ts";
 import { type Database, keepArrayTypes, migrate, openDatabase, waitForDatabase } from "./store/database.ts";
 import { readTotals } from "./store/totals.ts";
+import type { Telemetry } from "./telemetry/telemetry.ts";
 
 export interface Service {
   readonly listening: Listening;
@@ -48,9 +49,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   };
   const identities = await openIdentities(database, parts, () => listening);
   const { taskTokens } = identities;
-  const agents = await createAgents(parts, { ...shared, taskTokens, httpUrl: () => listening.httpUrl });
   const logs = openLogs({ database, clock, log });
   const metrics = createMetrics(() => readTotals(database));
+  const telemetry = await openTelemetry(parts, metrics);
+  const agents = await createAgents(parts, { ...shared, taskTokens, telemetry, httpUrl: () => listening.httpUrl });
   const audit = startAudit({
     insert: (lines, now) => insertAudit(database, lines, now),
     onRefusal: metrics.onRefusal,
@@ -59,7 +61,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   });
   const feed = new Feed({ database, clock, log });
   await feed.start();
-  const server = createPlanes(parts, { ...shared, agents, logs, feed, identities, metrics, audit });
+  const server = createPlanes(parts, { ...shared, agents, logs, feed, identities, metrics, audit, telemetry });
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
@@ -80,10 +82,20 @@ export async function startService(parts: ServiceParts): Promise<Service> {
       await feed.stop();
       // Links are connections too: the server is closed only when they are.
       await Promise.all([server.close(), agents.stop()]);
-      await Promise.all([loops.close(), audit.stop()]);
+      await Promise.all([loops.close(), audit.stop(), telemetry?.stop()]);
       await database.end({ timeout: 5 });
     },
   };
+}
+
+/** Its library is loaded only where somebody is to be told. */
+async function openTelemetry(
+  { telemetry: settings, clock, log }: ServiceParts,
+  { collect }: Metrics,
+): Promise<Telemetry | undefined> {
+  if (!settings) return undefined;
+  const { startOpenTelemetry } = await import("./telemetry/open-telemetry.ts");
+  return startOpenTelemetry({ settings, collect, clock, log });
 }
 
 async function openMigrated({ address, settings, clock, log }: ServiceParts): Promise<Database> {

@@ -24,6 +24,8 @@ export interface RunningServiceOptions {
   /** What its machine has; walls unless given. */
   readonly machine?: Partial<ServiceParts["machine"]>;
   readonly identity?: Partial<ServiceParts["identity"]>;
+  /** Where OpenTelemetry's variables name a collector that is to be told. */
+  readonly telemetry?: ServiceParts["telemetry"];
   readonly clock?: Clock;
   /** Instead of the database that comes with it. */
   readonly address?: DatabaseAddress;
@@ -99,6 +101,7 @@ export async function runningService(options: RunningServiceOptions = {}): Promi
       account: { ...account, replacesKey: false },
       settings: { ...defaultSettings(), ...options.settings },
       metricsToken,
+      telemetry: options.telemetry,
       identity: { issuers: [], roleClaim: "roles", defaultRole: undefined, ...options.identity },
       storage: [storage, ...(options.moreStorage ?? [])],
       createProvider: async ({ httpUrl }) =>

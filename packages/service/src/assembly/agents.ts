@@ -15,6 +15,7 @@ import type { Served } from "../scheduler/served.ts";
 import type { Database } from "../store/database.ts";
 import { keepSecret } from "../store/secrets.ts";
 import type { SnapshotBounds } from "../store/snapshot.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { ServiceParts } from "./service-parts.ts";
 
 export interface AgentMeans {
@@ -23,6 +24,7 @@ export interface AgentMeans {
   readonly bounds: SnapshotBounds;
   readonly served: Served;
   readonly taskTokens: TaskTokens;
+  readonly telemetry: Telemetry | undefined;
   /** Where this server listens; asked when a task is to run. */
   readonly httpUrl: () => string;
 }
@@ -44,6 +46,7 @@ export async function createAgents(parts: ServiceParts, means: AgentMeans): Prom
   const links = new AgentLinks({
     database,
     serverId,
+    telemetry: means.telemetry,
     clock,
     log,
     heartbeatSeconds: settings.heartbeatSeconds,

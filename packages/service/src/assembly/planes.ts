@@ -18,6 +18,7 @@ import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Metrics } from "../metrics.ts";
 import { listAccountPlaces, readAccount } from "../store/accounts.ts";
 import { type Database, isDatabaseAway } from "../store/database.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import type { Agents } from "./agents.ts";
 import type { Identities } from "./identities.ts";
 import { monitorPages } from "./readiness.ts";
@@ -33,12 +34,13 @@ export interface PlaneMeans {
   readonly identities: Identities;
   readonly metrics: Metrics;
   readonly audit: Audit;
+  readonly telemetry: Telemetry | undefined;
 }
 
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, logs, feed, identities, metrics, audit } = means;
+  const { database, storage, quotas, agents, logs, feed, identities, metrics, audit, telemetry } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -62,6 +64,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
     ],
     onAnswer: metrics.onAnswer,
     audit,
+    ...(telemetry && { telemetry }),
     clock,
     log,
   });

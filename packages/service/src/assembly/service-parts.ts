@@ -6,6 +6,7 @@ import type { MachineFacts } from "../domain/task/elevation.ts";
 import type { Listening, ListenOptions } from "../http/server.ts";
 import type { RemoteIssuerSettings } from "../identity/remote-issuers.ts";
 import type { DatabaseAddress } from "../store/database.ts";
+import type { TelemetrySettings } from "../telemetry/settings.ts";
 
 /** What a service is made from. */
 export interface ServiceParts {
@@ -22,6 +23,8 @@ export interface ServiceParts {
   /** Made when it is missing. An account that exists keeps its keys unless `replacesKey`: then its first becomes this. */
   readonly account: { readonly name: string; readonly key: string; readonly replacesKey: boolean };
   readonly settings: Settings;
+  /** Given when there is a collector of OpenTelemetry to tell. */
+  readonly telemetry?: TelemetrySettings | undefined;
   /** With which `/metrics` is read. */
   readonly metricsToken: string;
   /** Whose bearer tokens are accepted besides our own. */

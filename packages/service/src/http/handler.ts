@@ -32,6 +32,8 @@ export interface Call<O extends Operation = Operation> extends AnyCall<O> {
   readonly requestId: string;
   /** The media types that the client would have; an empty text when it does not say. */
   readonly accept: string;
+  /** What follows from the request belongs to this trace; absent when nobody is told of it. */
+  readonly traceParent?: string;
   /** Only where the operation accepts `ocp-range`. */
   readonly range?: ByteRange;
   /** The only job that the credential is for, when it is a task's. */

@@ -2,6 +2,7 @@ import { type ApiVersion, BatchError, type Operation } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import { concernsJob, permits } from "../domain/account/caller.ts";
 import { checkElevation } from "../domain/task/elevation.ts";
+import type { Telemetry } from "../telemetry/telemetry.ts";
 import { answerError, answerReply, type HttpAnswer } from "./answers.ts";
 import type { Audit } from "./audit/audit.ts";
 import { accountIn, isKept, type Learn, noting, resourceOf } from "./audit/noting.ts";
@@ -15,7 +16,7 @@ import { type Place, placeOf, versionOf } from "./place.ts";
 import { rangeOf } from "./range.ts";
 import { invoke, readCall } from "./read-call.ts";
 import { createRouter, type Route, type Router } from "./router.ts";
-import { readSearch } from "./target.ts";
+import { readSearch, splitTarget } from "./target.ts";
 import { inTime } from "./time-budget.ts";
 
 /** What a request says before its body is read, free of the HTTP library. */
@@ -61,6 +62,7 @@ export interface ServeOptions extends AuthenticateOptions, FailureOptions {
   /** Told of each request when it is answered: the operation, or why there is none. */
   readonly onAnswer: (operation: string, status: number, seconds: number) => void;
   readonly audit: Audit;
+  readonly telemetry?: Telemetry;
   readonly clock: Clock;
 }
 
@@ -79,7 +81,9 @@ export function createServe(options: ServeOptions): Serve {
     refuse,
     answer: async (request) => {
       const begun = performance.now();
-      const { operation, answer } = await answerCall(request, route, options);
+      const span = options.telemetry?.begin("request", request.headers.traceparent?.toString());
+      const { operation, answer } = await answerCall(request, { route, traceParent: span?.traceParent }, options);
+      span?.end(requestSpan(request, operation, answer));
       options.onAnswer(operation, answer.status, (performance.now() - begun) / 1000);
       return answer;
     },
@@ -89,7 +93,7 @@ export function createServe(options: ServeOptions): Serve {
 /** @returns the answer, and the name of the operation that was asked for, `none` when there is no such */
 async function answerCall(
   request: HttpRequest,
-  route: Router,
+  way: Way,
   options: ServeOptions,
 ): Promise<{ operation: string; answer: HttpAnswer }> {
   const place = placeOf(request, options.domains);
@@ -105,7 +109,7 @@ async function answerCall(
   const answer = await guarded(
     async () =>
       (await answerByExtension(request, options)) ??
-      (await answerAsked({ request, place, route }, asked.learn, options)),
+      (await answerAsked({ request, place, ...way }, asked.learn, options)),
   );
   const told = await guarded(async () => {
     await options.audit.record(request, asked.known(), answer);
@@ -122,18 +126,27 @@ async function answerByExtension(request: HttpRequest, { extensions }: ServeOpti
   return undefined;
 }
 
-interface Asked {
-  readonly request: HttpRequest;
-  readonly place: Place;
+interface Way {
   readonly route: Router;
+  /** What follows from the request belongs to it. */
+  readonly traceParent: string | undefined;
 }
 
-function answerAsked({ request, place, route }: Asked, learn: Learn, options: ServeOptions): Promise<HttpAnswer> {
+interface Asked extends Way {
+  readonly request: HttpRequest;
+  readonly place: Place;
+}
+
+function answerAsked(
+  { request, place, route, traceParent }: Asked,
+  learn: Learn,
+  options: ServeOptions,
+): Promise<HttpAnswer> {
   const search = readSearch(place.query);
   const version = versionOf(search);
   const found = route(request.method, place.path, version);
   learn({ operation: { name: found.name, isKept: isKept(found.operation) } });
-  const context = { request, place, search, route: found, version, learn };
+  const context = { request, place, search, route: found, version, learn, traceParent };
   return inTime(search, options.clock, (late) => answerFound(context, late, options));
 }
 
@@ -144,6 +157,7 @@ interface Found {
   readonly route: Route;
   readonly version: ApiVersion;
   readonly learn: Learn;
+  readonly traceParent: string | undefined;
 }
 
 async function answerFound(found: Found, late: AbortSignal, options: ServeOptions): Promise<HttpAnswer> {
@@ -170,6 +184,7 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
     ...eventStreamOf(found),
     isPermitted: permissionOf(found, caller, options),
     ...(jobId === undefined ? {} : { onlyJobId: jobId }),
+    ...(found.traceParent !== undefined && { traceParent: found.traceParent }),
     account,
     version,
     baseUrl: place.baseUrl,
@@ -180,6 +195,22 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
   });
   return answerReply(reply, { ...found, names });
 }
+
+/** What a trace tells of a request: no query, in which there may be signatures. */
+function requestSpan({ method, target, requestId }: HttpRequest, operation: string, answer: HttpAnswer) {
+  return {
+    name: operation === "none" ? method : operation,
+    facts: {
+      "http.request.method": method,
+      "url.path": splitTarget(target).path.slice(0, longestPath),
+      "http.response.status_code": answer.status,
+      "kyanite.request.id": requestId,
+    },
+    failure: answer.status >= 500 ? (answer.errorCode ?? "failed") : undefined,
+  };
+}
+
+const longestPath = 1024;
 
 function asBatchError(cause: unknown, request: HttpRequest, options: FailureOptions): BatchError {
   if (cause instanceof BatchError) return cause;

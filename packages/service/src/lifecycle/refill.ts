@@ -1,3 +1,4 @@
+import type { TracedRun } from "../domain/trace/run-spans.ts";
 import { aheadOf, type EndedRun, planAhead } from "../scheduler/ahead.ts";
 import { plan } from "../scheduler/plan.ts";
 import type { Served } from "../scheduler/served.ts";
@@ -19,6 +20,8 @@ interface RefillOptions {
   readonly now: Date;
   /** Whether more runs have ended and wait to be recorded. */
   readonly isBacklogged?: boolean;
+  /** Told of runs whose tasks belong to a trace; the transaction may still fail. */
+  readonly onTraced?: (run: TracedRun) => void;
 }
 
 /**
@@ -28,9 +31,9 @@ interface RefillOptions {
 export async function finishAndRefill(
   sql: Sql,
   runs: readonly FinishedRunOnNode[],
-  { bounds, served, now, isBacklogged = false }: RefillOptions,
+  { bounds, served, now, isBacklogged = false, onTraced }: RefillOptions,
 ): Promise<void> {
-  const ended = await finishRuns(sql, runs, now, { refills: true });
+  const ended = await finishRuns(sql, runs, now, { refills: true, onTraced });
   served.note(ended);
   const ahead = aheadOf(ended, { isBacklogged });
   const nodes = new Map(runs.map(({ nodePk }) => [nodePk, ahead.depths.get(nodePk) ?? 0]));

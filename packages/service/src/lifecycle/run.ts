@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import type { RunStep } from "@kyanite/contract";
 import type { Job } from "../domain/job/job.ts";
 import { afterPackages } from "../domain/node/boot.ts";
 import { afterStartTaskExit } from "../domain/node/start-task.ts";
@@ -13,6 +14,7 @@ import {
   runSeconds,
   type Task,
 } from "../domain/task/task.ts";
+import type { TracedRun } from "../domain/trace/run-spans.ts";
 import type { EndedRun } from "../scheduler/ahead.ts";
 import type { Sql } from "../store/database.ts";
 import { lockNodeOfRun, saveNode } from "../store/nodes.ts";
@@ -27,6 +29,15 @@ import { finishPreparationRun } from "./preparation.ts";
 /** The end of a run, or its return or loss, as its agent reports it. */
 export interface FinishedRun extends ToldEnd {
   readonly runId: string;
+  /** Of a run that is traced. */
+  readonly steps?: readonly RunStep[] | undefined;
+}
+
+interface FinishOptions {
+  /** Whether the caller gives the slots that are freed to others itself. */
+  readonly refills?: boolean;
+  /** Told of runs whose tasks belong to a trace; the transaction may still fail. */
+  readonly onTraced?: ((run: TracedRun) => void) | undefined;
 }
 
 /** A run with an end that can be told. */
@@ -35,14 +46,13 @@ type ExecutedRun = FinishedRun & RunEnd;
 /**
  * Records ended runs and all that follows from them, in one transaction. A run that is not known any more (it was
  * recorded before, or its task was taken from the node) changes nothing, so a repeated report is harmless.
- * @param options `refills`: whether the caller gives the slots that are freed to others itself
  * @returns the runs of tasks that have ended
  */
 export async function finishRuns(
   sql: Sql,
   runs: readonly FinishedRun[],
   now: Date,
-  { refills = false } = {},
+  { refills = false, onTraced }: FinishOptions = {},
 ): Promise<EndedRun[]> {
   const tasks = await lockTasksOfRuns(
     sql,
@@ -50,7 +60,7 @@ export async function finishRuns(
   );
   const ends = new Map(runs.map((run) => [run.runId, run]));
   const known = new Set(tasks.map(({ runId }) => runId));
-  await finishTasks(sql, tasks, ends, { now, refills });
+  await finishTasks(sql, tasks, ends, { now, refills, onTraced });
   const others = runs.filter(({ runId }) => !known.has(runId)).flatMap(executedRun);
   if (others.length > 0) await finishOtherRuns(sql, others, now);
   return tasks.flatMap(({ jobPk, nodePk, runId, heldSlots, requiredSlots }) => {
@@ -91,10 +101,11 @@ async function finishTasks(
   sql: Sql,
   tasks: readonly Task[],
   ends: ReadonlyMap<string, FinishedRun>,
-  options: { readonly now: Date; readonly refills: boolean },
+  options: FinishOptions & { readonly now: Date; readonly refills: boolean },
 ): Promise<void> {
   const outcomes = await decideOutcomes(sql, tasks, (task, job) => {
     const end = ends.get(task.runId ?? "");
+    if (end && task.traceParent !== null) options.onTraced?.({ ...end, steps: end.steps ?? [], jobId: job.id, task });
     return end && { ...outcomeOf(task, job, end, options.now), end };
   });
   await saveOutcomes(sql, outcomes, options);

@@ -32,10 +32,11 @@ export async function addTasks(
   job: Job,
   elements: readonly CollectionElement<TaskAddParameter>[],
   now: Date,
+  traceParent?: string,
 ): Promise<AddedTask[]> {
   const decided = elements.map((element) => ("error" in element ? element : decideTask(element.body, job)));
   const tasks = firstOfEachKey(decided.flatMap((decision) => ("task" in decision ? [decision.task] : [])));
-  const inserted = new Map((await insertTasks(sql, job, tasks, now)).map((task) => [task.key, task]));
+  const inserted = new Map((await insertTasks(sql, job, tasks, now, traceParent)).map((task) => [task.key, task]));
   if (inserted.size > 0) await notify(sql, "schedule");
   return decided.map((decision) => {
     if ("error" in decision) return { id: decision.id, error: decision.error };

@@ -42,7 +42,7 @@ export async function readRuns(sql: Sql, runIds: readonly string[]): Promise<Run
     with run as materialized (select * from task where run_id = any(${[...runIds]}::uuid[]) and instances is null)
     select 'task' as kind, t.run_id, ${place(sql)}, j.pk as job_pk, j.id as job_id, j.spec as job_spec,
       t.pk as task_pk, t.id as task_id, t.spec as task_spec, t.retry_count,
-      coalesce(t.held_slots, t.required_slots) as slots,
+      coalesce(t.held_slots, t.required_slots) as slots, t.trace_parent,
       resolved_packages(a.pk, t.spec -> 'applicationPackageReferences') as packages
     from run t
     join job j on j.pk = t.job_pk

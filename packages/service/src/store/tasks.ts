@@ -34,8 +34,17 @@ export interface InsertedTask {
   readonly etag: string;
 }
 
-/** Inserts tasks in one statement; those whose id the job already has are left out of the answer. */
-export async function insertTasks(sql: Sql, job: Job, tasks: readonly NewTask[], now: Date): Promise<InsertedTask[]> {
+/**
+ * Inserts tasks in one statement; those whose id the job already has are left out of the answer.
+ * @param traceParent the trace that they belong to, if to any
+ */
+export async function insertTasks(
+  sql: Sql,
+  job: Job,
+  tasks: readonly NewTask[],
+  now: Date,
+  traceParent?: string,
+): Promise<InsertedTask[]> {
   const rows = tasks.map(({ parentKeys, parentRanges, ...task }) => ({
     key: task.key,
     id: task.id,
@@ -49,10 +58,10 @@ export async function insertTasks(sql: Sql, job: Job, tasks: readonly NewTask[],
   const inserted = await sql<InsertedTask[]>`
     insert into task (
       job_pk, key, id, number, last_modified, creation_time, state, state_transition_time, queue_rank, required_slots,
-      instances, waiting_for, spec
+      instances, waiting_for, spec, trace_parent
     )
     select ${job.pk}, key, id, number, ${now}::timestamptz, ${now}::timestamptz, 'active', ${now}::timestamptz,
-      queue_rank, required_slots, instances, waiting_for, spec
+      queue_rank, required_slots, instances, waiting_for, spec, ${traceParent ?? null}::text
     from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (
       key text, id text, number bigint, queue_rank smallint, required_slots integer, instances integer, waiting_for integer,
       spec jsonb

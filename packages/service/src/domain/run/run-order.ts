@@ -12,6 +12,7 @@ import type {
 } from "@kyanite/contract";
 import { defaultReleaseWallClock, preparationId, releaseId } from "../job/job-tasks.ts";
 import { defaultRetention, limitSeconds } from "../task/task-constraints.ts";
+import { traceParentOfRun } from "../trace/trace-context.ts";
 import { orderedContainer } from "./containers.ts";
 import { packageRunDirectory, startTaskDirectory, taskDirectory } from "./directories.ts";
 import { instanceOrder } from "./instance-order.ts";
@@ -93,6 +94,7 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
   const { taskSpec: task, jobSpec: job } = run;
   const wallClock = limitSeconds(task.constraints?.maxWallClockTime);
   const retention = limitSeconds(task.constraints?.retentionTime);
+  const traceParent = traceParentOfRun(run.traceParent, run.runId);
   return {
     runId: run.runId,
     kind: "task",
@@ -101,7 +103,9 @@ function taskOrder(run: TaskRun, context: OrderContext): RunOrder {
     directory: taskDirectory(run.jobId, run.taskId),
     keepsDirectory: run.retryCount > 0,
     commandLine: task.commandLine,
+    ...(traceParent === undefined ? {} : { isTraced: true }),
     environment: {
+      ...(traceParent === undefined ? {} : { TRACEPARENT: traceParent }),
       ...settings(job.commonEnvironmentSettings),
       ...settings(task.environmentSettings),
       ...placeVariables(run, context),

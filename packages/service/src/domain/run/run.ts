@@ -34,6 +34,8 @@ export interface TaskRun extends RunPlace {
   readonly retryCount: number;
   /** How many of its node it takes; absent for an instance of a multi-instance task, which has its node to itself. */
   readonly slots?: number;
+  /** The trace that its task belongs to; absent for an instance of a multi-instance task. */
+  readonly traceParent?: string | null;
   /** Set when it is an instance of a multi-instance task. */
   readonly instance?: InstanceRun;
 }

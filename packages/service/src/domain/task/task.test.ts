@@ -30,6 +30,7 @@ const aTask = (task: Partial<Task> = {}): Task => ({
   heldSlots: null,
   instances: null,
   firstStartTime: null,
+  traceParent: null,
   wallClockSeconds: 0,
   resourceUse: null,
   waitingFor: 0,

@@ -61,6 +61,8 @@ export interface Task {
   readonly runId: string | null;
   readonly nodeInfo: TaskNodeInfo | null;
   readonly spec: TaskSpec;
+  /** The trace that it belongs to, as a `traceparent`; null when nobody is told of it. */
+  readonly traceParent: string | null;
 }
 
 /** @throws BatchError when the task's state forbids the action */

@@ -17,6 +17,7 @@ import { readRuns, readWantedRuns } from "../../store/runs.ts";
 import { insertNodeSamples } from "../../store/samples.ts";
 import type { SnapshotBounds } from "../../store/snapshot.ts";
 import { noteStarts } from "../../store/tasks.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
 import { coalesced } from "../coalesced.ts";
 import { HostRecorder } from "./host-recorder.ts";
 import type { RefusedReport } from "./reports.ts";
@@ -29,6 +30,8 @@ export interface LinkOptions {
   readonly database: Database;
   /** Of this server, as long as it runs. */
   readonly serverId: string;
+  /** Told of runs that have ended. */
+  readonly telemetry?: Pick<Telemetry, "tell"> | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly heartbeatSeconds: number;
@@ -139,6 +142,7 @@ export class AgentLinks {
           endTime: new Date(report.endTime),
           container: report.container,
           kept: report.kept,
+          steps: report.steps,
           mayWait: report.isBusy ?? false,
         });
       case "setUp":

@@ -1,8 +1,10 @@
 import type { Clock, Log } from "@kyanite/runtime";
+import { spansOfRun, type TracedRun } from "../../domain/trace/run-spans.ts";
 import { type FinishedRunOnNode, finishAndRefill } from "../../lifecycle/refill.ts";
 import type { Served } from "../../scheduler/served.ts";
 import { type Database, isDatabaseAway, transaction } from "../../store/database.ts";
 import type { SnapshotBounds } from "../../store/snapshot.ts";
+import type { Telemetry } from "../../telemetry/telemetry.ts";
 
 export interface ReportedRun extends FinishedRunOnNode {
   /** Whether no slot is without work until it is recorded. */
@@ -15,6 +17,7 @@ export interface RecorderOptions {
   readonly log: Log;
   readonly bounds: SnapshotBounds;
   readonly served: Served;
+  readonly telemetry?: Pick<Telemetry, "tell"> | undefined;
 }
 
 /** How many ended runs are recorded in one transaction. */
@@ -87,12 +90,16 @@ export class RunRecorder {
    * not even that can be recorded.
    */
   async #record(runs: readonly ReportedRun[]): Promise<boolean> {
-    const { database, clock, log, bounds, served } = this.#options;
+    const { database, clock, log, bounds, served, telemetry } = this.#options;
     const isBacklogged = this.#waiting.size > most;
     try {
-      await transaction(database, (sql) =>
-        finishAndRefill(sql, runs, { bounds, served, now: clock.now(), isBacklogged }),
-      );
+      const traced = await transaction(database, async (sql) => {
+        const told: TracedRun[] = [];
+        const onTraced = (run: TracedRun) => void told.push(run);
+        await finishAndRefill(sql, runs, { bounds, served, now: clock.now(), isBacklogged, onTraced });
+        return told;
+      });
+      telemetry?.tell(traced.flatMap(spansOfRun));
       this.#isDoubtful = false;
       this.#onRecorded(runs);
       return true;

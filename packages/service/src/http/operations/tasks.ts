@@ -31,20 +31,20 @@ import { poolUrl } from "./pools.ts";
 export const taskHandlers = ({ database }: HandlerContext) => {
   const change = changing(database, lockExistingTask, ({ task }) => task);
   return {
-    Task_Add: async ({ account, params, body, baseUrl, now }) => {
+    Task_Add: async ({ account, params, body, baseUrl, traceParent, now }) => {
       const added = await transaction(database, async (sql) => {
         const job = await jobForTasks(sql, account, params.jobId);
-        return addTasks(sql, job, [{ id: body.id, body }], now);
+        return addTasks(sql, job, [{ id: body.id, body }], now, traceParent);
       });
       const [task] = added;
       if (!task || "error" in task) throw task?.error ?? new BatchError("InternalError");
       return { entity: { etag: task.etag, lastModified: now }, location: taskUrl(baseUrl, params.jobId, body.id) };
     },
 
-    Task_AddCollection: async ({ account, params, body, baseUrl, requestId, now }) => {
+    Task_AddCollection: async ({ account, params, body, baseUrl, requestId, traceParent, now }) => {
       const added = await transaction(database, async (sql) => {
         const job = await jobForTasks(sql, account, params.jobId);
-        return addTasks(sql, job, body.value, now);
+        return addTasks(sql, job, body.value, now, traceParent);
       });
       return {
         body: { items: added.map((task) => addResult(task, taskUrl(baseUrl, params.jobId, task.id), requestId, now)) },
