@@ -85,6 +85,7 @@ describe("the time of a task", () => {
     lastRequeueTime: null,
     internalRetryCount: 0,
     firstStartTime: null,
+    traceParent: null,
     wallClockSeconds: 0,
     resourceUse: null,
     startTime: null,
