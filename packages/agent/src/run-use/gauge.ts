@@ -13,6 +13,7 @@ export class Gauge {
   readonly #group: GroupCounters | undefined;
   readonly #stat: CounterFile;
   readonly #io: CounterFile;
+  #last: RunUse | undefined;
 
   /** @param pid of the process that waits for the commands: the system counts for it what its children have used */
   constructor(pid: number, group: GroupCounters | undefined) {
@@ -22,10 +23,13 @@ export class Gauge {
     this.#io = new CounterFile(`/proc/${pid}/io`);
   }
 
-  /** A command is about to begin: what was used before is none of its own. */
+  /**
+   * A command is about to begin: what was used before is none of its own. Between commands nothing is used, so what was
+   * read last is good still, and a short command costs one reading instead of two.
+   */
   begin(): RunUse {
     this.#group?.begin();
-    return this.read();
+    return this.#last ?? this.read();
   }
 
   /** What all commands together have used that have ended. */
@@ -34,12 +38,13 @@ export class Gauge {
     const ended = cpu ? undefined : processCpu(this.#stat.read())?.ended;
     const peakBytes = this.#group?.peakBytes();
     const io = processIo(this.#io.read());
-    return {
+    this.#last = {
       ...(cpu && { cpu: { source: "controlGroup", ...cpu } }),
       ...(ended && { cpu: { source: "processes", ...ended } }),
       ...(peakBytes !== undefined && { memory: { source: "controlGroup", peakBytes } }),
       ...(io && { io: { source: "processes", ...io } }),
     };
+    return this.#last;
   }
 
   /**

@@ -107,7 +107,7 @@ describe("roles", () => {
   });
 
   test("only an owner changes accounts, and sees their keys and who did what", () => {
-    expect(namesWith("own", allOperations)).toEqual(["Audit_List"]);
+    expect(namesWith("own", allOperations)).toEqual(["Audit_List", "Account_SetPrices"]);
     expect(namesWith("own", managementOperations).sort()).toEqual([
       "BatchAccount_Create",
       "BatchAccount_Delete",
