@@ -24,6 +24,11 @@ const Retries = addition(
 export const followed = { follow: Follow, tail: Tail };
 export const followedOverRuns = { ...followed, retries: Retries };
 
+const Files = Type.String({
+  default: "stdout.txt,stderr.txt",
+  description: "Paths of 1 to 4 files below a task's directory, separated by commas.",
+});
+
 export const logOperations = {
   Task_GetLogs: operation({
     summary: "Streams several files of a task as events, their lines as they come",
@@ -31,16 +36,31 @@ export const logOperations = {
     path: "/kyanite/jobs/{jobId}/tasks/{taskId}/logs",
     access: "read",
     withinJob: true,
-    query: {
-      files: Type.String({
-        default: "stdout.txt,stderr.txt",
-        description: "Paths of 1 to 10 files below the task's directory, separated by commas.",
-      }),
-      ...followedOverRuns,
-    },
+    query: { files: Files, ...followedOverRuns },
     eventStream: "always",
     status: 200,
     shape: "stream",
     errors: ["JobNotFound", "TaskNotFound", "TaskFilesUnavailable", "TaskFilesCleanedup", "FileNotFound", "IOError"],
+  }),
+  Job_GetLogs: operation({
+    summary: "Streams what the tasks of a job write as events: those that run as they write, then each as it has completed",
+    method: "GET",
+    path: "/kyanite/jobs/{jobId}/logs",
+    access: "read",
+    withinJob: true,
+    query: {
+      files: Files,
+      follow: Type.Boolean({
+        default: false,
+        description: "Whether the stream goes on until the job has completed, instead of ending with what is there.",
+      }),
+      failed: Type.Boolean({ default: false, description: "Whether only tasks that have failed are shown." }),
+      contains: Type.String({ description: "Text that the lines must have." }),
+      taskIdPrefix: Type.String({ description: "What the ids of the tasks must begin with." }),
+    },
+    eventStream: "always",
+    status: 200,
+    shape: "stream",
+    errors: ["JobNotFound"],
   }),
 } as const;

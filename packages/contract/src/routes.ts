@@ -93,6 +93,7 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Certificate_Get: ["GET", "/certificates(thumbprintAlgorithm={thumbprintAlgorithm},thumbprint={thumbprint})"],
   Task_GetLogs: ["GET", "/kyanite/jobs/{jobId}/tasks/{taskId}/logs"],
   Event_List: ["GET", "/kyanite/events"],
+  Job_GetLogs: ["GET", "/kyanite/jobs/{jobId}/logs"],
   ComputeNode_Preempt: ["POST", "/pools/{poolId}/nodes/{nodeId}/preempt"],
   ComputeNode_RerunStartTask: ["POST", "/kyanite/pools/{poolId}/nodes/{nodeId}/rerunstarttask"],
   Pool_RunAutoScale: ["POST", "/pools/{poolId}/runautoscale"],

@@ -73,7 +73,7 @@ export async function followEvents(
 
 /** Comments are none. */
 function eventOf(text: string): readonly SentEvent[] {
-  const match = /^event: (\w+)\nid: (.*)\ndata: (.*)$/.exec(text);
+  const match = /^event: (\w+)\n(?:id: (.*)\n)?data: (.*)$/.exec(text);
   if (!match) return [];
   const [, event = "", id = "", data = "{}"] = match;
   return [{ event, id, data: JSON.parse(data) }];

@@ -1,8 +1,10 @@
 import { BatchError, type ByteRange } from "@kyanite/contract";
+import { streamed } from "@kyanite/runtime";
 import type { Task } from "../../domain/task/task.ts";
 import type { HandlerContext } from "../context.ts";
 import type { EventStreamRequest, Reply } from "../handler.ts";
 import { eventLog } from "./event-log.ts";
+import { type JobLogRequest, jobLog } from "./job-log.ts";
 import { nodeLog } from "./node-log.ts";
 import { logBody, type OpenStream } from "./open-streams.ts";
 import type { LogPiece } from "./piece.ts";
@@ -18,7 +20,7 @@ export interface StreamCall {
   readonly signal: AbortSignal;
 }
 
-type LogMeans = Pick<HandlerContext, "nodeFiles" | "logs" | "clock">;
+type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "logs" | "clock">;
 
 interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
   readonly task: Pick<Task, "pk">;
@@ -55,6 +57,15 @@ export async function followNodeFile(
 
 function positionOf({ eventStream }: StreamCall, files: number): Position | undefined {
   return eventStream?.lastEventId === undefined ? undefined : readPosition(eventStream.lastEventId, files);
+}
+
+/** Answers with what all tasks of a job write. */
+export function followJob(request: JobLogRequest, call: StreamCall, means: LogMeans): Reply<undefined> {
+  const { database, logs } = means;
+  const stream = logs.streams.open(call);
+  const context = { ...means, database, watch: logs.watch, signal: stream.signal, end: () => stream.end };
+  const body = streamed(() => jobLog(request, context)).once("close", () => stream.close());
+  return { stream: body, headers: { ...streamHeaders, "content-type": "text/event-stream" } };
 }
 
 const streamHeaders = { "cache-control": "no-store", "x-accel-buffering": "no" };

@@ -13,13 +13,22 @@ interface EventLogOptions {
   /** Where an earlier stream has stopped. */
   readonly from: Position | undefined;
   readonly clock: Clock;
+  /** Of one task among others: each event names it, and none is a position. */
+  readonly taskId?: string;
+  /** Only lines with this text are wanted. */
+  readonly contains?: string | undefined;
 }
 
 /** A log as server-sent events: one for each line, and for what happens beside. */
-export async function* eventLog(pieces: Source, { files, from, clock }: EventLogOptions): AsyncGenerator<string> {
-  const writer = new EventWriter(files, from);
+export async function* eventLog(pieces: Source, options: EventLogOptions): AsyncGenerator<string> {
   yield ": begin\n\n";
-  for await (const piece of withPauses(pieces, clock, () => writer.holdsText)) {
+  yield* eventsOf(pieces, options);
+}
+
+/** The same as a part of a stream. */
+export async function* eventsOf(pieces: Source, options: EventLogOptions): AsyncGenerator<string, void> {
+  const writer = new EventWriter(options);
+  for await (const piece of withPauses(pieces, options.clock, () => writer.waitsForText)) {
     const text = writer.write(piece);
     if (text !== "") yield text;
   }
@@ -52,21 +61,27 @@ class EventWriter {
   readonly #positions: Positions;
   readonly #splitters: ReadonlyMap<string, LineSplitter>;
 
-  constructor(files: readonly string[], from: Position | undefined) {
+  readonly #taskId: string | undefined;
+  readonly #contains: string | undefined;
+
+  constructor({ files, from, taskId, contains }: Omit<EventLogOptions, "clock">) {
+    this.#taskId = taskId;
+    this.#contains = contains;
     this.#positions = new Positions(files, from);
     this.#splitters = new Map(files.map((file) => [file, new LineSplitter()]));
   }
 
-  get holdsText(): boolean {
-    return [...this.#splitters.values()].some(({ holdsText }) => holdsText);
+  /** Whether the beginning of a line is held that is to be sent when no more of it comes. */
+  get waitsForText(): boolean {
+    return this.#contains === undefined && [...this.#splitters.values()].some(({ holdsText }) => holdsText);
   }
 
   write(piece: LogPiece | Pause): string {
     switch (piece.kind) {
       case "beat":
-        return `${this.#flush(false)}: beat\n\n`;
+        return this.#pause() + (this.#taskId === undefined ? ": beat\n\n" : "");
       case "pause":
-        return this.#flush(false);
+        return this.#pause();
       case "data": {
         const splitter = this.#splitters.get(piece.stream);
         return this.#lines(piece.stream, splitter?.add(piece.bytes, piece.offset) ?? []);
@@ -86,9 +101,14 @@ class EventWriter {
       case "end": {
         const { reason, exitCode, result } = piece;
         const told = { reason, ...(exitCode != null && { exitCode }), ...(result != null && { result }) };
-        return this.#flush(true) + this.#event("end", told);
+        return this.#flush(true) + this.#event(this.#taskId === undefined ? "end" : "taskEnd", told);
       }
     }
+  }
+
+  /** A text that is looked for may be where a line goes on. */
+  #pause(): string {
+    return this.#contains === undefined ? this.#flush(false) : "";
   }
 
   #flush(isEnd: boolean): string {
@@ -102,6 +122,7 @@ class EventWriter {
   #line(file: string, { offset, end, bytes, isPartial }: LogLine): string {
     this.#positions.move(file, end);
     const text = textOf(bytes);
+    if (this.#contains !== undefined && !text?.includes(this.#contains)) return "";
     return this.#event("line", {
       run: this.#positions.run,
       file,
@@ -112,6 +133,8 @@ class EventWriter {
   }
 
   #event(name: string, value: object): string {
-    return `event: ${name}\nid: ${this.#positions.text}\ndata: ${JSON.stringify(value)}\n\n`;
+    if (this.#taskId === undefined)
+      return `event: ${name}\nid: ${this.#positions.text}\ndata: ${JSON.stringify(value)}\n\n`;
+    return `event: ${name}\ndata: ${JSON.stringify({ taskId: this.#taskId, ...value })}\n\n`;
   }
 }

@@ -1,9 +1,9 @@
 import { BatchError } from "@kyanite/contract";
 import { taskDirectory } from "../../domain/run/directories.ts";
 import { isRetentionOver } from "../../domain/task/retention.ts";
-import { readExistingTask } from "../../lifecycle/existing.ts";
+import { readExistingJob, readExistingTask } from "../../lifecycle/existing.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
-import { followTask } from "../logs/answer.ts";
+import { followJob, followTask } from "../logs/answer.ts";
 import { belowRoot } from "../logs/paths.ts";
 
 /** Several files in one stream. */
@@ -27,9 +27,23 @@ export const logHandlers = (context: HandlerContext) =>
         context,
       );
     },
+    Job_GetLogs: async (call) => {
+      const { account, params, query } = call;
+      const job = await readExistingJob(context.database, account, params);
+      const request = {
+        jobPk: job.pk,
+        jobId: job.id,
+        files: filesOf(query.files),
+        isLive: query.follow ?? false,
+        failed: query.failed ?? false,
+        contains: query.contains || undefined,
+        taskIdPrefix: query.taskIdPrefix ?? "",
+      };
+      return followJob(request, call, context);
+    },
   }) satisfies OperationHandlers;
 
-const mostFiles = 10;
+const mostFiles = 4;
 
 /** @throws BatchError InvalidQueryParameterValue, InvalidUri */
 function filesOf(text = "stdout.txt,stderr.txt"): readonly string[] {
