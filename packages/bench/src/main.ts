@@ -7,6 +7,7 @@ import { describe, machine } from "./machine.ts";
 import { containers } from "./scenarios/containers.ts";
 import { events } from "./scenarios/events.ts";
 import { files } from "./scenarios/files.ts";
+import { follow } from "./scenarios/follow.ts";
 import { ingest } from "./scenarios/ingest.ts";
 import { keeping } from "./scenarios/keeping.ts";
 import { latency } from "./scenarios/latency.ts";
@@ -30,6 +31,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
   starting,
   staging,
   files,
+  follow,
   containers,
   keeping,
   soak,

@@ -7,6 +7,7 @@ export {
 } from "./client.ts";
 export type { CallOptions, FileBody } from "./connection.ts";
 export { bearer, type Credential, type SignableRequest } from "./credential.ts";
+export { eventsOf, type SentEvent } from "./event-stream.ts";
 export type { Pages } from "./pages.ts";
 export { RequestError } from "./request-error.ts";
 export { fetchTransport, type Transport, type WireAnswer, type WireRequest } from "./transport.ts";

@@ -5,6 +5,7 @@ import { type ConnectionsOptions, httpTransport } from "./http-transport.ts";
 export type { Answer, BatchClient } from "./client.ts";
 export type { CallOptions, FileBody } from "./connection.ts";
 export { bearer, type Credential, type SignableRequest } from "./credential.ts";
+export { eventsOf, type SentEvent } from "./event-stream.ts";
 export { sharedKey } from "./node-crypto.ts";
 export type { Pages } from "./pages.ts";
 export { RequestError } from "./request-error.ts";

@@ -43,7 +43,8 @@ export const logOperations = {
     errors: ["JobNotFound", "TaskNotFound", "TaskFilesUnavailable", "TaskFilesCleanedup", "FileNotFound", "IOError"],
   }),
   Job_GetLogs: operation({
-    summary: "Streams what the tasks of a job write as events: those that run as they write, then each as it has completed",
+    summary:
+      "Streams what the tasks of a job write as events: those that run as they write, then each as it has completed",
     method: "GET",
     path: "/kyanite/jobs/{jobId}/logs",
     access: "read",

@@ -1,5 +1,10 @@
 import type { Database } from "../../store/database.ts";
-import { readCompletedCount, readCompletedTasks, readRunningTasks, type TaskToShow } from "../../store/tasks-to-show.ts";
+import {
+  readCompletedCount,
+  readCompletedTasks,
+  readRunningTasks,
+  type TaskToShow,
+} from "../../store/tasks-to-show.ts";
 import { Shown } from "./shown.ts";
 
 export interface JobTasksOptions {
@@ -71,7 +76,9 @@ export class JobTasks {
     }
     const rounds = [...this.#rounds.values()];
     const [first] = rounds;
-    const isClean = rounds.every(({ after, hasFound, count: begun }) => after === "" && !hasFound && begun === first?.count);
+    const isClean = rounds.every(
+      ({ after, hasFound, count: begun }) => after === "" && !hasFound && begun === first?.count,
+    );
     if (isClean) this.#settledCount = first?.count ?? -1;
     return tasks;
   }

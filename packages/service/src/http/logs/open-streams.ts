@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import type { Readable } from "node:stream";
 import { BatchError } from "@kyanite/contract";
 import { type Clock, streamed } from "@kyanite/runtime";
@@ -45,6 +46,8 @@ export class OpenStreams {
     if (this.#stopping.signal.aborted || this.#streams.size >= mostStreams)
       throw new BatchError("ServerBusy", { Reason: "The server has no room for another stream of logs" });
     const controller = new AbortController();
+    // Each file of each task that is open waits for it.
+    setMaxListeners(0, controller.signal);
     const entry: Entry = { caller, controller, end: undefined };
     const leave = () => controller.abort();
     caller.signal.addEventListener("abort", leave, { once: true });
