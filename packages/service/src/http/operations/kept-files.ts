@@ -21,8 +21,8 @@ type ListCall = Pick<
   "account" | "params" | "query" | "list" | "baseUrl"
 >;
 
-/** What a node says when it has a file no more, or is itself no more. */
-const goneCodes: readonly string[] = ["TaskFilesUnavailable", "TaskFilesCleanedup", "FileNotFound"];
+/** What is said when a node is gone, or the task's directory. A file that somebody has deleted stays deleted. */
+const goneCodes: readonly string[] = ["TaskFilesUnavailable", "TaskFilesCleanedup"];
 
 /** Answers from what is kept of a task's last run, where its node cannot. */
 export function keptFiles(parts: KeptFileParts) {
