@@ -99,7 +99,7 @@ describe("a server does not start, and says why and what to do, when", () => {
   });
 
   test("it may open too few files", async () => {
-    expectSentence(await refusedStart(join(parent, "unused"), { first: "ulimit -n 200" }), "200 files", "ulimit -n");
+    expectSentence(await refusedStart(join(parent, "unused"), { first: "ulimit -n 400" }), "400 files", "ulimit -n");
   });
 
   test("its port is another's, before it starts a database", async () => {

@@ -53,8 +53,9 @@ test("what a leaving node retains is read, also after its agent was started agai
   );
   await showsFiles("retained", nodeId);
   await service.service.provider.halt([nodeId]);
+  // Meanwhile what is kept of the task answers for it, but not for its node.
   await until(
-    async () => (await call("GET", "/jobs/retained/tasks/t/files")).status,
+    async () => (await call("GET", `/pools/retained/nodes/${nodeId}/files`)).status,
     (status) => status === 200,
     30,
   );

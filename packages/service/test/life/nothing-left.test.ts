@@ -38,6 +38,15 @@ const remaining: Readonly<Record<string, number>> = {
   pool_load: 1,
   // A row for each node that there was in the last year, for the usage metrics.
   node_life: 10,
+  // Who did what, for some months, and what has changed, for a day.
+  audit: 1000,
+  event: 10_000,
+  // How far the feed of events is, and which parts of it are in use.
+  event_counter: 1,
+  event_feed: 1,
+  event_slot: 8,
+  // How much is kept of former runs of an account, in sixteen rows so that writers do not wait for each other.
+  past_run_size: 16,
   // What tasks have had of nodes on each day of the last year.
   task_usage: 100,
   // The machine on which the nodes were, for a week.
@@ -60,6 +69,7 @@ const mayBeEmpty = new Set([
   "certificate",
   "directory_removal",
   "job_schedule_usage",
+  "kept_log",
   "node_life",
   "price_list",
   ...(process.getuid?.() === 0 ? [] : ["node_user"]),
@@ -147,7 +157,8 @@ async function runSchedule(): Promise<void> {
 async function rows(): Promise<Record<string, number>> {
   const { database } = service;
   const tables = await database<{ name: string }[]>`
-    select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'`;
+    select relname as name from pg_class
+    where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition`;
   const counts = await Promise.all(
     tables.map(async ({ name }) => {
       const [row] = await database<{ count: number }[]>`select count(*) from ${database(name)}`;
