@@ -1,6 +1,6 @@
-import { Readable } from "node:stream";
+import type { Readable } from "node:stream";
 import { BatchError } from "@kyanite/contract";
-import type { Clock } from "@kyanite/runtime";
+import { type Clock, streamed } from "@kyanite/runtime";
 import { type Cursor, cursorAfterRow, writeCursor } from "../../domain/event/cursor.ts";
 import type { EventRow } from "../../domain/event/event.ts";
 import { type EventReader, eventsFor } from "../../domain/event/feed-event.ts";
@@ -18,19 +18,12 @@ export interface StreamOptions {
 /** Whether a credential is still good is asked so often. */
 const checkSeconds = 60;
 
-/** Of what has been made so much waits for a client to take it; it makes no more until then. */
-const highWaterMark = 64 * 1024;
-
 /** The feed from a cursor on as server-sent events. A client that is slow reads what it has missed from the table. */
 export async function eventStream(feed: Feed, options: StreamOptions): Promise<Readable> {
   const from = options.from ?? (await feed.end());
   const subscription = await feed.subscribe();
-  const stream = Readable.from(messages(feed, subscription, { ...options, from }), {
-    objectMode: false,
-    highWaterMark,
-  });
-  stream.once("close", () => subscription[Symbol.dispose]());
-  return stream;
+  const stream = streamed(() => messages(feed, subscription, { ...options, from }));
+  return stream.once("close", () => subscription[Symbol.dispose]());
 }
 
 type Following = StreamOptions & { readonly from: Cursor };
