@@ -1,11 +1,11 @@
 import { Readable } from "node:stream";
 import { type AuditEntry, BatchError } from "@kyanite/contract";
 import type { Account } from "../../domain/account/account.ts";
+import { csvLine } from "../../domain/csv.ts";
 import { isoTime } from "../../domain/time.ts";
 import { type AuditPlace, type AuditQuery, type AuditRow, listAudit } from "../../store/audit.ts";
 import type { Database } from "../../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
-import { csvLine } from "../csv.ts";
 import { preferredType } from "../media-types.ts";
 
 /** The forms in which the audit is shown; the first is a page, the others are all of it. */

@@ -7,6 +7,9 @@ import { usageGroups } from "../../domain/usage/usage-report.ts";
 import { readPrices, savePrices } from "../../store/prices.ts";
 import { readUsageParts } from "../../store/usage-parts.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
+import { preferredType } from "../media-types.ts";
+
+const forms = ["application/json", "text/csv"] as const;
 
 const usualDays = 30;
 /** More would be a long answer, and a long question to the database. */
@@ -27,7 +30,7 @@ export const usageHandlers = ({ database }: HandlerContext) =>
       const prices = await readPrices(database, account);
       const groups = usageGroups(parts, groupings, prices);
       const body = { from: isoTime(from), to: isoTime(to), currency: prices?.currency ?? null, groups };
-      if (!/^\s*text\/csv\s*(;|,|$)/i.test(accept)) return { body };
+      if (preferredType(accept, forms) === "application/json") return { body };
       const headers = { "content-type": "text/csv; charset=utf-8; header=present" };
       return { stream: Readable.from([usageCsv(body, groupings)]), headers };
     },
