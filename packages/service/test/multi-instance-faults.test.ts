@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { BatchServiceClient } from "@azure/batch";
 import { processesWithVariable, signalProcess } from "@kyanite/runtime";
@@ -78,29 +76,6 @@ describe("what ends a multi-instance task from outside", () => {
     expect(after.executionInfo).toMatchObject({ retryCount: 0, requeueCount: 0 });
     expect((await client.task.listSubtasks("lost", "t")).value).toHaveLength(2);
     await client.job.deleteMethod("lost");
-    await nodesAreIdle();
-  });
-
-  test("the death of an agent of any instance is nothing to it", async () => {
-    await client.job.add({ id: "adopted", poolInfo });
-    const commandLine = sh("until [ -e $AZ_BATCH_TASK_WORKING_DIR/go ]; do sleep 0.05; done");
-    await client.task.add("adopted", aGang("t", { commandLine }));
-    const { nodeInfo } = await taskIs("adopted", "t", "running");
-    const root = join(service.nodesDirectory, nodeInfo?.nodeId ?? "", "root");
-    const working = join(root, "workitems/adopted/job-1/t/wd");
-    await until(
-      async () => existsSync(working) && processesOf(nodeInfo?.nodeId ?? "").length > 0,
-      (isThere) => isThere,
-      patience,
-    );
-    for (const { id = "" } of await client.computeNode.list("pool")) {
-      const agent = await agentOfNode(service.nodesDirectory, id);
-      if (agent) signalProcess(agent, "SIGKILL");
-    }
-    await writeFile(join(working, "go"), "");
-    const done = await taskIs("adopted", "t", "completed");
-    expect(done.executionInfo).toMatchObject({ result: "success", retryCount: 0, requeueCount: 0 });
-    await client.job.deleteMethod("adopted");
     await nodesAreIdle();
   });
 

@@ -68,33 +68,6 @@ const noProcessOf = (nodeId: string) =>
     patience,
   );
 
-test("a killed agent is started again, and goes on with the task that runs as if nothing had happened", async () => {
-  const [node = ""] = await poolWithNodes("killed");
-  const before = await client.computeNode.get("killed", node);
-  await client.task.add("killed", { id: "t", commandLine: sh(`setsid sleep 600 & ${waitForGo}; exit 7`) });
-  await taskIs("killed", "t", "running");
-  const left = await until(
-    async () => processesOf(node),
-    (processes) => processes.length >= 2,
-    patience,
-  );
-  const killed = await agentOf(node);
-  signalProcess(killed, "SIGKILL");
-  await until(
-    () => agentOfNode(service.nodesDirectory, node),
-    (agent) => agent !== undefined && agent.pid !== killed.pid,
-    patience,
-  );
-  // Others of them live for a moment only.
-  expect(left.some(isRunning)).toBe(true);
-  await go(node);
-  const { executionInfo } = await taskIs("killed", "t", "completed");
-  expect(executionInfo).toMatchObject({ exitCode: 7, retryCount: 0, requeueCount: 0 });
-  expect((await nodeIs("killed", node, "idle")).lastBootTime).toEqual(before.lastBootTime);
-  await noProcessOf(node);
-  expect(left.filter(isRunning)).toEqual([]);
-});
-
 test("a silent node is given up, its task runs elsewhere, and when it is heard of again it is used again", async () => {
   const nodes = await poolWithNodes("silent", { targetDedicatedNodes: 2 });
   await client.task.add("silent", { id: "t", commandLine: sh(waitForGo) });
