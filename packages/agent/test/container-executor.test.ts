@@ -16,9 +16,10 @@ import {
   testImage,
 } from "@kyanite/testkit/container-runtimes";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { boundedLog } from "../src/containers/copied-output.ts";
 import { RuntimeLost } from "../src/containers/failures.ts";
 import { describeRuntime, runtimeFinder } from "../src/containers/runtime.ts";
-import { boundedLog, type ContainedCommand, containerExecutor } from "../src/executors/container.ts";
+import { type ContainedCommand, containerExecutor } from "../src/executors/container.ts";
 import { type Command, type ContainerRecord, NeverStarted } from "../src/executors/executor.ts";
 import { executorConformance } from "./executor-conformance.ts";
 

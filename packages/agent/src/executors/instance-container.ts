@@ -3,11 +3,12 @@ import type { Clock, Log } from "@kyanite/runtime";
 import type { Container, ContainerCreateOptions, Exec } from "dockerode";
 import { isKnown, RuntimeLost, runtimeAnswer, startFailure } from "../containers/failures.ts";
 import { fileWriter, outputTaker } from "../containers/output.ts";
+import { closeFiles, type OutputFiles, openFiles } from "../containers/output-files.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import { messageOf } from "../failure.ts";
 import { useByRuntime } from "../run-use/runtime-accounts.ts";
 import { mostOf } from "../run-use/use.ts";
-import { type ContainedCommand, type ContainedRun, closeFiles, type Files, openFiles } from "./container.ts";
+import type { ContainedCommand, ContainedRun } from "./container.ts";
 import { type ContainerRecord, type Execution, type ExecutionRecord, NeverStarted } from "./executor.ts";
 
 /**
@@ -114,7 +115,7 @@ async function wholeCommand(
   );
 }
 
-async function copy(said: AsyncIterable<unknown>, files: Files, hasTerminal: boolean): Promise<void> {
+async function copy(said: AsyncIterable<unknown>, files: OutputFiles, hasTerminal: boolean): Promise<void> {
   try {
     const write = fileWriter({ stdout: files.stdout.fd, stderr: files.stderr.fd });
     const take = outputTaker(write, hasTerminal);

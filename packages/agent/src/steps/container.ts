@@ -9,11 +9,12 @@ import {
   mountOf,
   parseContainerOptions,
 } from "@kyanite/contract/container-options";
+import { boundedLog } from "../containers/copied-output.ts";
 import { type ContainerBind, createBody } from "../containers/create-body.ts";
 import { invalidSettings, startFailure } from "../containers/failures.ts";
 import type { PullPolicy } from "../containers/images.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
-import { boundedLog, type ContainedCommand, type ContainedRun } from "../executors/container.ts";
+import type { ContainedCommand, ContainedRun } from "../executors/container.ts";
 import type { Execution, ExecutionRecord } from "../executors/executor.ts";
 import type { InstanceEnd } from "../executors/instance-container.ts";
 import { messageOf, StepFailure } from "../failure.ts";
