@@ -15,8 +15,15 @@ import { createMetrics, type Metrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
 import { storageAccounts } from "./storage-accounts.ts";
 import type { AccountPlace } from "./store/accounts.ts";
-import { insertAudit } from "./store/audit.ts";
-import { type Database, keepArrayTypes, migrate, openDatabase, waitForDatabase } from "./store/database.ts";
+import { auditedTransaction, insertAudit } from "./store/audit.ts";
+import {
+  type Database,
+  keepArrayTypes,
+  migrate,
+  openDatabase,
+  transaction,
+  waitForDatabase,
+} from "./store/database.ts";
 import { readTotals } from "./store/totals.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -54,7 +61,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const telemetry = await openTelemetry(parts, metrics);
   const agents = await createAgents(parts, { ...shared, taskTokens, telemetry, httpUrl: () => listening.httpUrl });
   const audit = startAudit({
-    insert: (lines, now) => insertAudit(database, lines, now),
+    insert: (line) => insertAudit(database, line),
+    transact: (line, change) => (line ? auditedTransaction(database, line, change) : transaction(database, change)),
     onRefusal: metrics.onRefusal,
     clock,
     log,

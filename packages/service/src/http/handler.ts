@@ -11,7 +11,11 @@ import type {
 } from "@kyanite/contract";
 import type { Account } from "../domain/account/account.ts";
 import type { Filter } from "../domain/filter.ts";
+import type { Sql } from "../store/database.ts";
 import type { Conditions } from "./conditions.ts";
+
+/** Runs a change in one transaction, in which the audit keeps who asked for it, too. */
+export type Transact = <Result>(change: (sql: Sql) => Promise<Result>) => Promise<Result>;
 
 /** What handlers of both planes see of a request: authenticated, validated, in the newest spelling. */
 export interface AnyCall<O extends AnyOperation> {
@@ -21,6 +25,7 @@ export interface AnyCall<O extends AnyOperation> {
   readonly conditions: Conditions;
   /** Only for lists and for what has `$filter`, `$select` or `$expand`. */
   readonly list: ListRequest;
+  readonly transaction: Transact;
   readonly now: Date;
 }
 

@@ -5,7 +5,7 @@ import { checkElevation } from "../domain/task/elevation.ts";
 import type { Telemetry } from "../telemetry/telemetry.ts";
 import { answerError, answerReply, type HttpAnswer } from "./answers.ts";
 import type { Audit } from "./audit/audit.ts";
-import { accountIn, isKept, type Learn, noting, resourceOf } from "./audit/noting.ts";
+import { accountIn, isKept, type Notes, noting, resourceOf } from "./audit/noting.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import { NotModified } from "./conditions.ts";
 import { eventStreamOf, permissionOf } from "./event-stream-request.ts";
@@ -97,7 +97,7 @@ async function answerCall(
   options: ServeOptions,
 ): Promise<{ operation: string; answer: HttpAnswer }> {
   const place = placeOf(request, options.domains);
-  const asked = noting("data", accountIn(place.accountName, request, options), place.path);
+  const notes = noting("data", accountIn(place.accountName, request, options), place.path);
   const guarded = async (work: () => Promise<HttpAnswer>): Promise<HttpAnswer> => {
     try {
       return await work();
@@ -108,14 +108,13 @@ async function answerCall(
   };
   const answer = await guarded(
     async () =>
-      (await answerByExtension(request, options)) ??
-      (await answerAsked({ request, place, ...way }, asked.learn, options)),
+      (await answerByExtension(request, options)) ?? (await answerAsked({ request, place, ...way }, notes, options)),
   );
   const told = await guarded(async () => {
-    await options.audit.record(request, asked.known(), answer);
+    await options.audit.record(request, notes, answer);
     return answer;
   });
-  return { operation: asked.known().operation?.name ?? "none", answer: told };
+  return { operation: notes.known().operation?.name ?? "none", answer: told };
 }
 
 async function answerByExtension(request: HttpRequest, { extensions }: ServeOptions): Promise<HttpAnswer | undefined> {
@@ -139,14 +138,14 @@ interface Asked extends Way {
 
 function answerAsked(
   { request, place, route, traceParent }: Asked,
-  learn: Learn,
+  notes: Notes,
   options: ServeOptions,
 ): Promise<HttpAnswer> {
   const search = readSearch(place.query);
   const version = versionOf(search);
   const found = route(request.method, place.path, version);
-  learn({ operation: { name: found.name, isKept: isKept(found.operation) } });
-  const context = { request, place, search, route: found, version, learn, traceParent };
+  notes.learn({ operation: { name: found.name, isKept: isKept(found.operation) } });
+  const context = { request, place, search, route: found, version, notes, traceParent };
   return inTime(search, options.clock, (late) => answerFound(context, late, options));
 }
 
@@ -156,17 +155,17 @@ interface Found {
   readonly search: URLSearchParams;
   readonly route: Route;
   readonly version: ApiVersion;
-  readonly learn: Learn;
+  readonly notes: Notes;
   readonly traceParent: string | undefined;
 }
 
 async function answerFound(found: Found, late: AbortSignal, options: ServeOptions): Promise<HttpAnswer> {
-  const { request, place, search, route, version, learn } = found;
+  const { request, place, search, route, version, notes } = found;
   const { operation } = route;
   const now = options.clock.now();
   const caller = await authenticate(request, place.accountName, now, options);
   const { account, role, jobId, credential } = caller;
-  learn({ account: account.name, by: { credential, role } });
+  notes.learn({ account: account.name, by: { credential, role } });
   if (!permits(role, operation))
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The credential's role is ${role}` });
   if (jobId !== undefined && !concernsJob(jobId, operation, route.params))
@@ -174,7 +173,7 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
   const handler = options.handlers[route.name];
   if (!handler) throw new BatchError("NotImplemented", { Reason: `${route.name} is not supported by this server yet` });
   const asked = await readCall(request, { operation, version, search });
-  learn({ resource: resourceOf(place.path, operation, asked.body) });
+  notes.learn({ resource: resourceOf(place.path, operation, asked.body) });
   const names = selection(asked.query, operation, version);
   checkElevation(asked.body, caller, options);
   const reply = await invoke(handler, {
@@ -190,6 +189,7 @@ async function answerFound(found: Found, late: AbortSignal, options: ServeOption
     baseUrl: place.baseUrl,
     requestId: request.requestId,
     params: route.params,
+    transaction: options.audit.transactions(request, notes, operation.status),
     now,
     signal: AbortSignal.any([request.signal, late]),
   });

@@ -75,13 +75,12 @@ export async function changeApplication(sql: Sql, application: Application, want
 }
 
 /** Deletes an application without packages; answers false when there is none. */
-export async function removeApplication(sql: Sql, account: Account, id: string): Promise<boolean> {
+export async function removeApplication(sql: Sql, account: Account, id: string): Promise<void> {
   const application = await lockApplication(sql, account, id);
-  if (!application) return false;
+  if (!application) return;
   if ((await listPackages(sql, application, { limit: 1 })).length > 0)
     throw new ManagementError("ApplicationHasPackages");
   await deleteApplication(sql, application.pk);
-  return true;
 }
 
 /**
@@ -184,17 +183,16 @@ export async function removePackage(
   account: Account,
   { applicationName, versionName }: { readonly applicationName: string; readonly versionName: string },
   now: Date,
-): Promise<boolean> {
+): Promise<void> {
   const application = await lockApplication(sql, account, applicationName);
   const found = application && (await readPackage(sql, application, versionName));
-  if (!found) return false;
+  if (!found) return;
   checkUpdatesAllowed(application, found);
   await discardUpload(sql, application, found, now);
   if (found.contentId !== null) await discard(sql, application, found, found.contentId, now);
   await deletePackage(sql, found.pk);
   if (application.defaultVersion?.toLowerCase() === found.version.toLowerCase())
     await saveApplication(sql, { ...application, defaultVersion: null });
-  return true;
 }
 
 /** @throws BatchError InvalidApplicationPackageReferences for what cannot be installed now, with the reason for each */

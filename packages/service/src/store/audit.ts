@@ -1,33 +1,51 @@
 import type { AuditLine } from "../domain/audit/line.ts";
-import { asArray, type Database, hasSqlState, type Sql } from "./database.ts";
+import { type Database, hasSqlState, type Sql, transaction } from "./database.ts";
 import { makeDays } from "./day-partitions.ts";
 
 const table = "audit";
 
-/** Keeps lines of the audit in one statement, and makes the partition for them if nobody has yet. */
-export async function insertAudit(database: Database, lines: readonly AuditLine[], now: Date): Promise<void> {
+/** Keeps a line of the audit by itself. */
+export function insertAudit(database: Database, line: AuditLine): Promise<void> {
+  return withDay(database, line.time, () => insert(database, line));
+}
+
+/** Runs a change in one transaction with its line of the audit: there is neither without the other. */
+export function auditedTransaction<Result>(
+  database: Database,
+  line: AuditLine,
+  change: (sql: Sql) => Promise<Result>,
+): Promise<Result> {
+  return withDay(database, line.time, () =>
+    transaction(database, async (sql) => {
+      // The line is sent together with the first statement of the change, and heard of before anything is committed.
+      const [kept, changed] = await Promise.allSettled([insert(sql, line), change(sql)]);
+      if (kept.status === "rejected") throw kept.reason;
+      if (changed.status === "rejected") throw changed.reason;
+      return changed.value;
+    }),
+  );
+}
+
+/** Makes the partition for what is written now if nobody has yet. */
+async function withDay<Result>(database: Database, now: Date, write: () => Promise<Result>): Promise<Result> {
   try {
-    await insert(database, lines);
+    return await write();
   } catch (cause) {
     // What the server has for a row that fits into no partition.
     if (!hasSqlState(cause, "23514")) throw cause;
     await makeDays(database, table, now);
-    await insert(database, lines);
+    return write();
   }
 }
 
-async function insert(sql: Sql, lines: readonly AuditLine[]): Promise<void> {
-  const column = <K extends keyof AuditLine>(name: K) => asArray(lines.map((line) => line[name]));
+async function insert(sql: Sql, line: AuditLine): Promise<void> {
+  const { time, account, plane, operation, resource, credential, principal, principalName, role } = line;
+  const { address, userAgent, requestId, status, errorCode, count } = line;
   await sql`
     insert into audit (time, account, plane, operation, resource, credential, principal, principal_name, role, address,
       user_agent, request_id, status, error_code, count)
-    select * from unnest(
-      ${column("time")}::text::timestamptz[], ${column("account")}::text::text[], ${column("plane")}::text::text[],
-      ${column("operation")}::text::text[], ${column("resource")}::text::text[], ${column("credential")}::text::text[],
-      ${column("principal")}::text::text[], ${column("principalName")}::text::text[], ${column("role")}::text::text[],
-      ${column("address")}::text::text[], ${column("userAgent")}::text::text[], ${column("requestId")}::text::uuid[],
-      ${column("status")}::text::smallint[], ${column("errorCode")}::text::text[], ${column("count")}::text::integer[]
-    )`;
+    values (${time}, ${account}, ${plane}, ${operation}, ${resource}, ${credential}, ${principal}, ${principalName},
+      ${role}, ${address}, ${userAgent}, ${requestId}, ${status}, ${errorCode}, ${count})`;
 }
 
 /** Where a page of the audit ended. */

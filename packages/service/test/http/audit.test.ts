@@ -270,6 +270,34 @@ describe("readers of the audit", () => {
   });
 });
 
+test("a change whose line cannot be written is not made", async () => {
+  await using broken = await runningService({ expectsErrors: [/request failed/, /loop failed/] });
+  await broken.database`alter table audit rename to elsewhere`;
+  const { status, json } = await rawClient(broken)("POST", "/jobs", { body: job("unheard") });
+  expect({ status, code: Object(json).code }).toEqual({ status: 500, code: "InternalError" });
+  expect(await rawClient(broken)("GET", "/jobs/unheard")).toMatchObject({ status: 404 });
+});
+
+test("a change and its line are in one transaction, and what is refused has its line, too", async () => {
+  const written = async (resource: string) =>
+    await service.database<{ status: number; isOfChange: boolean }[]>`
+      select status, a.xmin = (select xmin from job where id = 'together') as is_of_change
+      from audit a where resource = ${resource} order by a.id`;
+  for (const status of [201, 409])
+    expect(await raw("POST", "/jobs", { body: job("together") })).toMatchObject({ status });
+  expect(await written("/jobs/together")).toEqual([
+    { status: 201, isOfChange: true },
+    { status: 409, isOfChange: false },
+  ]);
+});
+
+test("a change at a time for which there is no partition makes that first", async () => {
+  await using early = await runningService();
+  await early.database`drop table if exists ${early.database(`audit_${new Date().toISOString().slice(0, 10).replaceAll("-", "")}`)}`;
+  expect(await rawClient(early)("POST", "/jobs", { body: job("early") })).toMatchObject({ status: 201 });
+  expect(await early.database`select from audit where resource = '/jobs/early'`).toHaveLength(1);
+});
+
 test("days that are over are dropped as a whole, and new ones are there before they begin", async () => {
   const { database } = service;
   const days = async () =>
@@ -290,11 +318,4 @@ test("days that are over are dropped as a whole, and new ones are there before t
   expect(left).toHaveLength(2);
   expect(before.some((day) => left.includes(day))).toBe(false);
   expect(await database`select resource from audit`).toEqual([{ resource: "/jobs/late" }]);
-});
-
-test("a change whose line cannot be written is not acknowledged", async () => {
-  await using broken = await runningService({ expectsErrors: [/request failed/, /loop failed/] });
-  await broken.database`alter table audit rename to elsewhere`;
-  const { status, json } = await rawClient(broken)("POST", "/jobs", { body: job("unheard") });
-  expect({ status, code: Object(json).code }).toEqual({ status: 500, code: "InternalError" });
 });

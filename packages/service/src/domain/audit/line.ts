@@ -28,6 +28,8 @@ export interface AskedThing {
   /** The operation's name, and whether it may change something or tells secrets; absent until it is found. */
   readonly operation?: { readonly name: string; readonly isKept: boolean };
   readonly resource: string;
+  /** The status of the answer with which a line was kept together with the change. */
+  readonly keptStatus?: number;
   /** Absent until who asks is known. */
   readonly by?: { readonly credential: Credential; readonly role?: Role };
 }
@@ -46,8 +48,8 @@ export interface Exchange {
  * Whether a request gets a line of its own, is counted with others of strangers, or leaves nothing. What fails before
  * an operation was found has not come as far as a credential.
  */
-export function keeping({ operation, by }: AskedThing, status: number): "line" | "count" | "nothing" {
-  if (!operation) return "nothing";
+export function keeping({ operation, by, keptStatus }: AskedThing, status: number): "line" | "count" | "nothing" {
+  if (!operation || status === keptStatus) return "nothing";
   if (by) return operation.isKept ? "line" : "nothing";
   return status < 500 ? "count" : "nothing";
 }

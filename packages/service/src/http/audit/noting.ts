@@ -3,14 +3,17 @@ import { isAccountName } from "../../domain/account/new-account.ts";
 import type { AskedThing } from "../../domain/audit/line.ts";
 import { decode } from "../router.ts";
 
-/** Takes note of more that is known of a request. */
-export type Learn = (more: Partial<AskedThing>) => void;
-
 /** Notes of one request, taken while it is answered: whatever goes wrong, what was known until then is there. */
-export function noting(plane: AskedThing["plane"], account: string, path: string) {
+export interface Notes {
+  /** Takes note of more that is known of the request. */
+  readonly learn: (more: Partial<AskedThing>) => void;
+  readonly known: () => AskedThing;
+}
+
+export function noting(plane: AskedThing["plane"], account: string, path: string): Notes {
   let asked: AskedThing = { plane, account, resource: decode(path) ?? path };
   return {
-    learn: (more: Partial<AskedThing>) => {
+    learn: (more) => {
       asked = { ...asked, ...more };
     },
     known: () => asked,

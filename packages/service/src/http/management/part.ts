@@ -3,7 +3,7 @@ import type { Clock } from "@kyanite/runtime";
 import type { Bearer } from "../../domain/account/caller.ts";
 import type { HttpAnswer } from "../answers.ts";
 import type { Audit } from "../audit/audit.ts";
-import { accountOr, type Learn, noting } from "../audit/noting.ts";
+import { accountOr, type Notes, noting } from "../audit/noting.ts";
 import type { FailureOptions } from "../failures.ts";
 import type { Extension, HttpRequest } from "../serve.ts";
 import { parameter, readSearch, splitTarget } from "../target.ts";
@@ -22,8 +22,8 @@ export interface PartRequest<Found> extends Bearer {
   readonly request: HttpRequest;
   readonly path: string;
   readonly found: Found;
-  /** Takes note for the audit. */
-  readonly learn: Learn;
+  /** For the audit. */
+  readonly notes: Notes;
   readonly now: Date;
 }
 
@@ -39,7 +39,7 @@ export function managementPart<Found>(
 ): Extension {
   return async (request) => {
     const { path, query } = splitTarget(request.target);
-    const { learn, known } = noting("management", accountOr(accountNamed(path), options.defaultAccountName), path);
+    const notes = noting("management", accountOr(accountNamed(path), options.defaultAccountName), path);
     const guarded = async (work: () => Promise<HttpAnswer | undefined>) => {
       try {
         return await work();
@@ -51,14 +51,14 @@ export function managementPart<Found>(
       const found = find(path, query);
       if (found === undefined) return undefined;
       // What is asked for is found only for those who are known.
-      learn({ operation: { name: "none", isKept: false } });
+      notes.learn({ operation: { name: "none", isKept: false } });
       const now = options.clock.now();
       const bearer = await authenticateManagement(request, now, options);
-      learn({ by: { credential: { kind: "principal", principal: bearer.principal } } });
-      return answer({ request, path, found, ...bearer, learn, now });
+      notes.learn({ by: { credential: { kind: "principal", principal: bearer.principal } } });
+      return answer({ request, path, found, ...bearer, notes, now });
     });
     return guarded(async () => {
-      if (told) await options.audit.record(request, known(), told);
+      if (told) await options.audit.record(request, notes, told);
       return told;
     });
   };

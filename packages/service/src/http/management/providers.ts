@@ -23,12 +23,12 @@ export function providerPages(options: ProviderOptions): Extension {
   };
   return managementPart(
     find,
-    async ({ request, found, grants, principal, learn }) => {
+    async ({ request, found, grants, principal, notes }) => {
       requireVersion(request);
       const role = strongestRole(grants);
       const by = { credential: { kind: "principal", principal } as const, ...(role && { role }) };
       if (tellsKeys(request.method, found.rest))
-        learn({ operation: { name: "StorageAccount_ListKeys", isKept: true }, by });
+        notes.learn({ operation: { name: "StorageAccount_ListKeys", isKept: true }, by });
       const asked = { ...found, method: request.method, grants };
       return jsonAnswer(200, commonHeaders(request), show(asked, options.storage));
     },

@@ -61,10 +61,10 @@ function versionOf(search: URLSearchParams): ApiVersion {
 }
 
 async function answer(asked: Asked, options: ManagementOptions): Promise<HttpAnswer> {
-  const { request, search, version, grants, principal, learn, now } = asked;
+  const { request, search, version, grants, principal, notes, now } = asked;
   const { operation, params, name } = asked.route;
   const role = roleOf(asked);
-  learn({
+  notes.learn({
     operation: { name, isKept: isKept(operation) },
     by: { credential: { kind: "principal", principal }, ...(role && { role }) },
   });
@@ -74,6 +74,7 @@ async function answer(asked: Asked, options: ManagementOptions): Promise<HttpAns
     ...(await readCall(request, { operation, version, search, heedsConditions, types: managementTypes })),
     account,
     params,
+    transaction: options.audit.transactions(request, notes, operation.status),
     mayRead: (accountName: string) => roleOn(accountName, grants) !== undefined,
     may: (operation: keyof typeof managementOperations) => isPermitted(asked, operation),
     origin: request.origin,

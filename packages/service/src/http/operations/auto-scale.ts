@@ -2,13 +2,12 @@ import { disableAutoScale, enableAutoScale, runAutoScaleNow, tryFormula } from "
 import { lockExistingPool, readExistingPool } from "../../lifecycle/existing.ts";
 import { leaveSurplus } from "../../lifecycle/pool-nodes.ts";
 import { listAutoScaleRuns } from "../../store/auto-scale.ts";
-import { transaction } from "../../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
 import { oneMore, pageOf } from "../lists.ts";
 import { changed, changing } from "./change.ts";
 
 export const autoScaleHandlers = ({ database, quotas: settings }: HandlerContext) => {
-  const change = changing(database, lockExistingPool, (pool) => pool);
+  const change = changing(lockExistingPool, (pool) => pool);
   return {
     Pool_EnableAutoScale: async (call) => {
       const { body, now } = call;
@@ -20,8 +19,8 @@ export const autoScaleHandlers = ({ database, quotas: settings }: HandlerContext
       return changed(saved, now);
     },
 
-    Pool_DisableAutoScale: async ({ account, params, now }) => {
-      const saved = await transaction(database, async (sql) =>
+    Pool_DisableAutoScale: async ({ account, params, now, transaction }) => {
+      const saved = await transaction(async (sql) =>
         disableAutoScale(sql, await lockExistingPool(sql, account, params), now),
       );
       return changed(saved, now);
@@ -32,8 +31,8 @@ export const autoScaleHandlers = ({ database, quotas: settings }: HandlerContext
       return { body: await tryFormula(database, pool, body.autoScaleFormula, { settings, now }) };
     },
 
-    Pool_RunAutoScale: async ({ account, params, now }) => ({
-      body: await transaction(database, async (sql) =>
+    Pool_RunAutoScale: async ({ account, params, now, transaction }) => ({
+      body: await transaction(async (sql) =>
         runAutoScaleNow(sql, await lockExistingPool(sql, account, params), { settings, now }),
       ),
     }),

@@ -5,17 +5,14 @@ import { addCertificate, cancelDeletion, removeCertificate } from "../../lifecyc
 import { readCertificate as readCertificateFile } from "../../lifecycle/certificate-file.ts";
 import { lockExistingCertificate, readExistingCertificate } from "../../lifecycle/existing.ts";
 import { listCertificates } from "../../store/certificates.ts";
-import { transaction } from "../../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
 import { oneMore, pageOf } from "../lists.ts";
 
 export const certificateHandlers = ({ database }: HandlerContext) =>
   ({
-    Certificate_Add: async ({ account, body, baseUrl, now }) => {
+    Certificate_Add: async ({ account, body, baseUrl, now, transaction }) => {
       const certificate = await readCertificateFile(body);
-      const { thumbprint, etag } = await transaction(database, (sql) =>
-        addCertificate(sql, account, { body, certificate, now }),
-      );
+      const { thumbprint, etag } = await transaction((sql) => addCertificate(sql, account, { body, certificate, now }));
       return { entity: { etag, lastModified: now }, location: certificateUrl(baseUrl, thumbprint) };
     },
 
@@ -36,15 +33,15 @@ export const certificateHandlers = ({ database }: HandlerContext) =>
       return { body: wireCertificate(certificate, baseUrl), entity: certificate };
     },
 
-    Certificate_Delete: async ({ account, params, now }) => {
-      await transaction(database, async (sql) =>
+    Certificate_Delete: async ({ account, params, now, transaction }) => {
+      await transaction(async (sql) =>
         removeCertificate(sql, await lockExistingCertificate(sql, account, params), now),
       );
       return {};
     },
 
-    Certificate_CancelDeletion: async ({ account, params, now }) => {
-      const saved = await transaction(database, async (sql) =>
+    Certificate_CancelDeletion: async ({ account, params, now, transaction }) => {
+      const saved = await transaction(async (sql) =>
         cancelDeletion(sql, await lockExistingCertificate(sql, account, params), now),
       );
       return { entity: { ...saved, lastModified: now } };

@@ -1,13 +1,14 @@
 import type { Account } from "../../domain/account/account.ts";
-import { type Database, type Sql, transaction } from "../../store/database.ts";
+import type { Sql } from "../../store/database.ts";
 import type { Conditions } from "../conditions.ts";
-import type { EntityTag } from "../handler.ts";
+import type { EntityTag, Transact } from "../handler.ts";
 
 /** As much of a request as it takes to change one resource. */
 interface ChangeRequest<Ids> {
   readonly account: Account;
   readonly params: Ids;
   readonly conditions: Conditions;
+  readonly transaction: Transact;
 }
 
 /**
@@ -17,15 +18,14 @@ interface ChangeRequest<Ids> {
  * @param entityOf what the conditions are about, of that which `lock` gives
  */
 export function changing<Ids, Locked>(
-  database: Database,
   lock: (sql: Sql, account: Account, ids: Ids) => Promise<Locked>,
   entityOf: (locked: Locked) => EntityTag,
 ) {
   return <Result>(
-    { account, params, conditions }: ChangeRequest<Ids>,
+    { account, params, conditions, transaction }: ChangeRequest<Ids>,
     act: (sql: Sql, locked: Locked) => Promise<Result>,
   ): Promise<Result> =>
-    transaction(database, async (sql) => {
+    transaction(async (sql) => {
       const locked = await lock(sql, account, params);
       conditions.check(entityOf(locked));
       return act(sql, locked);

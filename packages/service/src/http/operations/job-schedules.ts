@@ -18,7 +18,6 @@ import {
   terminateJobSchedule,
   updateJobSchedule,
 } from "../../lifecycle/job-schedule.ts";
-import { transaction } from "../../store/database.ts";
 import { listJobSchedules } from "../../store/job-schedules.ts";
 import { listJobsOfSchedule } from "../../store/jobs.ts";
 import { readJobScheduleUsage } from "../../store/usage.ts";
@@ -28,11 +27,11 @@ import { changing } from "./change.ts";
 import { jobUrl, pageOfJobs } from "./jobs.ts";
 
 export const jobScheduleHandlers = ({ database, quotas }: HandlerContext) => {
-  const change = changing(database, lockExistingJobSchedule, (schedule) => schedule);
+  const change = changing(lockExistingJobSchedule, (schedule) => schedule);
   return {
-    JobSchedule_Add: async ({ account, body, baseUrl, now }) => {
+    JobSchedule_Add: async ({ account, body, baseUrl, now, transaction }) => {
       checkDescriptions(quotas.unsupportedProperties, "jobSchedule", body);
-      const entity = await transaction(database, (sql) => addJobSchedule(sql, account, body, { quotas, now }));
+      const entity = await transaction((sql) => addJobSchedule(sql, account, body, { quotas, now }));
       return { entity, location: jobScheduleUrl(baseUrl, body.id) };
     },
 

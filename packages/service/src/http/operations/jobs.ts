@@ -12,7 +12,7 @@ import { checkDescriptions } from "../../domain/unsupported.ts";
 import { lockExistingJob, readExistingJob } from "../../lifecycle/existing.ts";
 import { beginDeleteJob, disableJob, enableJob, terminateJob, updateJob } from "../../lifecycle/job.ts";
 import { addJob } from "../../lifecycle/new-job.ts";
-import { type Sql, transaction } from "../../store/database.ts";
+import type { Sql } from "../../store/database.ts";
 import { listJobs } from "../../store/jobs.ts";
 import { listPreparations } from "../../store/preparations.ts";
 import { readTaskCounts } from "../../store/tasks.ts";
@@ -24,13 +24,13 @@ import { changed, changing } from "./change.ts";
 import { poolUrl } from "./pools.ts";
 
 export const jobHandlers = ({ database, quotas }: HandlerContext) => {
-  const change = changing(database, lockExistingJob, (job) => job);
+  const change = changing(lockExistingJob, (job) => job);
   return {
-    Job_Add: async ({ account, body, baseUrl, now }) => {
+    Job_Add: async ({ account, body, baseUrl, now, transaction }) => {
       checkDescriptions(quotas.unsupportedProperties, "job", body);
       checkLifetimeWithoutSchedule(body.poolInfo);
       const job = newJob(body, account, now);
-      const added = await transaction(database, (sql) => addJob(sql, account, job, { quotas, now }));
+      const added = await transaction((sql) => addJob(sql, account, job, { quotas, now }));
       return { entity: { ...added, lastModified: now }, location: jobUrl(baseUrl, job.id) };
     },
 

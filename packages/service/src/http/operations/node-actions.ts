@@ -12,20 +12,27 @@ import {
 } from "../../lifecycle/node-actions.ts";
 import { preemptNode } from "../../lifecycle/preemption.ts";
 
-import { type Sql, transaction } from "../../store/database.ts";
+import type { Sql } from "../../store/database.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
+import type { Transact } from "../handler.ts";
+
+interface ActingCall {
+  readonly account: Account;
+  readonly params: NodeIds;
+  readonly transaction: Transact;
+}
 
 export const nodeActionHandlers = ({ database }: HandlerContext) => {
   /** Acts on the node that a request names; there is nothing to answer. */
   const act = async (
-    { account, params }: { readonly account: Account; readonly params: NodeIds },
+    { account, params, transaction }: ActingCall,
     action: (sql: Sql, nodePk: number) => Promise<void>,
   ) => {
     const { node } = await readExistingNode(database, account, params);
-    await transaction(database, (sql) => action(sql, node.pk));
+    await transaction((sql) => action(sql, node.pk));
     return {};
   };
-  const request = (call: Parameters<typeof act>[0] & { readonly now: Date }, wanted: ActionRequest) =>
+  const request = (call: ActingCall & { readonly now: Date }, wanted: ActionRequest) =>
     act(call, (sql, nodePk) => requestAction(sql, nodePk, wanted, call.now));
 
   return {

@@ -6,7 +6,6 @@ import { checkDescriptions, propertiesWithoutEffect } from "../../domain/unsuppo
 import { lockExistingPool, readExistingPool } from "../../lifecycle/existing.ts";
 import { addPool, beginDeletePool, patchPool, replacePoolProperties } from "../../lifecycle/pool.ts";
 import { removePoolNodes, resizePool, stopResize } from "../../lifecycle/resize.ts";
-import { transaction } from "../../store/database.ts";
 import { readPoolLoads } from "../../store/pool-load.ts";
 import { listPools, type PoolWithNodes } from "../../store/pools.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
@@ -14,11 +13,11 @@ import { oneMore, pageOf } from "../lists.ts";
 import { changed, changing } from "./change.ts";
 
 export const poolHandlers = ({ database, quotas }: HandlerContext) => {
-  const change = changing(database, lockExistingPool, (pool) => pool);
+  const change = changing(lockExistingPool, (pool) => pool);
   return {
-    Pool_Add: async ({ account, body, baseUrl, now }) => {
+    Pool_Add: async ({ account, body, baseUrl, now, transaction }) => {
       checkDescriptions(quotas.unsupportedProperties, "pool", body);
-      const { id, etag } = await transaction(database, (sql) => addPool(sql, account, body, { ...quotas, now }));
+      const { id, etag } = await transaction((sql) => addPool(sql, account, body, { ...quotas, now }));
       return { entity: { etag, lastModified: now }, location: poolUrl(baseUrl, id) };
     },
 
@@ -55,8 +54,8 @@ export const poolHandlers = ({ database, quotas }: HandlerContext) => {
       return changed(saved, now);
     },
 
-    Pool_UpdateProperties: async ({ account, params, body, now }) => {
-      const saved = await transaction(database, async (sql) => {
+    Pool_UpdateProperties: async ({ account, params, body, now, transaction }) => {
+      const saved = await transaction(async (sql) => {
         const pool = await lockExistingPool(sql, account, params);
         return replacePoolProperties(sql, account, pool, { body, now });
       });

@@ -16,7 +16,7 @@ import {
   terminateTask,
   updateTask,
 } from "../../lifecycle/task.ts";
-import { type Sql, transaction } from "../../store/database.ts";
+import type { Sql } from "../../store/database.ts";
 import { readOpenDependencies } from "../../store/dependencies.ts";
 import { lockJobForTasks } from "../../store/jobs.ts";
 import { listTasks } from "../../store/tasks.ts";
@@ -29,10 +29,10 @@ import { jobUrl } from "./jobs.ts";
 import { poolUrl } from "./pools.ts";
 
 export const taskHandlers = ({ database }: HandlerContext) => {
-  const change = changing(database, lockExistingTask, ({ task }) => task);
+  const change = changing(lockExistingTask, ({ task }) => task);
   return {
-    Task_Add: async ({ account, params, body, baseUrl, traceParent, now }) => {
-      const added = await transaction(database, async (sql) => {
+    Task_Add: async ({ account, params, body, baseUrl, traceParent, now, transaction }) => {
+      const added = await transaction(async (sql) => {
         const job = await jobForTasks(sql, account, params.jobId);
         return addTasks(sql, job, [{ id: body.id, body }], now, traceParent);
       });
@@ -41,8 +41,8 @@ export const taskHandlers = ({ database }: HandlerContext) => {
       return { entity: { etag: task.etag, lastModified: now }, location: taskUrl(baseUrl, params.jobId, body.id) };
     },
 
-    Task_AddCollection: async ({ account, params, body, baseUrl, requestId, traceParent, now }) => {
-      const added = await transaction(database, async (sql) => {
+    Task_AddCollection: async ({ account, params, body, baseUrl, requestId, traceParent, now, transaction }) => {
+      const added = await transaction(async (sql) => {
         const job = await jobForTasks(sql, account, params.jobId);
         return addTasks(sql, job, body.value, now, traceParent);
       });

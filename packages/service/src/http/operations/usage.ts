@@ -39,9 +39,9 @@ export const usageHandlers = ({ database }: HandlerContext) =>
       body: (await readPrices(database, account)) ?? { currency: "", prices: [] },
     }),
 
-    Account_SetPrices: async ({ account, body }) => {
+    Account_SetPrices: async ({ account, body, transaction }) => {
       checkPrices(body);
-      await savePrices(database, account, body);
+      await transaction((sql) => savePrices(sql, account, body));
       return { body };
     },
   }) satisfies OperationHandlers;

@@ -10,7 +10,6 @@ import {
   updateAccount,
 } from "../../../lifecycle/account.ts";
 import { listAccounts } from "../../../store/accounts.ts";
-import { transaction } from "../../../store/database.ts";
 import { pageOf } from "../../lists.ts";
 import { accountId, type ManagementCall, type ManagementContext, type ManagementHandlers } from "../handler.ts";
 import { isUnderWay, resultLocation } from "./operation-results.ts";
@@ -34,14 +33,14 @@ export const accountHandlers = ({ database, storage, quotas, defaultAccountName 
   };
   const limits = { storageNames: storage.names, accountQuota: quotas.accountQuota };
   return {
-    BatchAccount_Create: async ({ account, params, body, origin, now }) => {
+    BatchAccount_Create: async ({ account, params, body, origin, now, transaction }) => {
       const place = {
         name: params.accountName,
         subscriptionId: params.subscriptionId,
         resourceGroup: params.resourceGroupName,
       };
       // As a template that is deployed again: what is there gets the given properties.
-      const made = await transaction(database, (sql) =>
+      const made = await transaction((sql) =>
         account
           ? updateAccount(sql, account.name, body, { ...limits, now })
           : createAccount(sql, place, body, { ...limits, now }),
@@ -49,14 +48,14 @@ export const accountHandlers = ({ database, storage, quotas, defaultAccountName 
       return { body: wire(made, origin) };
     },
 
-    BatchAccount_Update: async ({ account, body, origin, now }) => {
-      const changed = await transaction(database, (sql) => updateAccount(sql, account.name, body, { ...limits, now }));
+    BatchAccount_Update: async ({ account, body, origin, now, transaction }) => {
+      const changed = await transaction((sql) => updateAccount(sql, account.name, body, { ...limits, now }));
       return { body: wire(changed, origin) };
     },
 
-    BatchAccount_Delete: async ({ account }) => {
+    BatchAccount_Delete: async ({ account, transaction }) => {
       if (!account) return { status: 204 };
-      await transaction(database, (sql) => beginDeleteAccount(sql, account.name));
+      await transaction((sql) => beginDeleteAccount(sql, account.name));
       return { location: resultLocation(account, { kind: "account", pk: account.pk }) };
     },
 
@@ -75,13 +74,13 @@ export const accountHandlers = ({ database, storage, quotas, defaultAccountName 
       return pageOfAccounts({ subscriptionId, resourceGroup }, { list, mayRead, origin });
     },
 
-    BatchAccount_SynchronizeAutoStorageKeys: async ({ account, now }) => {
-      await transaction(database, (sql) => synchronizeKeys(sql, account.name, now));
+    BatchAccount_SynchronizeAutoStorageKeys: async ({ account, now, transaction }) => {
+      await transaction((sql) => synchronizeKeys(sql, account.name, now));
       return {};
     },
 
-    BatchAccount_RegenerateKey: async ({ account, body }) => ({
-      body: wireKeys(await transaction(database, (sql) => regenerateKey(sql, account.name, body.keyName))),
+    BatchAccount_RegenerateKey: async ({ account, body, transaction }) => ({
+      body: wireKeys(await transaction((sql) => regenerateKey(sql, account.name, body.keyName))),
     }),
 
     BatchAccount_GetKeys: async ({ account }) => {

@@ -18,8 +18,7 @@ import {
   uploadSeconds,
 } from "../../../lifecycle/application.ts";
 import { lockExistingApplication, readExistingApplication, readExistingPackage } from "../../../lifecycle/existing.ts";
-import { listApplications, listPackages } from "../../../store/applications.ts";
-import { transaction } from "../../../store/database.ts";
+import { listApplications, listPackages, readApplication, readPackage } from "../../../store/applications.ts";
 import { saveTags } from "../../../store/tags.ts";
 import { oneMore, pageOf } from "../../lists.ts";
 import { isAz, relayedUrl } from "../../upload-relay.ts";
@@ -54,8 +53,8 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: pageOf(applications, list.limit, keyOf, (each) => wireApplication(account, each)) };
     },
 
-    Application_Create: async ({ account, params, body }) => {
-      const application = await transaction(database, async (sql) => {
+    Application_Create: async ({ account, params, body, transaction }) => {
+      const application = await transaction(async (sql) => {
         const { pk } = await putApplication(sql, account, params.applicationName, body?.properties ?? {});
         await saveTags(sql, "application", { pk, tags: body?.tags });
         return lockExistingApplication(sql, account, params.applicationName);
@@ -67,8 +66,8 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       body: wireApplication(account, await readExistingApplication(database, account, params.applicationName)),
     }),
 
-    Application_Update: async ({ account, params, body }) => {
-      const application = await transaction(database, async (sql) => {
+    Application_Update: async ({ account, params, body, transaction }) => {
+      const application = await transaction(async (sql) => {
         const present = await lockExistingApplication(sql, account, params.applicationName);
         await changeApplication(sql, present, body.properties ?? {});
         await saveTags(sql, "application", { pk: present.pk, tags: body.tags });
@@ -77,9 +76,10 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: wireApplication(account, application) };
     },
 
-    Application_Delete: async ({ account, params }) => {
-      const isGone = await transaction(database, (sql) => removeApplication(sql, account, params.applicationName));
-      return { status: isGone ? 200 : 204 };
+    Application_Delete: async ({ account, params, transaction }) => {
+      if (!(await readApplication(database, account, params.applicationName))) return { status: 204 };
+      await transaction((sql) => removeApplication(sql, account, params.applicationName));
+      return {};
     },
 
     ApplicationPackage_List: async ({ account, params, list }) => {
@@ -89,8 +89,8 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: pageOf(packages, list.limit, keyOf, (each) => wirePackage(account, application, each)) };
     },
 
-    ApplicationPackage_Create: async ({ account, params, body: given, origin, userAgent, now }) => {
-      const { application, prepared } = await transaction(database, async (sql) => {
+    ApplicationPackage_Create: async ({ account, params, body: given, origin, userAgent, now, transaction }) => {
+      const { application, prepared } = await transaction(async (sql) => {
         const application = await lockExistingApplication(sql, account, params.applicationName);
         const { pk } = await preparePackage(sql, account, application, { version: params.versionName, now });
         await saveTags(sql, "application_package", { pk, tags: given?.tags });
@@ -111,13 +111,13 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: await withUrl(account, application, found, { now, mayWrite }) };
     },
 
-    ApplicationPackage_Activate: async ({ account, params, body, now }) => {
+    ApplicationPackage_Activate: async ({ account, params, body, now, transaction }) => {
       if (body.format.toLowerCase() !== "zip")
         throw new ManagementError("InvalidRequestBody", "The only format is zip.", "format");
       const application = await readExistingApplication(database, account, params.applicationName);
       const found = await readExistingPackage(database, application, params.versionName);
       const contentId = await promote(application, found, now);
-      const active = await transaction(database, async (sql) => {
+      const active = await transaction(async (sql) => {
         const locked = await lockExistingApplication(sql, account, params.applicationName);
         const present = await readExistingPackage(sql, locked, params.versionName);
         if (present.uploadId !== found.uploadId) throw new ManagementError("ApplicationPackageBlobNotFound");
@@ -126,9 +126,12 @@ export const applicationHandlers = ({ database, storage }: ManagementContext) =>
       return { body: await withUrl(account, application, active, { now, mayWrite: true }) };
     },
 
-    ApplicationPackage_Delete: async ({ account, params, now }) => {
-      const isGone = await transaction(database, (sql) => removePackage(sql, account, params, now));
-      return { status: isGone ? 200 : 204 };
+    ApplicationPackage_Delete: async ({ account, params, now, transaction }) => {
+      const application = await readApplication(database, account, params.applicationName);
+      const found = application && (await readPackage(database, application, params.versionName));
+      if (!found) return { status: 204 };
+      await transaction((sql) => removePackage(sql, account, params, now));
+      return {};
     },
   } satisfies Partial<ManagementHandlers>;
 };

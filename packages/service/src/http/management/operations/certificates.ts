@@ -7,7 +7,6 @@ import { addCertificate, cancelDeletion, removeCertificate } from "../../../life
 import { readCertificate as readCertificateFile } from "../../../lifecycle/certificate-file.ts";
 import { lockExistingCertificate } from "../../../lifecycle/existing.ts";
 import { listCertificates, namedCertificateFilterColumns, readCertificate } from "../../../store/certificates.ts";
-import { transaction } from "../../../store/database.ts";
 import { saveTags } from "../../../store/tags.ts";
 import { pageOf } from "../../lists.ts";
 import { inOwnNames, type ManagedFilter } from "../filters.ts";
@@ -50,7 +49,7 @@ export const certificateHandlers = ({ database }: ManagementContext) => {
       };
     },
 
-    Certificate_Create: async ({ account, params, body, conditions, now }) => {
+    Certificate_Create: async ({ account, params, body, conditions, now, transaction }) => {
       const { data, password, format = "Pfx" } = body.properties ?? {};
       if (data === undefined) throw new BatchError("MissingRequiredProperty", { PropertyName: "properties.data" });
       const ids = idsOf(params.certificateName);
@@ -65,7 +64,7 @@ export const certificateHandlers = ({ database }: ManagementContext) => {
         ...(password === undefined ? {} : { password }),
       };
       const certificate = await readCertificateFile(given);
-      await transaction(database, (sql) => addCertificate(sql, account, { body: given, certificate, now }));
+      await transaction((sql) => addCertificate(sql, account, { body: given, certificate, now }));
       return tagged(account, await existing(account, params.certificateName), body);
     },
 
@@ -82,23 +81,19 @@ export const certificateHandlers = ({ database }: ManagementContext) => {
       return tagged(account, certificate, body);
     },
 
-    Certificate_Delete: async ({ account, params, now }) => {
+    Certificate_Delete: async ({ account, params, now, transaction }) => {
       const ids = idsOf(params.certificateName);
       if (!(await readCertificate(database, account, ids.thumbprint))) return { status: 204 };
-      await transaction(database, async (sql) =>
-        removeCertificate(sql, await lockExistingCertificate(sql, account, ids), now),
-      );
+      await transaction(async (sql) => removeCertificate(sql, await lockExistingCertificate(sql, account, ids), now));
       return {};
     },
 
     Certificate_Get: async ({ account, params }) => answer(account, await existing(account, params.certificateName)),
 
-    Certificate_CancelDeletion: async ({ account, params, now }) => {
+    Certificate_CancelDeletion: async ({ account, params, now, transaction }) => {
       await existing(account, params.certificateName);
       const ids = idsOf(params.certificateName);
-      await transaction(database, async (sql) =>
-        cancelDeletion(sql, await lockExistingCertificate(sql, account, ids), now),
-      );
+      await transaction(async (sql) => cancelDeletion(sql, await lockExistingCertificate(sql, account, ids), now));
       return answer(account, await existing(account, params.certificateName));
     },
   } satisfies Partial<ManagementHandlers>;

@@ -5,7 +5,6 @@ import { lockExistingPool } from "../../../lifecycle/existing.ts";
 import { putPool, updatePool } from "../../../lifecycle/managed-pool.ts";
 import { beginDeletePool } from "../../../lifecycle/pool.ts";
 import { stopResize } from "../../../lifecycle/resize.ts";
-import { transaction } from "../../../store/database.ts";
 import { listPools, lockPool, readPool } from "../../../store/pools.ts";
 import { pageOf } from "../../lists.ts";
 import { inOwnNames, type ManagedFilter } from "../filters.ts";
@@ -53,31 +52,30 @@ export const poolHandlers = ({ database, quotas }: ManagementContext) => {
     },
 
     Pool_Create: async (call) => {
-      await withManagedNames(() => transaction(database, (sql) => putPool(sql, { ...request(call), body: call.body })));
+      await withManagedNames(() => call.transaction((sql) => putPool(sql, { ...request(call), body: call.body })));
       return answer(call);
     },
 
     Pool_Update: async (call) => {
-      await withManagedNames(() =>
-        transaction(database, (sql) => updatePool(sql, { ...request(call), body: call.body })),
-      );
+      await withManagedNames(() => call.transaction((sql) => updatePool(sql, { ...request(call), body: call.body })));
       return answer(call);
     },
 
-    Pool_Delete: async ({ account, params, now }) => {
-      const pool = await transaction(database, async (sql) => {
+    Pool_Delete: async ({ account, params, now, transaction }) => {
+      const pool = await readPool(database, account, params.poolName);
+      if (!pool) return { status: 204 };
+      await transaction(async (sql) => {
         const present = await lockPool(sql, account, params.poolName);
         if (present?.state === "active") await beginDeletePool(sql, present, now);
-        return present;
       });
-      return pool ? { location: resultLocation(account, { kind: "pool", pk: pool.pk }) } : { status: 204 };
+      return { location: resultLocation(account, { kind: "pool", pk: pool.pk }) };
     },
 
     Pool_Get: async (call) => answer(call),
 
     Pool_DisableAutoScale: async (call) => {
       const { account, params, now } = call;
-      await transaction(database, async (sql) =>
+      await call.transaction(async (sql) =>
         disableAutoScale(sql, await lockExistingPool(sql, account, { poolId: params.poolName }), now),
       );
       return answer(call);
@@ -85,7 +83,7 @@ export const poolHandlers = ({ database, quotas }: ManagementContext) => {
 
     Pool_StopResize: async (call) => {
       const { account, params, now } = call;
-      await transaction(database, async (sql) =>
+      await call.transaction(async (sql) =>
         stopResize(sql, await lockExistingPool(sql, account, { poolId: params.poolName }), now),
       );
       return answer(call);
