@@ -64,6 +64,7 @@ export { type CollectionElement, type CollectionForm, readCollection } from "./r
 export { readDocument } from "./read-document.ts";
 export { ErrorCategory, TaskContainerExecutionInformation, TaskFailureInformation } from "./run-outcome.ts";
 export { FreeObject, type Keywords, MetadataItem, NameValuePair, type SchemaNode } from "./schema.ts";
+export * from "./series.ts";
 export * from "./shared-key.ts";
 export * from "./staged-files.ts";
 export * from "./start-task.ts";

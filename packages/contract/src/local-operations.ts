@@ -6,6 +6,7 @@ import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
 import { paged } from "./queries.ts";
+import { seriesOperations } from "./series.ts";
 import { taskUsageOperations } from "./task-usage.ts";
 import { usageOperations } from "./usage.ts";
 
@@ -66,4 +67,5 @@ export const localOperations = {
   ...explanationOperations,
   ...taskUsageOperations,
   ...usageOperations,
+  ...seriesOperations,
 } as const;

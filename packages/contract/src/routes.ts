@@ -111,4 +111,7 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Account_GetUsage: ["GET", "/kyanite/usage"],
   Account_GetPrices: ["GET", "/kyanite/prices"],
   Account_SetPrices: ["PUT", "/kyanite/prices"],
+  Account_GetSeries: ["GET", "/kyanite/series"],
+  Pool_GetSeries: ["GET", "/kyanite/pools/{poolId}/series"],
+  ComputeNode_GetSeries: ["GET", "/kyanite/pools/{poolId}/nodes/{nodeId}/series"],
 };

@@ -17,6 +17,14 @@ create table account (
   constraint account_name_key UNIQUE (name)
 );
 
+create table account_sample (
+  account_pk bigint not null,
+  at timestamp with time zone not null,
+  figures real[] not null,
+  constraint account_sample_pkey PRIMARY KEY (account_pk, at)
+) with (autovacuum_vacuum_scale_factor=0.02);
+CREATE INDEX account_sample_at ON public.account_sample USING brin (at);
+
 create table account_usage (
   account_pk bigint not null,
   wall_clock_seconds double precision default 0 not null,
@@ -237,6 +245,17 @@ create table event_slot (
   constraint event_slot_pkey PRIMARY KEY (slot)
 );
 
+create table five_minute_sample (
+  at timestamp with time zone not null,
+  kind text not null,
+  subject_pk bigint not null,
+  counts integer[] not null,
+  totals real[] not null,
+  lowest real[] not null,
+  highest real[] not null,
+  constraint five_minute_sample_pkey PRIMARY KEY (kind, subject_pk, at)
+) partition by RANGE (at);
+
 create table host (
   id text not null,
   provider text not null,
@@ -248,6 +267,17 @@ create table host (
   seen timestamp with time zone not null,
   constraint host_pkey PRIMARY KEY (id)
 );
+
+create table hour_sample (
+  at timestamp with time zone not null,
+  kind text not null,
+  subject_pk bigint not null,
+  counts integer[] not null,
+  totals real[] not null,
+  lowest real[] not null,
+  highest real[] not null,
+  constraint hour_sample_pkey PRIMARY KEY (kind, subject_pk, at)
+) partition by RANGE (at);
 
 create table issuer_key (
   only_one boolean default true not null,
@@ -305,6 +335,17 @@ CREATE INDEX job_wall_clock ON public.job USING btree (wall_clock_end) WHERE (wa
 CREATE INDEX unfinished_job_of_schedule ON public.job USING btree (job_schedule_pk) WHERE ((job_schedule_pk IS NOT NULL) AND (state <> 'completed'::text));
 CREATE TRIGGER event_of_changed_job AFTER UPDATE ON public.job FOR EACH ROW WHEN ((old.state <> new.state)) EXECUTE FUNCTION write_event_of_job();
 CREATE TRIGGER event_of_new_or_deleted_job AFTER INSERT OR DELETE ON public.job FOR EACH ROW EXECUTE FUNCTION write_event_of_job();
+
+create table job_sample (
+  job_pk bigint not null,
+  at timestamp with time zone not null,
+  active bigint not null,
+  running bigint not null,
+  succeeded bigint not null,
+  failed bigint not null,
+  constraint job_sample_pkey PRIMARY KEY (job_pk, at)
+) with (autovacuum_vacuum_scale_factor=0.02);
+CREATE INDEX job_sample_at ON public.job_sample USING brin (at);
 
 create table job_schedule (
   pk bigint generated always as identity not null,
@@ -599,6 +640,7 @@ create table pool_sample (
   active_slots double precision default 0 not null,
   running_slots double precision default 0 not null,
   oldest_wait_seconds double precision default 0 not null,
+  nodes_by_state jsonb default '{}'::jsonb not null,
   constraint pool_sample_pkey PRIMARY KEY (pool_pk, at),
   constraint pool_sample_pool_pk_fkey FOREIGN KEY (pool_pk) REFERENCES pool(pk) ON DELETE CASCADE
 ) with (autovacuum_vacuum_scale_factor=0.02);
@@ -632,6 +674,11 @@ create table price_list (
   prices jsonb not null,
   constraint price_list_pkey PRIMARY KEY (account_pk),
   constraint price_list_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk)
+);
+
+create table sample_folding (
+  five_minutes_until timestamp with time zone,
+  hours_until timestamp with time zone
 );
 
 create table schema_migration (

@@ -141,6 +141,8 @@ export const tuningSettings = {
     most: 300,
   }),
   poolSampleHours: integer(24, "how long samples of pools are kept", { least: 1, most: 720 }),
+  fiveMinuteSampleDays: integer(3, "how long samples are kept in steps of five minutes", { least: 1, most: 366 }),
+  hourSampleDays: integer(90, "how long samples are kept in steps of an hour", { least: 1, most: 3_660 }),
   auditDays: integer(90, "how long it is kept who did what", { least: 1, most: 3_660 }),
   autoScaleMinimumSeconds: integer(300, "shortest interval between autoscale evaluations", { least: 1, most: 3_600 }),
   nodeSilentSeconds: integer(60, "silence after which a node counts as lost", { least: 3, most: 3_600 }),

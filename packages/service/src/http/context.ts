@@ -1,6 +1,7 @@
 import type { allOperations } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
+import type { SampleRetention } from "../domain/series/steps.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Database } from "../store/database.ts";
 import type { NodeFiles } from "./agents/node-files.ts";
@@ -16,6 +17,7 @@ export interface HandlerContext {
   readonly feed: Feed;
   readonly quotas: Quotas;
   readonly storage: Pick<StorageAccounts, "ownUrl" | "readBlob">;
+  readonly samples: SampleRetention;
   readonly clock: Clock;
 }
 

@@ -18,6 +18,7 @@ import { nodeHandlers } from "./operations/nodes.ts";
 import { pastRunHandlers } from "./operations/past-runs.ts";
 import { poolStatisticsHandlers } from "./operations/pool-statistics.ts";
 import { poolHandlers } from "./operations/pools.ts";
+import { seriesHandlers } from "./operations/series.ts";
 import { subtaskHandlers } from "./operations/subtasks.ts";
 import { taskUsageHandlers } from "./operations/task-usage.ts";
 import { taskHandlers } from "./operations/tasks.ts";
@@ -42,6 +43,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...taskHandlers(context),
   ...taskUsageHandlers(context),
   ...usageHandlers(context),
+  ...seriesHandlers(context),
   ...subtaskHandlers(context),
   ...fileHandlers(context),
   ...pastRunHandlers(context),

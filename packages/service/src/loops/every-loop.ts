@@ -14,6 +14,7 @@ import { collectBlobs } from "./collect-blobs.ts";
 import { deleteAccounts } from "./delete-accounts.ts";
 import { endUnsatisfiableTasks } from "./end-unsatisfiable.ts";
 import { enforceLimits } from "./enforce-limits.ts";
+import { type FoldOptions, foldSamples } from "./fold-samples.ts";
 import { followClock } from "./follow-clock.ts";
 import { type ForgetRunsSettings, forgetRuns } from "./forget-runs.ts";
 import { keepAudit } from "./keep-audit.ts";
@@ -29,6 +30,7 @@ import { watchNodes } from "./watch-nodes.ts";
 interface LoopSettings
   extends AutoScaleSettings,
     SampleOptions,
+    FoldOptions,
     ForgetRunsSettings,
     EventRetention,
     Omit<ResizeOptions["limits"], "vmSizes"> {
@@ -72,6 +74,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
     settleJobs(database),
     enforceLimits(database),
     samplePools(database, settings),
+    foldSamples(database, settings),
     autoscalePools(database, settings, log),
     runJobSchedules(database, quotas, log),
     watchNodes(database, settings.nodeSilentSeconds, log),

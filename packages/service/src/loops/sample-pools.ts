@@ -1,22 +1,18 @@
+import { nodeSampleSeconds, type SampleRetention } from "../domain/series/steps.ts";
 import { after } from "../domain/time.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { sumUpNodeLives } from "../store/pool-load.ts";
 import { beginSampling, deleteSamples, insertPoolSamples } from "../store/samples.ts";
+import { deleteFineSeries, insertAccountSamples, insertJobSamples } from "../store/series.ts";
 import { deleteTaskUsage } from "../store/task-usage.ts";
 import type { Loop } from "./loop.ts";
 
-export interface SampleOptions {
-  readonly poolSampleSeconds: number;
-  readonly poolSampleHours: number;
-}
-
-/** Agents' samples of their nodes are kept so long: for two samples of a pool at the longest period. */
-const nodeSampleSeconds = 900;
+export type SampleOptions = Pick<SampleRetention, "poolSampleSeconds" | "poolSampleHours">;
 
 /** So long usage is known by half hours; after that only as a sum. */
 const usageDays = 366;
 
-/** Takes a sample of every pool at each multiple of the period, and forgets the old ones. */
+/** Takes a sample of every pool, account and job at each multiple of the period, and forgets the old ones. */
 export function samplePools(database: Database, { poolSampleSeconds, poolSampleHours }: SampleOptions): Loop {
   const period = poolSampleSeconds * 1000;
   return {
@@ -26,10 +22,15 @@ export function samplePools(database: Database, { poolSampleSeconds, poolSampleH
       const at = new Date(Math.floor(now.getTime() / period) * period);
       await transaction(database, async (sql) => {
         if (!(await beginSampling(sql, at))) return;
-        await insertPoolSamples(sql, { at, periodSeconds: poolSampleSeconds });
+        const sampling = { at, periodSeconds: poolSampleSeconds };
+        await insertPoolSamples(sql, sampling);
+        await insertAccountSamples(sql, sampling);
+        await insertJobSamples(sql, sampling);
         await sumUpNodeLives(sql, after(now, -usageDays * 24 * 3_600));
         await deleteTaskUsage(sql, after(now, -usageDays * 24 * 3_600));
-        await deleteSamples(sql, { node: after(now, -nodeSampleSeconds), pool: after(now, -3_600 * poolSampleHours) });
+        const oldest = after(now, -3_600 * poolSampleHours);
+        await deleteSamples(sql, { node: after(now, -nodeSampleSeconds), pool: oldest });
+        await deleteFineSeries(sql, oldest);
       });
       return false;
     },

@@ -96,6 +96,12 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
         count(*) filter (where n.state = 'preempted') as preempted
       from due join node n on n.pool_pk = due.pk
       group by n.pool_pk
+    ), nodes_in_state as (
+      select pool_pk, jsonb_object_agg(state, nodes) as by_state
+      from (
+        select n.pool_pk, n.state, count(*) as nodes from due join node n on n.pool_pk = due.pk group by 1, 2
+      ) each
+      group by pool_pk
     ), used as (
       select n.pool_pk, count(distinct s.node_pk) as nodes, avg(s.cpu) as cpu,
         avg(s.memory_bytes) / 1048576 as memory_megabytes, avg(s.disk_bytes) / 1073741824 as disk_gigabytes,
@@ -110,7 +116,7 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       pool_pk, at, active_tasks, running_tasks, succeeded_tasks, failed_tasks, task_slots_per_node,
       current_dedicated_nodes, current_low_priority_nodes, usable_nodes, preempted_nodes, sample_nodes, cpu,
       wall_clock_seconds, memory_megabytes, disk_gigabytes, disk_read_bytes, disk_write_bytes, disk_read_operations,
-      disk_write_operations, network_in_bytes, network_out_bytes, active_slots, running_slots, oldest_wait_seconds
+      disk_write_operations, network_in_bytes, network_out_bytes, active_slots, running_slots, oldest_wait_seconds, nodes_by_state
     )
     select due.pk, ${at}, coalesce(c.active, 0) + coalesce(r.active, 0) + coalesce(g.more, 0), coalesce(c.running, 0),
       coalesce(c.succeeded, 0), coalesce(c.failed, 0), due.task_slots_per_node, coalesce(n.dedicated, 0),
@@ -119,13 +125,14 @@ export async function insertPoolSamples(sql: Sql, { at, periodSeconds }: Samplin
       coalesce(u.disk_gigabytes, 0), coalesce(u.disk_read_bytes, 0), coalesce(u.disk_write_bytes, 0),
       coalesce(u.disk_read_operations, 0), coalesce(u.disk_write_operations, 0), coalesce(u.network_in_bytes, 0),
       coalesce(u.network_out_bytes, 0), coalesce(c.active_slots, 0) + coalesce(r.active_slots, 0) + coalesce(g.more, 0),
-      coalesce(c.running_slots, 0), greatest(0, coalesce(o.wait_seconds, 0))
+      coalesce(c.running_slots, 0), greatest(0, coalesce(o.wait_seconds, 0)), coalesce(b.by_state, '{}')
     from due
     left join counted c on c.pool_pk = due.pk
     left join ready r on r.pool_pk = due.pk
     left join gangs g on g.pool_pk = due.pk
     left join oldest o on o.pool_pk = due.pk
     left join counted_nodes n on n.pool_pk = due.pk
+    left join nodes_in_state b on b.pool_pk = due.pk
     left join used u on u.pool_pk = due.pk
     on conflict do nothing`;
 }

@@ -1,5 +1,6 @@
 import { after } from "../domain/time.ts";
 import type { Sql } from "./database.ts";
+import { unfoldSamples } from "./series.ts";
 
 /**
  * Brings back what was noted under a clock that was ahead, where something waits for the time to be reached or to be
@@ -25,4 +26,7 @@ export async function bringBackTimes(
   await sql`update pool_sampling set at = ${now} where at > ${latest}`;
   await sql`delete from pool_sample where at > ${latest}`;
   await sql`delete from node_sample where at > ${latest}`;
+  await sql`delete from account_sample where at > ${latest}`;
+  await sql`delete from job_sample where at > ${latest}`;
+  await unfoldSamples(sql, { from: now, latest });
 }

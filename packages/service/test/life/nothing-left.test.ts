@@ -49,6 +49,12 @@ const remaining: Readonly<Record<string, number>> = {
   past_run_size: 16,
   // What tasks have had of nodes on each day of the last year.
   task_usage: 100,
+  // What accounts, pools, nodes and jobs had over time, until these days are dropped.
+  account_sample: 1000,
+  job_sample: 1000,
+  five_minute_sample: 1000,
+  hour_sample: 1000,
+  sample_folding: 1,
   // The machine on which the nodes were, for a week.
   host: 1,
   issuer_key: 1,
@@ -68,6 +74,8 @@ const mayBeEmpty = new Set([
   "blob_removal",
   "certificate",
   "directory_removal",
+  "five_minute_sample",
+  "hour_sample",
   "job_schedule_usage",
   "kept_log",
   "node_life",
