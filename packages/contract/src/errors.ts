@@ -18,6 +18,7 @@ export const errorCodes = {
   CertificateStateActive: [409, "The specified certificate is in the active state."],
   CertificateStateDeleteFailed: [409, "The deletion of the specified certificate has failed."],
   ConditionNotMet: [412, "The condition specified using HTTP conditional header(s) is not met."],
+  DeadLetterNotFound: [404, "The specified dead letter does not exist."],
   EmptyMetadataKey: [400, "The name of a metadata item is empty."],
   EventCursorTooOld: [410, "Events after the specified cursor are no longer kept."],
   FileNotFound: [404, "The specified file does not exist."],
@@ -115,6 +116,9 @@ export const errorCodes = {
   UnsupportedProperty: [400, "One of the properties specified in the request body is not supported."],
   UnsupportedQueryParameter: [400, "One of the query parameters specified in the request URI is not supported."],
   UnsupportedRequestVersion: [400, "The value of the api-version query parameter is not supported."],
+  WebhookExists: [409, "The specified webhook already exists."],
+  WebhookNotFound: [404, "The specified webhook does not exist."],
+  WebhookQuotaReached: [409, "The account has as many webhooks as it may have."],
 } as const satisfies Readonly<Record<string, readonly [status: number, message: string]>>;
 
 export type ErrorCode = keyof typeof errorCodes;

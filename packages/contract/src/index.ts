@@ -86,4 +86,13 @@ export * from "./usage.ts";
 export * from "./users.ts";
 export * from "./versions.ts";
 export * from "./virtual-machine.ts";
+export type {
+  AddedWebhook,
+  DeadLetter,
+  Webhook,
+  WebhookAddParameter,
+  WebhookFilter,
+  WebhookPatchParameter,
+  WebhookTestResult,
+} from "./webhooks.ts";
 export { nameIn, writeDocument } from "./write-document.ts";

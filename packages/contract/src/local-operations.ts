@@ -9,6 +9,7 @@ import { paged } from "./queries.ts";
 import { seriesOperations } from "./series.ts";
 import { taskUsageOperations } from "./task-usage.ts";
 import { usageOperations } from "./usage.ts";
+import { webhookOperations } from "./webhooks.ts";
 
 /** What this server offers beyond the published API; every api-version has it. */
 export const localOperations = {
@@ -68,4 +69,5 @@ export const localOperations = {
   ...taskUsageOperations,
   ...usageOperations,
   ...seriesOperations,
+  ...webhookOperations,
 } as const;

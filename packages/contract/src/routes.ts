@@ -114,4 +114,13 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Account_GetSeries: ["GET", "/kyanite/series"],
   Pool_GetSeries: ["GET", "/kyanite/pools/{poolId}/series"],
   ComputeNode_GetSeries: ["GET", "/kyanite/pools/{poolId}/nodes/{nodeId}/series"],
+  Webhook_Add: ["POST", "/kyanite/webhooks"],
+  Webhook_List: ["GET", "/kyanite/webhooks"],
+  Webhook_Get: ["GET", "/kyanite/webhooks/{webhookId}"],
+  Webhook_Patch: ["PATCH", "/kyanite/webhooks/{webhookId}"],
+  Webhook_Delete: ["DELETE", "/kyanite/webhooks/{webhookId}"],
+  Webhook_Test: ["POST", "/kyanite/webhooks/{webhookId}/test"],
+  Webhook_ListDeadLetters: ["GET", "/kyanite/webhooks/{webhookId}/deadletters"],
+  Webhook_RedeliverAll: ["POST", "/kyanite/webhooks/{webhookId}/deadletters/redeliver"],
+  Webhook_Redeliver: ["POST", "/kyanite/webhooks/{webhookId}/deadletters/{number}/redeliver"],
 };

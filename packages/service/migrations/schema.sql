@@ -839,6 +839,50 @@ create table task_usage (
 ) with (fillfactor=70, autovacuum_vacuum_scale_factor=0.02);
 CREATE INDEX task_usage_day ON public.task_usage USING btree (day);
 
+create table webhook (
+  pk bigint generated always as identity not null,
+  account_pk bigint not null,
+  key text not null,
+  id text not null,
+  creation_time timestamp with time zone not null,
+  last_modified timestamp with time zone not null,
+  revision integer default 1 not null,
+  url text not null,
+  filter jsonb not null,
+  secret text not null,
+  batch_size integer not null,
+  maximum_attempts integer not null,
+  state text not null,
+  state_reason text,
+  "position" bigint not null,
+  events integer default 0 not null,
+  attempts integer default 0 not null,
+  next_attempt_time timestamp with time zone,
+  delivered_count bigint default 0 not null,
+  missed_count bigint default 0 not null,
+  last_missed_time timestamp with time zone,
+  consecutive_failures integer default 0 not null,
+  last_success_time timestamp with time zone,
+  last_failure_time timestamp with time zone,
+  last_failure text,
+  constraint webhook_pkey PRIMARY KEY (pk),
+  constraint webhook_account_pk_fkey FOREIGN KEY (account_pk) REFERENCES account(pk),
+  constraint webhook_account_pk_key_key UNIQUE (account_pk, key)
+);
+
+create table webhook_dead_letter (
+  webhook_pk bigint not null,
+  number bigint generated always as identity not null,
+  event jsonb not null,
+  attempts integer not null,
+  last_attempt_time timestamp with time zone not null,
+  error text not null,
+  is_due boolean default false not null,
+  constraint webhook_dead_letter_pkey PRIMARY KEY (webhook_pk, number),
+  constraint webhook_dead_letter_webhook_pk_fkey FOREIGN KEY (webhook_pk) REFERENCES webhook(pk) ON DELETE CASCADE
+);
+CREATE INDEX webhook_dead_letter_due ON public.webhook_dead_letter USING btree (webhook_pk, number) WHERE is_due;
+
 create type node_load as (node_pk bigint, slots integer, tasks integer, succeeded integer, uncounted integer, recent bigint[]);
 
 create type task_change as (sign integer, job_pk bigint, state text, result text, required_slots integer);

@@ -17,6 +17,7 @@ import { type Found, type FoundSettings, kebab, readFlags, readVariables, readYa
 import { roles } from "./domain/account/caller.ts";
 import { parseCapacities } from "./domain/pool/capacity.ts";
 import { parseMountSources } from "./domain/pool/mounts.ts";
+import { parseNetworks } from "./events/networks.ts";
 import { readTelemetry, type TelemetrySettings } from "./telemetry/settings.ts";
 
 const port = { least: 0, most: 65_535, placeholder: "PORT" } as const;
@@ -34,6 +35,14 @@ const mountSources: Setting<string> = {
   initial: "",
   parse: (value) =>
     parseMountSources(value) ? { value } : { problem: 'must be a list such as "files:/export=/srv/export"' },
+};
+
+const webhookNetworks: Setting<string> = {
+  help: "where webhooks may be sent: public (the internet, by https), networks such as 10.1.0.0/16, all, or none",
+  placeholder: "LIST",
+  initial: "public",
+  parse: (value) =>
+    parseNetworks(value) ? { value } : { problem: 'must be a list such as "public 10.1.0.0/16", all or none' },
 };
 
 const moreStorageAccounts: Setting<readonly string[]> = {
@@ -255,6 +264,7 @@ export const tuningSettings = {
     least: 1_000,
     most: 1_000_000_000,
   }),
+  webhookNetworks,
   preemptionSeconds: integer(30, "time for which a preempted node stays away", { least: 0, most: 86_400 }),
 } as const;
 

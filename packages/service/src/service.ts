@@ -7,6 +7,7 @@ import { startLoops } from "./assembly/loops.ts";
 import { createPlanes } from "./assembly/planes.ts";
 import type { ServiceParts } from "./assembly/service-parts.ts";
 import { followStorageTrust } from "./assembly/storage-trust.ts";
+import { openWebhooks } from "./events/webhooks.ts";
 import { startAudit } from "./http/audit/audit.ts";
 import { Feed } from "./http/events/feed.ts";
 import { openLogs } from "./http/logs/logs.ts";
@@ -53,6 +54,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     quotas: quotasOf(parts),
     bounds: { tasksPerPool: parts.settings.placementsPerRound, jobsPerPool: 50 },
     served: new Served(),
+    webhooks: openWebhooks(parts),
   };
   const identities = await openIdentities(database, parts, () => listening);
   const { taskTokens } = identities;

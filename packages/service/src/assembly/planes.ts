@@ -2,6 +2,7 @@ import { allOperations } from "@kyanite/contract";
 import type { AccountQuotas } from "../domain/account/quotas.ts";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import { mayElevate } from "../domain/task/elevation.ts";
+import type { Webhooks } from "../events/webhooks.ts";
 import type { Audit } from "../http/audit/audit.ts";
 import type { Feed } from "../http/events/feed.ts";
 import { createHandlers } from "../http/handlers.ts";
@@ -31,6 +32,7 @@ export interface PlaneMeans {
   readonly agents: Agents;
   readonly logs: Logs;
   readonly feed: Feed;
+  readonly webhooks: Webhooks;
   readonly identities: Identities;
   readonly metrics: Metrics;
   readonly audit: Audit;
@@ -40,7 +42,7 @@ export interface PlaneMeans {
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, logs, feed, identities, metrics, audit, telemetry } = means;
+  const { database, storage, quotas, agents, logs, feed, webhooks, identities, metrics, audit, telemetry } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -53,6 +55,7 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
       nodeFiles: agents.nodeFiles,
       logs,
       feed,
+      webhooks,
       quotas,
       storage,
       samples: settings,

@@ -2,6 +2,7 @@ import type { allOperations } from "@kyanite/contract";
 import type { Clock } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import type { SampleRetention } from "../domain/series/steps.ts";
+import type { Webhooks } from "../events/webhooks.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Database } from "../store/database.ts";
 import type { NodeFiles } from "./agents/node-files.ts";
@@ -15,6 +16,7 @@ export interface HandlerContext {
   readonly nodeFiles: NodeFiles;
   readonly logs: Logs;
   readonly feed: Feed;
+  readonly webhooks: Webhooks;
   readonly quotas: Quotas;
   readonly storage: Pick<StorageAccounts, "ownUrl" | "readBlob">;
   readonly samples: SampleRetention;

@@ -23,6 +23,7 @@ import { subtaskHandlers } from "./operations/subtasks.ts";
 import { taskUsageHandlers } from "./operations/task-usage.ts";
 import { taskHandlers } from "./operations/tasks.ts";
 import { usageHandlers } from "./operations/usage.ts";
+import { webhookHandlers } from "./operations/webhooks.ts";
 
 /** Every operation that is handled. */
 export const createHandlers = (context: HandlerContext): OperationHandlers => ({
@@ -49,5 +50,6 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...pastRunHandlers(context),
   ...logHandlers(context),
   ...eventHandlers(context),
+  ...webhookHandlers(context),
   ...explanationHandlers(context),
 });

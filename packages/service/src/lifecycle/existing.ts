@@ -7,6 +7,7 @@ import type { JobSchedule } from "../domain/job-schedule/job-schedule.ts";
 import type { Node } from "../domain/node/node.ts";
 import type { Pool } from "../domain/pool/pool.ts";
 import type { Task } from "../domain/task/task.ts";
+import type { Webhook } from "../domain/webhook/webhook.ts";
 import { lockAccount } from "../store/accounts.ts";
 import { lockApplication, readApplication, readPackage } from "../store/applications.ts";
 import { lockCertificate, readCertificate } from "../store/certificates.ts";
@@ -16,6 +17,7 @@ import { lockJob, readJob } from "../store/jobs.ts";
 import { lockNodes, readNode } from "../store/nodes.ts";
 import { lockPool, type PoolWithNodes, readPool } from "../store/pools.ts";
 import { lockTask, lockTasksOnNodes, readTask } from "../store/tasks.ts";
+import { lockWebhook, readWebhook, type WebhookWithLetters } from "../store/webhooks.ts";
 
 /** Names of resources as the paths of the data plane have them. */
 export interface PoolIds {
@@ -36,6 +38,9 @@ export interface JobScheduleIds {
 export interface CertificateIds {
   readonly thumbprintAlgorithm: string;
   readonly thumbprint: string;
+}
+export interface WebhookIds {
+  readonly webhookId: string;
 }
 
 /** @throws BatchError PoolNotFound */
@@ -117,6 +122,20 @@ export async function lockExistingJobSchedule(sql: Sql, account: Account, ids: J
   return found(await lockJobSchedule(sql, account, ids.jobScheduleId), "JobScheduleNotFound");
 }
 
+/** @throws BatchError WebhookNotFound */
+export async function readExistingWebhook(
+  sql: Sql,
+  account: Account,
+  { webhookId }: WebhookIds,
+): Promise<WebhookWithLetters> {
+  return found(await readWebhook(sql, account, webhookId), "WebhookNotFound");
+}
+
+/** @throws BatchError WebhookNotFound */
+export async function lockExistingWebhook(sql: Sql, account: Account, { webhookId }: WebhookIds): Promise<Webhook> {
+  return found(await lockWebhook(sql, account, webhookId), "WebhookNotFound");
+}
+
 /** @throws BatchError CertificateNotFound */
 export async function readExistingCertificate(sql: Sql, account: Account, ids: CertificateIds): Promise<Certificate> {
   const thumbprint = sha1Of(ids);
@@ -158,7 +177,7 @@ function sha1Of({ thumbprintAlgorithm, thumbprint }: CertificateIds): string | u
   return thumbprintAlgorithm.toLowerCase() === "sha1" ? normalizeThumbprint(thumbprint) : undefined;
 }
 
-type NotFound = `${"Pool" | "Node" | "Job" | "Task" | "JobSchedule" | "Certificate"}NotFound`;
+type NotFound = `${"Pool" | "Node" | "Job" | "Task" | "JobSchedule" | "Certificate" | "Webhook"}NotFound`;
 
 function found<T extends object>(value: T | "" | undefined, code: NotFound): T {
   if (!value) throw new BatchError(code);

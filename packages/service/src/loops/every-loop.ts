@@ -3,6 +3,7 @@ import type { Clock, Log } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import type { EventRetention } from "../domain/event/slots.ts";
 import { parseCapacities } from "../domain/pool/capacity.ts";
+import type { Webhooks } from "../events/webhooks.ts";
 import type { AutoScaleSettings } from "../lifecycle/auto-scale.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
 import type { Served } from "../scheduler/served.ts";
@@ -24,6 +25,7 @@ import { type ResizeOptions, resizePools } from "./resize-pools.ts";
 import { runJobSchedules } from "./run-job-schedules.ts";
 import { type SampleOptions, samplePools } from "./sample-pools.ts";
 import { scheduleTasks } from "./schedule-tasks.ts";
+import { sendWebhooks } from "./send-webhooks.ts";
 import { settleJobs } from "./settle-jobs.ts";
 import { watchNodes } from "./watch-nodes.ts";
 
@@ -52,6 +54,7 @@ export interface LoopParts {
   readonly quotas: Quotas;
   readonly bounds: SnapshotBounds;
   readonly served: Served;
+  readonly webhooks: Webhooks;
   readonly settings: LoopSettings;
   readonly clock: Clock;
   readonly log: Log;
@@ -59,7 +62,7 @@ export interface LoopParts {
 
 /** All that goes on by itself in the service. */
 export function everyLoop(parts: LoopParts): Loop[] {
-  const { database, provider, storage, quotas, bounds, served, settings, clock, log } = parts;
+  const { database, provider, storage, quotas, bounds, served, webhooks, settings, clock, log } = parts;
   return [
     scheduleTasks(database, bounds, served),
     resizePools(
@@ -85,6 +88,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
     keepAudit(database, settings),
     orderEvents(database),
     forgetEvents(database, settings),
+    sendWebhooks({ database, ...webhooks, clock, random: Math.random, log }),
     changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),
   ];
 }

@@ -11,6 +11,8 @@ export interface Loop {
   readonly notice?: Notice;
   /** One round; answers whether there is more to do at once. */
   readonly round: (now: Date) => Promise<boolean>;
+  /** Ends what rounds have begun and not waited for. */
+  readonly stop?: () => Promise<void>;
 }
 
 export interface LoopHost {
@@ -34,6 +36,7 @@ export async function runLoop(loop: Loop, host: LoopHost, signal: AbortSignal): 
     if (!hasMore && !signal.aborted) await host.clock.sleep(loop.everySeconds * 1000, wake.signal);
   }
   await unlisten?.().catch(() => {});
+  await loop.stop?.();
 }
 
 async function attempt(loop: Loop, { leadership, onRound, clock, log }: LoopHost): Promise<boolean> {

@@ -44,6 +44,7 @@ export async function deleteAccount(sql: Sql, { pk }: Account, dueTime: Date): P
     "price_list",
     "past_run_size",
     "account_sample",
+    "webhook",
   ])
     await sql`delete from ${sql(table)} where account_pk = ${pk}`;
   await sql`delete from service_principal where account_name = (select name from account where pk = ${pk})`;

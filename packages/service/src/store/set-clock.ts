@@ -23,6 +23,10 @@ export async function bringBackTimes(
     update auto_scale a set due_time = ${now} from pool p
     where p.pk = a.pool_pk
       and a.due_time > ${latest}::timestamptz + coalesce(p.spec ->> 'autoScaleEvaluationInterval', 'PT15M')::interval`;
+  // None is put off for more than an hour.
+  await sql`
+    update webhook set next_attempt_time = ${now}
+    where next_attempt_time > ${latest}::timestamptz + interval '1 hour'`;
   await sql`update pool_sampling set at = ${now} where at > ${latest}`;
   await sql`delete from pool_sample where at > ${latest}`;
   await sql`delete from node_sample where at > ${latest}`;

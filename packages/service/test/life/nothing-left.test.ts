@@ -80,6 +80,8 @@ const mayBeEmpty = new Set([
   "kept_log",
   "node_life",
   "price_list",
+  "webhook",
+  "webhook_dead_letter",
   ...(process.getuid?.() === 0 ? [] : ["node_user"]),
 ]);
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cursorAfterRow } from "../../src/domain/event/cursor.ts";
 import type { EventRow } from "../../src/domain/event/event.ts";
 import { after } from "../../src/domain/time.ts";
-import { readRowsAfter } from "../../src/http/events/reading.ts";
+import { readRowsAfter } from "../../src/events/reading.ts";
 import { forgetEvents } from "../../src/loops/keep-events.ts";
 import { giveEventPositions, readEventBounds, readEvents } from "../../src/store/events.ts";
 

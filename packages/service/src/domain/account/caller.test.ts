@@ -20,12 +20,17 @@ describe("roles", () => {
     expect(changing.map(([name]) => name)).toEqual(["Pool_EvaluateAutoScale", "Location_CheckNameAvailability"]);
   });
 
-  test("what only sees something is open to readers, but for who did what", () => {
+  test("what only sees something is open to readers, but for who did what and where webhooks go", () => {
     const seeing = Object.entries({ ...allOperations, ...managementOperations }).filter(
       ([, { method }]) => method === "GET" || method === "HEAD",
     );
     const closed = seeing.filter(([, operation]) => !permits("reader", operation));
-    expect(closed.map(([name]) => name)).toEqual(["Audit_List"]);
+    expect(closed.map(([name]) => name)).toEqual([
+      "Audit_List",
+      "Webhook_List",
+      "Webhook_Get",
+      "Webhook_ListDeadLetters",
+    ]);
   });
 
   test("a submitter changes jobs, job schedules, tasks and their files", () => {
@@ -55,7 +60,7 @@ describe("roles", () => {
     expect(namesWith("submit", managementOperations)).toEqual([]);
   });
 
-  test("an operator changes what the work runs on", () => {
+  test("an operator changes what the work runs on, and who is told of it", () => {
     expect(namesWith("operate", allOperations).sort()).toEqual([
       "Certificate_Add",
       "Certificate_CancelDeletion",
@@ -83,6 +88,15 @@ describe("roles", () => {
       "Pool_RunAutoScale",
       "Pool_StopResize",
       "Pool_UpdateProperties",
+      "Webhook_Add",
+      "Webhook_Delete",
+      "Webhook_Get",
+      "Webhook_List",
+      "Webhook_ListDeadLetters",
+      "Webhook_Patch",
+      "Webhook_Redeliver",
+      "Webhook_RedeliverAll",
+      "Webhook_Test",
     ]);
     expect(namesWith("operate", managementOperations).sort()).toEqual([
       "ApplicationPackage_Activate",

@@ -35,6 +35,33 @@ function matchesKind(wanted: string, kind: string): boolean {
   return one.endsWith("*") ? other.startsWith(one.slice(0, -1)) : one === other;
 }
 
+/** A filter as clients write it. */
+export interface AskedFilter {
+  readonly kind?: string;
+  readonly poolId?: string;
+  readonly nodeId?: string;
+  readonly jobId?: string;
+  readonly taskId?: string;
+  readonly scheduleId?: string;
+}
+
+/** What {@link parseKinds} asks for. */
+export const kindsRule = "Expected up to 50 kinds such as task.completed or pool.*, separated by commas";
+
+/** Undefined when `kind` is no list of kinds. */
+export function readFilter({ kind, poolId, nodeId, jobId, taskId, scheduleId }: AskedFilter): EventFilter | undefined {
+  const kinds = kind === undefined ? undefined : parseKinds(kind);
+  if (kind !== undefined && !kinds) return undefined;
+  return {
+    ...(poolId === undefined ? {} : { poolId }),
+    ...(nodeId === undefined ? {} : { nodeId }),
+    ...(jobId === undefined ? {} : { jobId }),
+    ...(taskId === undefined ? {} : { taskId }),
+    ...(scheduleId === undefined ? {} : { jobScheduleId: scheduleId }),
+    ...(kinds ? { kinds } : {}),
+  };
+}
+
 /** The kinds of a list such as `task.*,PoolCreateEvent`; undefined when it is none. */
 export function parseKinds(list: string): readonly string[] | undefined {
   const kinds = list.split(",").map((kind) => kind.trim());

@@ -2,11 +2,11 @@ import { BatchError } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import { type Cursor, cursorAfterRow } from "../../domain/event/cursor.ts";
 import type { EventRow } from "../../domain/event/event.ts";
+import { readRowsAfter } from "../../events/reading.ts";
 import type { Database } from "../../store/database.ts";
 import { readEventBounds, readEvents, watchEvents } from "../../store/events.ts";
 import { listen } from "../../store/notices.ts";
 import { coalesced } from "../coalesced.ts";
-import { readRowsAfter } from "./reading.ts";
 
 /** Why the server ends a stream. */
 export type EndReason = "shutdown" | "slow" | "notPermitted" | "cursorTooOld" | "unavailable";

@@ -1,9 +1,9 @@
 import { type allOperations, BatchError } from "@kyanite/contract";
-import type { Cursor } from "../../domain/event/cursor.ts";
-import { type EventFilter, parseKinds } from "../../domain/event/event-filter.ts";
+import { type Cursor, writeCursor } from "../../domain/event/cursor.ts";
+import { type EventFilter, kindsRule, readFilter } from "../../domain/event/event-filter.ts";
+import { type EventPage, readEventPage } from "../../events/page.ts";
+import { checkKept, cursorAtTime, oldestCursor, readCursor } from "../../events/reading.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
-import { readEventPage } from "../events/page.ts";
-import { checkKept, cursorAtTime, oldestCursor, readCursor } from "../events/reading.ts";
 import { eventStream } from "../events/stream.ts";
 import type { Call } from "../handler.ts";
 
@@ -18,15 +18,22 @@ export const eventHandlers = ({ database, feed, clock }: HandlerContext): Operat
     const start = given ?? (from === undefined ? undefined : await cursorAtTime(database, new Date(from)));
     if (!call.eventStream)
       return {
-        body: await readEventPage(database, reader, {
-          from: start ?? (await oldestCursor(database)),
-          limit: call.list.limit,
-        }),
+        body: pageOf(
+          await readEventPage(database, reader, {
+            from: start ?? (await oldestCursor(database)),
+            limit: call.list.limit,
+          }),
+        ),
       };
     const { isPermitted, signal } = call;
     const stream = await eventStream(feed, { reader, from: start, isPermitted, signal, clock });
     return { stream, headers: streamHeaders };
   },
+});
+
+const pageOf = ({ items, end, hasMore }: EventPage) => ({
+  items,
+  ...(hasMore ? { next: writeCursor(end) } : { cursor: writeCursor(end) }),
 });
 
 /** No proxy on the way is to hold anything back. */
@@ -42,27 +49,14 @@ function givenStart({ query, list, eventStream }: ListCall): Cursor | undefined 
 
 /** What a task's token asks for is about its own job, whatever else it says. */
 function filterOf({ query, onlyJobId }: ListCall): EventFilter {
-  const { poolId, nodeId, jobId, taskId, scheduleId, kind, from } = query;
+  const { jobId, kind = "", from } = query;
   if (onlyJobId !== undefined && jobId !== undefined && jobId.toLowerCase() !== onlyJobId.toLowerCase())
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The task's token is for job ${onlyJobId} only` });
-  const job = onlyJobId ?? jobId;
-  return {
-    ...(poolId === undefined ? {} : { poolId }),
-    ...(nodeId === undefined ? {} : { nodeId }),
-    ...(job === undefined ? {} : { jobId: job }),
-    ...(taskId === undefined ? {} : { taskId }),
-    ...(scheduleId === undefined ? {} : { jobScheduleId: scheduleId }),
-    ...(kind === undefined ? {} : { kinds: kindsOf(kind) }),
-    ...(from === undefined ? {} : { from: new Date(from) }),
-  };
-}
-
-function kindsOf(list: string): readonly string[] {
-  const kinds = parseKinds(list);
-  if (kinds) return kinds;
+  const filter = readFilter({ ...query, ...(onlyJobId === undefined ? {} : { jobId: onlyJobId }) });
+  if (filter) return { ...filter, ...(from === undefined ? {} : { from: new Date(from) }) };
   throw new BatchError("InvalidQueryParameterValue", {
     QueryParameterName: "kind",
-    QueryParameterValue: list.slice(0, 100),
-    Reason: "Expected up to 50 kinds such as task.completed or pool.*, separated by commas",
+    QueryParameterValue: kind.slice(0, 100),
+    Reason: kindsRule,
   });
 }

@@ -1,9 +1,9 @@
 import { BatchError } from "@kyanite/contract";
-import { type Cursor, cursorAfterRow, parseCursor, writeCursor } from "../../domain/event/cursor.ts";
-import type { EventRow } from "../../domain/event/event.ts";
-import { after } from "../../domain/time.ts";
-import type { Sql } from "../../store/database.ts";
-import { readEventBounds, readEvents, readEventTime } from "../../store/events.ts";
+import { type Cursor, cursorAfterRow, parseCursor, writeCursor } from "../domain/event/cursor.ts";
+import type { EventRow } from "../domain/event/event.ts";
+import { after } from "../domain/time.ts";
+import type { Sql } from "../store/database.ts";
+import { readEventBounds, readEvents, readEventTime } from "../store/events.ts";
 
 /** @throws BatchError for what is no cursor, naming where it was given */
 export function readCursor(text: string, place: "after" | "last-event-id"): Cursor {
