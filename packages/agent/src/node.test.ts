@@ -1,4 +1,4 @@
-import type { RunExit, RunOrder } from "@kyanite/contract";
+import type { OrderedContainer, RunExit, RunOrder } from "@kyanite/contract";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { heldRunIds, type NodeAction, type NodeEvent, type NodeState, newNode, nextStep } from "./node.ts";
@@ -22,6 +22,17 @@ const aRun = (runId: string, directory = `workitems/j/job-1/${runId}`): RunOrder
 const run = (runId: string, slots?: number): NodeEvent => ({
   type: "order",
   order: { type: "run", order: { ...aRun(runId), ...(slots === undefined ? {} : { slots }) } },
+  now,
+});
+const inContainer: OrderedContainer = {
+  imageName: "busybox",
+  runOptions: "",
+  workingDirectory: "taskWorkingDirectory",
+  registries: [],
+};
+const contained = (runId: string): NodeEvent => ({
+  type: "order",
+  order: { type: "run", order: { ...aRun(runId), slots: 1, container: inContainer } },
   now,
 });
 const welcome = (slots: number): NodeEvent => ({
@@ -161,6 +172,14 @@ describe("a run for which there are no slots", () => {
     const { state: after, actions } = nextStep(state, waited(250));
     expect(actions).toMatchObject([{ type: "finish", report: { runId: "b", exit: { kind: "returned" } } }]);
     expect(nextStep(after, ended("a")).actions).toMatchObject([{ type: "finish", report: { runId: "a" } }]);
+  });
+
+  test("is given back after two seconds when it is to run in a container", () => {
+    const { state } = follow(welcome(1), run("a", 1), contained("b"));
+    expect(nextStep(state, waited(1_999)).actions).toEqual([{ type: "wait" }]);
+    expect(nextStep(state, waited(2_000)).actions).toMatchObject([
+      { report: { runId: "b", exit: { kind: "returned" } } },
+    ]);
   });
 
   test("is given back when the clock was set back, since nobody can tell how long it has waited", () => {

@@ -248,13 +248,17 @@ function beginRun(state: NodeState, order: RunOrder, now: Date): Step {
 /** How long a run waits for slots before it is given back, in milliseconds. */
 const patience = 250;
 
+/** The same of one in a container, before which others have to end that take longer as well. */
+const containerPatience = 2_000;
+
 /** How often an agent looks whether a run has waited for too long, in milliseconds. */
 export const waitMilliseconds = patience / 2;
 
 /** Gives back the runs that have waited for too long: their tasks may find room elsewhere. */
 function returnRuns(state: NodeState, now: Date): Step {
   // Of a clock that was set back nobody can tell how long they have waited.
-  const hasWaited = ({ since }: { readonly since: Date }) => now < since || now.getTime() - since.getTime() >= patience;
+  const hasWaited = ({ since, order }: WaitingRun) =>
+    now < since || now.getTime() - since.getTime() >= (order.container ? containerPatience : patience);
   const isOverdue = (run: HeldRun) => run.phase === "waiting" && hasWaited(run);
   const end = { startTime: now.toISOString(), exit: { kind: "returned" }, now } as const;
   return each(state, idsOf(state, isOverdue), (next, runId) => finish(next, runId, end));
@@ -358,6 +362,8 @@ function each<Item>(state: NodeState, items: readonly Item[], act: (state: NodeS
 
 const idsOf = ({ runs }: NodeState, isMeant: (run: HeldRun) => boolean): readonly string[] =>
   runs.filter(isMeant).map(({ runId }) => runId);
+
+type WaitingRun = Extract<HeldRun, { readonly phase: "waiting" }>;
 
 type BegunRun = Extract<HeldRun, { readonly slots: number }>;
 

@@ -103,3 +103,27 @@ test("ends whose nodes have their next tasks wake no scheduler, and the ends aft
   await notify(database, "schedule", "all have ended");
   await expect.poll(() => woken).toEqual(["four have ended", "", "all have ended"]);
 });
+
+test.each([
+  ["a container", { containerId: "c", state: "exited" } as const, 2],
+  ["a process", undefined, 1],
+])("after %s that took half a second a slot has so many of its job's tasks", async (_, container, running) => {
+  const { database } = temporary;
+  await addNodes(1);
+  await addJobOfTasks("job", 10);
+  const served = new Served();
+  await transaction(database, async (sql) => placeTasks(sql, plan(await readSnapshot(sql, bounds, served)), start));
+  const [run] = await database<{ runId: string; nodePk: number }[]>`
+    select run_id, node_pk from task where state = 'running'`;
+  if (!run) throw new Error("nothing runs");
+  const now = after(start, 0.5);
+  const finished = {
+    ...run,
+    exit: { kind: "exited", exitCode: 0 },
+    startTime: start,
+    endTime: now,
+    container,
+  } as const;
+  await transaction(database, (sql) => finishAndRefill(sql, [finished], { bounds, served, now }));
+  expect(await database`select count(*)::int from task where state = 'running'`).toEqual([{ count: running }]);
+});

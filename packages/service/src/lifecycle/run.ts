@@ -67,7 +67,8 @@ export async function finishRuns(
     const end = ends.get(runId ?? "");
     if (nodePk === null || !end || end.exit.kind === "returned") return [];
     const isCut = end.exit.kind !== "exited";
-    return [{ jobPk, nodePk, slots: heldSlots ?? requiredSlots, seconds: runSeconds(end), isCut }];
+    const isContained = end.container !== undefined;
+    return [{ jobPk, nodePk, slots: heldSlots ?? requiredSlots, seconds: runSeconds(end), isCut, isContained }];
   });
 }
 

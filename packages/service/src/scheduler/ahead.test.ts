@@ -53,6 +53,17 @@ describe("what runs that have ended say of those to come", () => {
     expect(aheadOf([ended(0.051)], { isBacklogged }).depths.get(1)).toBe(0);
   });
 
+  test("one more container waits for each slot, where they are over within a second", () => {
+    const after = (...seconds: number[]) => aheadOf(seconds.map((each) => ended(each, { isContained: true })));
+    for (const seconds of [0.01, 0.3, 1]) {
+      expect(after(seconds).depths.get(1)).toBe(1);
+      expect([...after(seconds).jobPks]).toEqual([1]);
+    }
+    expect(after(1.1).depths.get(1)).toBe(0);
+    expect([...after(1.1).jobPks]).toEqual([]);
+    expect(after(0.3, 1.8).depths.get(1)).toBe(0);
+  });
+
   test("jobs and nodes are judged each by their own runs", () => {
     const { jobPks, depths } = aheadOf([ended(0.01), ended(9, { jobPk: 2, nodePk: 2 })]);
     expect([...jobPks]).toEqual([1]);

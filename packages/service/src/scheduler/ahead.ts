@@ -13,6 +13,8 @@ export interface EndedRun {
    * Whether it was ended on request or failed before its command ran. Its length then tells nothing about other runs.
    */
   readonly isCut?: boolean;
+  /** Whether it ran in a container, which takes some tenths of a second to begin and to end whatever it does. */
+  readonly isContained?: boolean;
 }
 
 /**
@@ -40,6 +42,12 @@ const greatestDepth = 16;
 const depthInBacklog = 3;
 
 /**
+ * A container that is over within this time is short: most of it is the runtime's work. One is enough to wait for each
+ * slot, since the service hears of its beginning long before its end.
+ */
+const containerHorizonSeconds = 1;
+
+/**
  * Decides from the runs that have just ended which jobs have short runs, and so how much work their nodes get ahead of
  * time.
  * @param isBacklogged whether more ends wait to be recorded: then it is not the nodes that wait, and less is enough
@@ -47,21 +55,23 @@ const depthInBacklog = 3;
 export function aheadOf(runs: readonly EndedRun[], { isBacklogged = false } = {}): Ahead {
   const ended = runs.filter(({ isCut }) => !isCut);
   const most = isBacklogged ? depthInBacklog : greatestDepth;
-  const ofJobs = meanSeconds(ended, ({ jobPk }) => jobPk);
-  const ofNodes = meanSeconds(ended, ({ nodePk }) => nodePk);
+  const ofJobs = meanLengths(ended, ({ jobPk }) => jobPk);
+  const ofNodes = meanLengths(ended, ({ nodePk }) => nodePk);
   return {
-    jobPks: new Set([...ofJobs].flatMap(([jobPk, seconds]) => (seconds <= horizonSeconds ? [jobPk] : []))),
-    depths: new Map([...ofNodes].map(([nodePk, seconds]) => [nodePk, Math.min(most, depthFor(seconds))])),
+    jobPks: new Set([...ofJobs].flatMap(([jobPk, length]) => (length <= 1 ? [jobPk] : []))),
+    depths: new Map([...ofNodes].map(([nodePk, length]) => [nodePk, Math.min(most, Math.floor(1 / length))])),
     slots: Math.min(...ended.map(({ slots }) => slots)),
   };
 }
 
-const depthFor = (seconds: number) => Math.floor(horizonSeconds / seconds);
+/** As a part of the horizon of its kind, so that one more fits in for each time that it does. */
+const lengthOf = ({ seconds, isContained }: EndedRun) =>
+  isContained ? Math.max(1, seconds / containerHorizonSeconds) : seconds / horizonSeconds;
 
-function meanSeconds(ended: readonly EndedRun[], keyOf: (run: EndedRun) => number): Map<number, number> {
+function meanLengths(ended: readonly EndedRun[], keyOf: (run: EndedRun) => number): Map<number, number> {
   const runs = total(ended, keyOf, () => 1);
-  const seconds = total(ended, keyOf, (run) => run.seconds);
-  return new Map([...seconds].map(([key, sum]) => [key, sum / (runs.get(key) ?? 1)]));
+  const lengths = total(ended, keyOf, lengthOf);
+  return new Map([...lengths].map(([key, sum]) => [key, sum / (runs.get(key) ?? 1)]));
 }
 
 /**
