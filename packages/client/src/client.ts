@@ -3,9 +3,10 @@ import { routes } from "@kyanite/contract/routes";
 import { apiVersions } from "@kyanite/contract/versions";
 import { type CallOptions, connect, type FileBody } from "./connection.ts";
 import type { Credential } from "./credential.ts";
-import { followEvents } from "./events.ts";
+import type { SentEvent } from "./event-stream.ts";
+import { type FollowOptions, followed } from "./followed.ts";
 import { type Pages, pagesOf } from "./pages.ts";
-import { planRequest } from "./request.ts";
+import { type PlannedRequest, planRequest } from "./request.ts";
 import { fetchTransport, type Transport, type WireAnswer } from "./transport.ts";
 
 type Operations = typeof allOperations;
@@ -44,6 +45,11 @@ export interface BatchClient {
    * An interrupted stream goes on by itself, with nothing missing and nothing twice. Leave the loop, or abort, to end it.
    */
   events(given?: ArgumentsOf<Operations["Event_List"]>, options?: CallOptions): AsyncIterable<FeedEvent>;
+  /**
+   * Follows files of a task, as in `for await (const { event, data } of client.taskLog({ jobId: "job", taskId: "task" }))`:
+   * `run`, `line`, `file` and `end` events as docs/logs.md describes them. An interrupted stream goes on by itself.
+   */
+  taskLog(given: ArgumentsOf<Operations["Task_GetLogs"]>, options?: CallOptions): AsyncIterable<SentEvent>;
   /** Begins to read a file; its length and the like are in the headers. */
   file<N extends FileName>(name: N, ...given: Arguments<N>): Promise<Answer<FileBody>>;
 }
@@ -67,6 +73,21 @@ export function batchClient(options: ClientOptions): BatchClient {
   const plan = (name: Name, given: object = {}) => planRequest(routes[name], given, { prefix, version });
   const { signal, timeoutSeconds } = options;
   const within = (own: CallOptions = {}): CallOptions => ({ signal, timeoutSeconds, ...own });
+  const follow = <Data>(
+    request: PlannedRequest,
+    { after, isLast }: Pick<FollowOptions, "after" | "isLast">,
+    options?: CallOptions,
+  ) => {
+    const open = async (last: string | undefined) => {
+      const headers = {
+        ...request.headers,
+        accept: "text/event-stream",
+        ...(last !== undefined && { "last-event-id": last }),
+      };
+      return (await connection.file({ ...request, headers }, within(options))).body;
+    };
+    return followed<Data>(open, { after, isLast, signal: within(options).signal });
+  };
   return {
     call: async (name: CallName, given?: object, options?: CallOptions) => {
       const { body, ...answer } = await connection.text(plan(name, given), within(options));
@@ -79,19 +100,18 @@ export function batchClient(options: ClientOptions): BatchClient {
         return JSON.parse((await connection.text(request, within(options))).body);
       });
     },
-    events: ({ after, ...given } = {}, options) =>
-      followEvents(
-        async (cursor) => {
-          const request = plan("Event_List", { ...given, after: cursor });
-          const headers = { ...request.headers, accept: "text/event-stream" };
-          return (await connection.file({ ...request, headers }, within(options))).body;
-        },
-        { after, signal: within(options).signal },
-      ),
+    async *events({ after, ...given } = {}, options) {
+      const stream = follow<FeedEvent>(plan("Event_List", given), { after, isLast: () => false }, options);
+      for await (const { event, data } of stream) if (event !== "end") yield data;
+    },
+    taskLog: (given, options) => follow<unknown>(plan("Task_GetLogs", given), { isLast: isEndOfLog }, options),
     file: (name: FileName, given?: object, options?: CallOptions) =>
       connection.file(plan(name, given), within(options)),
   };
 }
+
+/** A log whose server stops goes on at another one, or later. */
+const isEndOfLog = ({ event, data }: SentEvent) => event === "end" && Object(data).reason !== "serverStopping";
 
 /** Only what is behind the origin: whatever a link says, the credential goes to the service's own address. */
 function targetOf(link: string): string {

@@ -1,12 +1,12 @@
 import { messagesIn } from "./server-sent-events.ts";
 
 /** An event that the service has sent. */
-export interface SentEvent {
+export interface SentEvent<Data = unknown> {
   /** Of which kind it is, such as `line` or `end`. */
   readonly event: string;
   /** To be given as `Last-Event-ID` to go on after it; undefined where the stream has no positions. */
   readonly id: string | undefined;
-  readonly data: unknown;
+  readonly data: Data;
 }
 
 /**

@@ -10,7 +10,8 @@ import { followStorageTrust } from "./assembly/storage-trust.ts";
 import { openWebhooks } from "./events/webhooks.ts";
 import { startAudit } from "./http/audit/audit.ts";
 import { Feed } from "./http/events/feed.ts";
-import { openLogs } from "./http/logs/logs.ts";
+import { TaskWatch } from "./http/logs/task-watch.ts";
+import { OpenStreams } from "./http/open-streams.ts";
 import type { Listening, Tls } from "./http/server.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { Served } from "./scheduler/served.ts";
@@ -58,7 +59,8 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   };
   const identities = await openIdentities(database, parts, () => listening);
   const { taskTokens } = identities;
-  const logs = openLogs({ database, clock, log });
+  const taskWatch = new TaskWatch({ database, clock, log });
+  const streams = new OpenStreams(clock);
   const metrics = createMetrics(() => readTotals(database));
   const telemetry = await openTelemetry(parts, metrics);
   const agents = await createAgents(parts, { ...shared, taskTokens, telemetry, httpUrl: () => listening.httpUrl });
@@ -71,7 +73,17 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   });
   const feed = new Feed({ database, clock, log });
   await feed.start();
-  const server = createPlanes(parts, { ...shared, agents, logs, feed, identities, metrics, audit, telemetry });
+  const server = createPlanes(parts, {
+    ...shared,
+    agents,
+    taskWatch,
+    streams,
+    feed,
+    identities,
+    metrics,
+    audit,
+    telemetry,
+  });
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
@@ -88,7 +100,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
     stop: async () => {
       await loops.stop();
       // They are requests that would not end by themselves.
-      logs.streams.stop();
+      streams.stop();
       await feed.stop();
       // Links are connections too: the server is closed only when they are.
       await Promise.all([server.close(), agents.stop()]);

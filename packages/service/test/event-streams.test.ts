@@ -107,7 +107,7 @@ test("a stream goes on where an earlier one ended, also at a server that has sta
   const lastId = first.lastId;
   await service.restart();
   await until(async () => first.isEnded, Boolean);
-  expect(first.messages.at(-1)).toMatchObject({ event: "end", data: JSON.stringify({ reason: "shutdown" }) });
+  expect(first.messages.at(-1)).toMatchObject({ event: "end", data: JSON.stringify({ reason: "serverStopping" }) });
   for (const id of ["r1", "r2", "r3"]) await addJob(id);
   const second = await follow("&kind=job.created", { "last-event-id": lastId });
   await until(

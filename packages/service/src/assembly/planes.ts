@@ -7,11 +7,12 @@ import type { Audit } from "../http/audit/audit.ts";
 import type { Feed } from "../http/events/feed.ts";
 import { createHandlers } from "../http/handlers.ts";
 import { localPages } from "../http/local-pages.ts";
-import type { Logs } from "../http/logs/logs.ts";
+import type { TaskWatch } from "../http/logs/task-watch.ts";
 import { createManagementHandlers } from "../http/management/handlers.ts";
 import { providerPages } from "../http/management/providers.ts";
 import { managementPlane } from "../http/management/serve.ts";
 import { subscriptionPages } from "../http/management/subscriptions.ts";
+import type { OpenStreams } from "../http/open-streams.ts";
 import { createHttpServer, type HttpServer } from "../http/server.ts";
 import { signInPages } from "../http/sign-in.ts";
 import { uploadRelay } from "../http/upload-relay.ts";
@@ -30,7 +31,8 @@ export interface PlaneMeans {
   readonly storage: StorageAccounts;
   readonly quotas: Quotas & AccountQuotas;
   readonly agents: Agents;
-  readonly logs: Logs;
+  readonly taskWatch: TaskWatch;
+  readonly streams: OpenStreams;
   readonly feed: Feed;
   readonly webhooks: Webhooks;
   readonly identities: Identities;
@@ -42,7 +44,20 @@ export interface PlaneMeans {
 /** The server with both planes, the pages beside them, and the agents' door. */
 export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer {
   const { settings, publicUrl, clock, log } = parts;
-  const { database, storage, quotas, agents, logs, feed, webhooks, identities, metrics, audit, telemetry } = means;
+  const {
+    database,
+    storage,
+    quotas,
+    agents,
+    taskWatch,
+    streams,
+    feed,
+    webhooks,
+    identities,
+    metrics,
+    audit,
+    telemetry,
+  } = means;
   return createHttpServer({
     operations: allOperations,
     domains: parts.domains ?? ["localhost"],
@@ -53,7 +68,8 @@ export function createPlanes(parts: ServiceParts, means: PlaneMeans): HttpServer
     handlers: createHandlers({
       database,
       nodeFiles: agents.nodeFiles,
-      logs,
+      taskWatch,
+      streams,
       feed,
       webhooks,
       quotas,

@@ -8,13 +8,15 @@ import type { Database } from "../store/database.ts";
 import type { NodeFiles } from "./agents/node-files.ts";
 import type { Feed } from "./events/feed.ts";
 import type { Handlers } from "./handler.ts";
-import type { Logs } from "./logs/logs.ts";
+import type { TaskWatch } from "./logs/task-watch.ts";
+import type { OpenStreams } from "./open-streams.ts";
 
 /** What handlers work with. */
 export interface HandlerContext {
   readonly database: Database;
   readonly nodeFiles: NodeFiles;
-  readonly logs: Logs;
+  readonly taskWatch: TaskWatch;
+  readonly streams: OpenStreams;
   readonly feed: Feed;
   readonly webhooks: Webhooks;
   readonly quotas: Quotas;

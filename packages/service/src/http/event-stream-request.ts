@@ -3,7 +3,10 @@ import type { Clock } from "@kyanite/runtime";
 import { type Caller, permits } from "../domain/account/caller.ts";
 import { type AuthenticateOptions, authenticate } from "./auth.ts";
 import type { EventStreamRequest } from "./handler.ts";
+import { preferredType } from "./media-types.ts";
 import type { SignedRequest } from "./shared-key.ts";
+
+const answerTypes = ["application/json", "text/event-stream"] as const;
 
 interface Asked {
   readonly request: SignedRequest;
@@ -16,7 +19,11 @@ export function eventStreamOf({ request, route: { operation } }: Asked): {
   readonly eventStream?: EventStreamRequest;
 } {
   const { accept, "last-event-id": lastEventId } = request.headers;
-  if (operation.eventStream !== "always" && !(operation.eventStream && wantsStream(String(accept ?? "")))) return {};
+  if (
+    operation.eventStream !== "always" &&
+    !(operation.eventStream && preferredType(String(accept ?? ""), answerTypes) === "text/event-stream")
+  )
+    return {};
   return { eventStream: typeof lastEventId === "string" && lastEventId !== "" ? { lastEventId } : {} };
 }
 
@@ -41,6 +48,3 @@ function refusal(cause: unknown): undefined {
   if (cause instanceof BatchError && cause.code !== "ServerBusy") return undefined;
   throw cause;
 }
-
-const wantsStream = (accept: string) =>
-  accept.split(",").some((type) => type.trim().toLowerCase().split(";")[0] === "text/event-stream");

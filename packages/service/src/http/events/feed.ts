@@ -1,4 +1,3 @@
-import { BatchError } from "@kyanite/contract";
 import type { Clock, Log } from "@kyanite/runtime";
 import { type Cursor, cursorAfterRow } from "../../domain/event/cursor.ts";
 import type { EventRow } from "../../domain/event/event.ts";
@@ -8,15 +7,12 @@ import { readEventBounds, readEvents, watchEvents } from "../../store/events.ts"
 import { listen } from "../../store/notices.ts";
 import { coalesced } from "../coalesced.ts";
 
-/** Why the server ends a stream. */
-export type EndReason = "shutdown" | "slow" | "notPermitted" | "cursorTooOld" | "unavailable";
-
 /** Somebody who follows the feed, for as long as it is not disposed of. */
 export interface Subscription extends Disposable {
   /** Since when it has been given something that it does not take, by the clock's `elapsed`. */
   offeredAt: number | undefined;
-  /** Set when it is to end. */
-  end: EndReason | undefined;
+  /** Whether it has taken nothing for too long. */
+  isSlow: boolean;
 }
 
 export interface FeedParts {
@@ -25,7 +21,6 @@ export interface FeedParts {
   readonly log: Log;
 }
 
-const mostSubscribers = 20_000;
 const rowsAtOnce = 100;
 /** Of so many changes the rows are in memory; who is further behind reads the table. */
 const changesInMemory = 20_000;
@@ -60,22 +55,18 @@ export class Feed {
     this.#beats = this.#beat();
   }
 
-  /** Ends all streams; whoever follows is told, and can go on at another server. */
+  /** Wakes all who wait. */
   async stop(): Promise<void> {
-    for (const subscription of this.#subscriptions) subscription.end = "shutdown";
     this.#stopping.abort("stopping");
     this.#turn.over();
     await this.#beats;
     await this.#unlisten().catch(() => {});
   }
 
-  /** @throws BatchError ServerBusy when there are too many already, or the server is stopping */
   async subscribe(): Promise<Subscription> {
-    if (this.#stopping.signal.aborted || this.#subscriptions.size >= mostSubscribers)
-      throw new BatchError("ServerBusy", { Reason: "The server has no room for another stream of events" });
     const subscription: Subscription = {
       offeredAt: undefined,
-      end: undefined,
+      isSlow: false,
       [Symbol.dispose]: () => this.#leave(subscription),
     };
     this.#subscriptions.add(subscription);
@@ -181,7 +172,7 @@ export class Feed {
       await watchEvents(database, watchSeconds).catch(() => {});
       const latest = clock.elapsed() - patienceSeconds * 1000;
       for (const subscription of this.#subscriptions)
-        if (subscription.offeredAt !== undefined && subscription.offeredAt < latest) subscription.end ??= "slow";
+        if (subscription.offeredAt !== undefined && subscription.offeredAt < latest) subscription.isSlow = true;
       this.#endTurn();
       // A notice may have been lost.
       this.#read();

@@ -4,47 +4,50 @@ import { type Clock, streamed } from "@kyanite/runtime";
 import { type Cursor, cursorAfterRow, writeCursor } from "../../domain/event/cursor.ts";
 import type { EventRow } from "../../domain/event/event.ts";
 import { type EventReader, eventsFor } from "../../domain/event/feed-event.ts";
-import type { EndReason, Feed, Subscription } from "./feed.ts";
+import type { OpenStream, StreamEnd } from "../open-streams.ts";
+import type { Feed, Subscription } from "./feed.ts";
 
 export interface StreamOptions {
   readonly reader: EventReader;
   /** From the present end when absent. */
   readonly from?: Cursor | undefined;
-  readonly isPermitted: () => Promise<boolean>;
-  readonly signal: AbortSignal;
   readonly clock: Clock;
 }
 
-/** Whether a credential is still good is asked so often. */
-const checkSeconds = 60;
+/** Why the server ends a stream of events. */
+type EndReason = StreamEnd | "slow" | "cursorTooOld" | "unavailable";
 
 /** The feed from a cursor on as server-sent events. A client that is slow reads what it has missed from the table. */
-export async function eventStream(feed: Feed, options: StreamOptions): Promise<Readable> {
-  const from = options.from ?? (await feed.end());
-  const subscription = await feed.subscribe();
-  const stream = streamed(() => messages(feed, subscription, { ...options, from }));
-  return stream.once("close", () => subscription[Symbol.dispose]());
+export async function eventStream(feed: Feed, stream: OpenStream, options: StreamOptions): Promise<Readable> {
+  try {
+    const from = options.from ?? (await feed.end());
+    const subscription = await feed.subscribe();
+    return streamed(() => messages(feed, { ...options, from, stream, subscription })).once("close", () => {
+      subscription[Symbol.dispose]();
+      stream.close();
+    });
+  } catch (cause) {
+    stream.close();
+    throw cause;
+  }
 }
 
-type Following = StreamOptions & { readonly from: Cursor };
+interface Following extends StreamOptions {
+  readonly from: Cursor;
+  readonly stream: OpenStream;
+  readonly subscription: Subscription;
+}
 
 async function* messages(
   feed: Feed,
-  subscription: Subscription,
-  following: Following,
+  { reader, clock, from, stream, subscription }: Following,
 ): AsyncGenerator<Buffer | string> {
-  const { reader, isPermitted, signal, clock, from } = following;
   const key = JSON.stringify(reader);
   let cursor = from;
-  let isPermittedUntil = clock.elapsed() + checkSeconds * 1000;
   yield `retry: 2000\nid: ${writeCursor(cursor)}\n\n`;
-  while (!signal.aborted) {
-    if (subscription.end) return yield endMessage(subscription.end, cursor);
+  while (!stream.signal.aborted) {
+    if (subscription.isSlow) return yield endMessage("slow", cursor);
     try {
-      if (clock.elapsed() > isPermittedUntil) {
-        if (!(await isPermitted())) return yield endMessage("notPermitted", cursor);
-        isPermittedUntil = clock.elapsed() + checkSeconds * 1000;
-      }
       const rows = await feed.after(cursor);
       const last = rows.at(-1);
       const text = last
@@ -61,6 +64,7 @@ async function* messages(
       return yield endMessage(reasonOf(cause), cursor);
     }
   }
+  if (stream.end) yield endMessage(stream.end, cursor);
 }
 
 function eventMessages(rows: readonly EventRow[], reader: EventReader, cursor: Cursor): string {

@@ -5,8 +5,8 @@ import type { HandlerContext } from "../context.ts";
 import type { EventStreamRequest, Reply } from "../handler.ts";
 import { eventLog } from "./event-log.ts";
 import { type JobLogRequest, jobLog } from "./job-log.ts";
+import { logBody } from "./log-body.ts";
 import { nodeLog } from "./node-log.ts";
-import { logBody, type OpenStream } from "./open-streams.ts";
 import type { LogPiece } from "./piece.ts";
 import { type Position, readPosition } from "./position.ts";
 import { rawLog } from "./raw-log.ts";
@@ -20,7 +20,7 @@ export interface StreamCall {
   readonly signal: AbortSignal;
 }
 
-type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "logs" | "clock">;
+type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "taskWatch" | "streams" | "clock">;
 
 interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
   readonly task: Pick<Task, "pk">;
@@ -33,7 +33,7 @@ export async function followTask(followed: FollowedTask, call: StreamCall, means
   const { task, isCleanedUp, ...request } = followed;
   const from = positionOf(call, request.files.length);
   const make = (signal: AbortSignal) =>
-    taskLog({ ...request, taskPk: task.pk, from }, { ...means, watch: means.logs.watch, signal });
+    taskLog({ ...request, taskPk: task.pk, from }, { ...means, watch: means.taskWatch, signal });
   try {
     return await streamReply(make, { call, means, files: request.files, from });
   } catch (cause) {
@@ -61,9 +61,8 @@ function positionOf({ eventStream }: StreamCall, files: number): Position | unde
 
 /** Answers with what all tasks of a job write. */
 export function followJob(request: JobLogRequest, call: StreamCall, means: LogMeans): Reply<undefined> {
-  const { database, logs } = means;
-  const stream = logs.streams.open(call);
-  const context = { ...means, database, watch: logs.watch, signal: stream.signal, end: () => stream.end };
+  const stream = means.streams.open(call);
+  const context = { ...means, watch: means.taskWatch, signal: stream.signal, end: () => stream.end };
   const body = streamed(() => jobLog(request, context)).once("close", () => stream.close());
   return { stream: body, headers: { ...streamHeaders, "content-type": "text/event-stream" } };
 }
@@ -81,7 +80,7 @@ async function streamReply(
   make: (signal: AbortSignal) => AsyncGenerator<LogPiece, void>,
   { call, means, files, from }: StreamOptions,
 ): Promise<Reply<undefined>> {
-  const stream: OpenStream = means.logs.streams.open(call);
+  const stream = means.streams.open(call);
   const pieces = make(stream.signal);
   if (call.eventStream) {
     const body = await logBody(stream, pieces, (all) => eventLog(all, { files, from, clock: means.clock }));

@@ -1,5 +1,6 @@
 import type { FollowEnd } from "@kyanite/contract/follow-frames";
 import type { TaskLogEnd } from "../../domain/log/following.ts";
+import type { StreamEnd } from "../open-streams.ts";
 
 /** What has become of a file of which no more comes, though its run may go on. */
 export type FileFate =
@@ -8,9 +9,6 @@ export type FileFate =
 
 /** Why a stream ends. */
 export type LogEnd = TaskLogEnd | FileFate | "jobCompleted" | "jobDeleted" | "nodeRemoved" | StreamEnd;
-
-/** Why the server ends a stream that could go on. */
-export type StreamEnd = "serverStopping" | "credentialGone";
 
 /** What comes of logs, in order. */
 export type LogPiece =

@@ -9,7 +9,7 @@ import type { Call } from "../handler.ts";
 
 type ListCall = Call<(typeof allOperations)["Event_List"]>;
 
-export const eventHandlers = ({ database, feed, clock }: HandlerContext): OperationHandlers => ({
+export const eventHandlers = ({ database, feed, streams, clock }: HandlerContext): OperationHandlers => ({
   Event_List: async (call) => {
     const reader = { account: { pk: call.account.pk, name: call.account.name }, filter: filterOf(call) };
     const given = givenStart(call);
@@ -25,9 +25,10 @@ export const eventHandlers = ({ database, feed, clock }: HandlerContext): Operat
           }),
         ),
       };
-    const { isPermitted, signal } = call;
-    const stream = await eventStream(feed, { reader, from: start, isPermitted, signal, clock });
-    return { stream, headers: streamHeaders };
+    return {
+      stream: await eventStream(feed, streams.open(call), { reader, from: start, clock }),
+      headers: streamHeaders,
+    };
   },
 });
 

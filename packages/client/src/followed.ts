@@ -1,11 +1,13 @@
-import type { FeedEvent } from "@kyanite/contract";
+import type { SentEvent } from "./event-stream.ts";
 import { RequestError } from "./request-error.ts";
 import { messagesIn } from "./server-sent-events.ts";
 
 export interface FollowOptions {
-  /** The last event that is known; without one, the feed is followed from now on. */
+  /** The last event that is known. */
   readonly after?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Whether an event is the last of all, and not only of a stream that goes on elsewhere. */
+  readonly isLast: (event: SentEvent) => boolean;
 }
 
 const longestPause = 30_000;
@@ -13,19 +15,22 @@ const longestPause = 30_000;
 /**
  * Events as they come. When the stream ends or breaks, it goes on after the last event that was read, so that none is
  * missing and none comes twice. It ends with an error only when trying again would not help: see {@link isFinal}.
- * @param open begins a stream after a cursor
+ * @param open begins a stream after the last event that is known, if there is one
  */
-export async function* followEvents(
+export async function* followed<Data>(
   open: (after: string | undefined) => Promise<AsyncIterable<Uint8Array>>,
-  { after, signal }: FollowOptions,
-): AsyncGenerator<FeedEvent> {
+  { after, signal, isLast }: FollowOptions,
+): AsyncGenerator<SentEvent<Data>, void> {
   let cursor = after;
   for (let pause = 500; ; pause = Math.min(longestPause, 2 * pause)) {
     try {
       for await (const { id, event, data } of messagesIn(await open(cursor))) {
         pause = 500;
         cursor = id ?? cursor;
-        if (data !== "" && event !== "end") yield JSON.parse(data);
+        if (data === "") continue;
+        const sent: SentEvent<Data> = { event, id, data: JSON.parse(data) };
+        yield sent;
+        if (isLast(sent)) return;
       }
     } catch (cause) {
       if (signal?.aborted || isFinal(cause)) throw cause;

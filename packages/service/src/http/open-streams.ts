@@ -1,10 +1,11 @@
 import { setMaxListeners } from "node:events";
-import type { Readable } from "node:stream";
 import { BatchError } from "@kyanite/contract";
-import { type Clock, streamed } from "@kyanite/runtime";
-import type { LogPiece, StreamEnd } from "./piece.ts";
+import type { Clock } from "@kyanite/runtime";
 
-/** A stream of logs that a client reads. */
+/** Why the server ends a stream that could go on. */
+export type StreamEnd = "serverStopping" | "notPermitted";
+
+/** An answer that goes on for as long as there is something to tell. */
 export interface OpenStream {
   /** Aborts when the client has gone, and when the server ends the stream. */
   readonly signal: AbortSignal;
@@ -26,27 +27,28 @@ interface Entry {
   end: StreamEnd | undefined;
 }
 
-const mostStreams = 10_000;
 /** How often credentials are looked at again. */
 const permissionMilliseconds = 30_000;
 
-/** The streams of logs of this server: each goes on until its task is over, so the server has to end what is left. */
+/** The streams that clients read from this server, which has to end them. */
 export class OpenStreams {
   readonly #clock: Clock;
+  readonly #most: number;
   readonly #streams = new Set<Entry>();
   readonly #stopping = new AbortController();
   #isChecking = false;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, most = 10_000) {
     this.#clock = clock;
+    this.#most = most;
   }
 
   /** @throws BatchError ServerBusy when there are too many, or the server is stopping */
   open(caller: Caller): OpenStream {
-    if (this.#stopping.signal.aborted || this.#streams.size >= mostStreams)
-      throw new BatchError("ServerBusy", { Reason: "The server has no room for another stream of logs" });
+    if (this.#stopping.signal.aborted || this.#streams.size >= this.#most)
+      throw new BatchError("ServerBusy", { Reason: "The server has no room for another stream" });
     const controller = new AbortController();
-    // Each file of each task that is open waits for it.
+    // A stream may wait for many things, such as each file of each task of a job.
     setMaxListeners(0, controller.signal);
     const entry: Entry = { caller, controller, end: undefined };
     const leave = () => controller.abort();
@@ -81,7 +83,7 @@ export class OpenStreams {
       for (const entry of this.#streams) {
         // While it cannot be told, the stream goes on.
         const isPermitted = await entry.caller.isPermitted().catch(() => true);
-        if (!isPermitted) endStream(entry, "credentialGone");
+        if (!isPermitted) endStream(entry, "notPermitted");
       }
     }
     this.#isChecking = false;
@@ -91,32 +93,4 @@ export class OpenStreams {
 function endStream(entry: Entry, reason: StreamEnd): void {
   entry.end ??= reason;
   entry.controller.abort();
-}
-
-type LogPieces = AsyncGenerator<LogPiece, void>;
-
-/**
- * The body of an answer that is made of a stream's pieces.
- * @throws BatchError what the first piece would have been
- */
-export async function logBody(
-  stream: OpenStream,
-  pieces: LogPieces,
-  write: (pieces: LogPieces) => AsyncGenerator<Uint8Array | string>,
-): Promise<Readable> {
-  try {
-    const first = await pieces.next();
-    const body = streamed(() => write(withEnd(stream, first, pieces)));
-    return body.once("close", () => stream.close());
-  } catch (cause) {
-    stream.close();
-    throw cause;
-  }
-}
-
-/** The pieces, and the reason why the server ends them where it does. */
-async function* withEnd(stream: OpenStream, first: IteratorResult<LogPiece, void>, rest: LogPieces): LogPieces {
-  if (!first.done) yield first.value;
-  yield* rest;
-  if (stream.end !== undefined) yield { kind: "end", reason: stream.end };
 }
