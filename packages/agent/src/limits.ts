@@ -129,6 +129,10 @@ const write = (directory: string, [name, value]: FileSetting) =>
 const read = (directory: string, name: string) =>
   ignoring(["ENOENT", "ENODEV", "EOPNOTSUPP"], () => readFileSync(join(directory, name), "utf8")) ?? "";
 
+/** Whether something in a group was killed for memory since the group was made, and the figures. */
+export const memoryKillIn = (place: ControlGroupPlace, limitBytes: number): MemoryKill | undefined =>
+  killsIn(place) > 0 ? { limitBytes, peakBytes: Math.min(limitBytes, peakIn(place)) } : undefined;
+
 const killsIn = ({ version, directory }: ControlGroupPlace) =>
   Number(/^oom_kill (\d+)/m.exec(read(directory, version === 1 ? "memory.oom_control" : "memory.events"))?.[1] ?? 0);
 

@@ -168,6 +168,18 @@ describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
     await adopted.release();
   });
 
+  test("one that was killed for memory says so", async () => {
+    await using place = await aPlace();
+    const limitBytes = 20_000_000;
+    const executor = containerExecutor({ runtime: runtimeOf(kind), clock, log });
+    const { body, ...command } = await contained(kind, aCommand(place, "exec dd if=/dev/zero of=/dev/null bs=60M"));
+    const HostConfig = { ...body.HostConfig, Memory: limitBytes, MemorySwap: limitBytes };
+    const execution = await executor.start({ ...command, body: { ...body, HostConfig } }, () => {});
+    expect(await execution.exit).toBe(137);
+    expect(execution.memoryKill()).toMatchObject({ limitBytes });
+    await execution.release();
+  });
+
   test("the end of what says no more is seen without podman's waiting for it", async () => {
     if (kind === "docker") return;
     await using place = await aPlace();

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type Clock, type ProcessRecord, processRecord, signalProcess, waitUntil } from "@kyanite/runtime";
+import { controlGroupsOf } from "./control-groups.ts";
 
 const patienceMilliseconds = 2_000;
 
@@ -47,34 +48,12 @@ function isHelper([program = "", ...args]: readonly string[], containerId: strin
 
 /** @returns whether none is left */
 function removeGroups(containerId: string): boolean {
-  const groups = () => controlGroupRoots().flatMap((root) => groupsBelow(root, containerId));
-  for (const directory of groups()) {
+  for (const { directory } of controlGroupsOf(containerId)) {
     try {
       rmdirSync(directory);
     } catch {
       // Somebody was faster, or something is in it still.
     }
   }
-  return groups().length === 0;
-}
-
-const controlGroupRoots = (): readonly string[] =>
-  read("self/mounts")
-    .split("\n")
-    .map((line) => line.split(" "))
-    .flatMap(([, place = "", type = ""]) => (type === "cgroup" || type === "cgroup2" ? place : []));
-
-/** The groups of a container, those that others are in last. */
-function groupsBelow(directory: string, containerId: string): readonly string[] {
-  const inner = directoriesIn(directory).flatMap((name) => groupsBelow(join(directory, name), containerId));
-  return directory.includes(containerId) ? [...inner, directory] : inner;
-}
-
-function directoriesIn(directory: string): readonly string[] {
-  try {
-    const entries = readdirSync(directory, { withFileTypes: true });
-    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
-  } catch {
-    return [];
-  }
+  return controlGroupsOf(containerId).length === 0;
 }

@@ -10,6 +10,7 @@ import {
   runtimeAnswer,
   startFailure,
 } from "../containers/failures.ts";
+import { MemoryWatch } from "../containers/memory-watch.ts";
 import { isRunning, NamedContainer } from "../containers/named-container.ts";
 import { closeFiles, type OutputFiles, type OutputPlace, openFiles } from "../containers/output-files.ts";
 import { endRemains } from "../containers/remains.ts";
@@ -106,6 +107,7 @@ class Contained implements Execution {
   #isStopped = false;
   /** Whether the runtime has failed meanwhile, and may have forgotten what belongs to the container. */
   #isForgotten = false;
+  #memory: MemoryWatch | undefined;
   #memoryKill: MemoryKill | undefined;
   #used: RunUse = {};
   #releasing: Promise<void> | undefined;
@@ -123,7 +125,7 @@ class Contained implements Execution {
   }
 
   async start(body: ContainerCreateOptions): Promise<void> {
-    const { api } = await this.#means.runtime();
+    const { api, kind } = await this.#means.runtime();
     const container = await api.createContainer(body);
     this.#containerId = container.id;
     this.#run.onChange({ containerId: container.id, state: "created" });
@@ -132,6 +134,7 @@ class Contained implements Execution {
       await container.start();
       this.#run.onChange({ containerId: container.id, state: "running" });
       this.#output.begin(said, body.Tty ?? false);
+      this.#watchMemory(kind, body.HostConfig?.Memory);
       this.#settle(this.#watch());
     } catch (cause) {
       const error = runtimeAnswer(cause)?.reason ?? messageOf(cause);
@@ -215,7 +218,16 @@ class Contained implements Execution {
     this.#output.goOn(this.#container, found);
     if (!isRunning(found)) return this.#end(await pastEnd(this.#watched, found, this.#means));
     this.#run.onChange({ containerId: found.Id, state: "running" });
+    const { kind } = await this.#means.runtime();
+    this.#watchMemory(kind, found.HostConfig.Memory);
     return this.#watch();
+  }
+
+  #watchMemory(kind: ContainerRuntime["kind"], limitBytes = 0): void {
+    if (kind === "docker" || limitBytes <= 0) return;
+    const memory = new MemoryWatch(this.#containerId, limitBytes);
+    this.#memory = memory;
+    void this.#output.untilSaid().then(() => memory.look());
   }
 
   get #watched(): WatchedContainer {
@@ -234,7 +246,7 @@ class Contained implements Execution {
   #end({ found, exitCode }: ContainerEnd): number {
     const error = found?.State.Error;
     const limitBytes = found?.HostConfig.Memory ?? 0;
-    if (found?.State.OOMKilled) this.#memoryKill = { limitBytes, peakBytes: limitBytes };
+    this.#memoryKill = found?.State.OOMKilled ? { limitBytes, peakBytes: limitBytes } : this.#memory?.kill;
     this.#run.onChange({ containerId: this.#containerId, state: "exited", ...(error ? { error } : {}) });
     return exitCode;
   }
