@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { systemClock } from "@kyanite/runtime";
+import { type Receiver, webhookReceiver } from "@kyanite/testkit";
 import { expect, test } from "vitest";
 import { parseNetworks } from "../src/events/networks.ts";
 import { webhookSender } from "../src/events/send-webhook.ts";
 import { newSecret } from "../src/events/signature.ts";
-import { type Receiver, webhookReceiver } from "./webhook-receiver.ts";
 
 const message = { id: "1-0", contentType: "application/json", body: "{}" };
 const never = new AbortController().signal;

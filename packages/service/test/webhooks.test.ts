@@ -7,13 +7,15 @@ import {
   movableClock,
   type RawAnswer,
   type RawClient,
+  type Receiver,
   type RunningService,
   rawClient,
   runningService,
+  status,
   until,
+  webhookReceiver,
 } from "@kyanite/testkit";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Receiver, status, webhookReceiver } from "./webhook-receiver.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 let clock: MovableClock;
 let service: RunningService;
@@ -33,6 +35,8 @@ beforeEach(() => {
   jobId = `job${count}`;
   id = `hook${count}`;
 });
+
+afterEach(() => call("DELETE", `${root}/${id}`));
 
 async function ok(answering: Promise<RawAnswer>) {
   const { status: code, text } = await answering;

@@ -19,4 +19,5 @@ export { metricsToken, type RunningService, type RunningServiceOptions, runningS
 export { freePorts, refusedStart, type ServerProcess, startServerProcess } from "./server-process.ts";
 export { type TemporaryDatabase, temporaryDatabase } from "./temporary-database.ts";
 export { until } from "./until.ts";
+export { type Receiver, status, webhookReceiver } from "./webhook-receiver.ts";
 export { type ZipEntry, zip } from "./zip.ts";

@@ -12,15 +12,17 @@ import {
   deleteLetters,
   insertDeadLetters,
   keepLetters,
-  moveWebhook,
   readDueLetters,
   saveProgress,
+  skipMissed,
 } from "../store/webhooks.ts";
 import { type EventPage, readEventPage } from "./page.ts";
+import type { ReadRows } from "./recent-rows.ts";
 import type { SendWebhook } from "./send-webhook.ts";
 
 export interface DeliveryParts {
   readonly database: Database;
+  readonly readRows: ReadRows;
   readonly send: SendWebhook;
   /** Where the service is, as far as it is told; without a slash at the end. */
   readonly serviceUrl: string;
@@ -29,57 +31,51 @@ export interface DeliveryParts {
   readonly random: () => number;
 }
 
-/** About so many events are in memory at a time. */
+/** About so many events of a webhook are in memory at a time. */
 const eventsAtOnce = 100;
 
-/**
- * Sends what is next, one request after the other. What became of a request is saved before the next one; a server that
- * ends in between sends it again.
- * @returns whether there may be more to be sent at once
- */
-export async function deliverWebhook(
+/** What is next for a webhook; undefined when that is no longer kept, and the webhook has gone on to what is. */
+export async function nextEvents(
   webhook: DueWebhook,
-  parts: DeliveryParts,
-  stopped: AbortSignal,
-): Promise<boolean> {
-  if (webhook.hasDueLetters) return redeliver(webhook, parts, stopped);
-  const { batchSize } = webhook;
-  const page = await readNext(webhook, batchSize * Math.floor(eventsAtOnce / batchSize), parts);
-  if (!page) return true;
-  const now = parts.clock.now();
-  if (page.items.length === 0) {
-    await moveWebhook(parts.database, webhook, { to: page.end, now });
-    return page.hasMore;
-  }
-  let current: Webhook = webhook;
-  for (const events of inBatches(page.items, batchSize)) {
-    const end = events.at(-1) === page.items.at(-1) ? page.end : endOf(events);
-    const saved = await deliverEvents(current, { events, end }, parts, stopped);
-    if (!saved) return false;
-    current = saved;
-  }
-  return page.hasMore;
-}
-
-/** Undefined when the feed does not keep any more what is next: then the webhook has gone on. */
-async function readNext(webhook: DueWebhook, limit: number, { database, clock }: DeliveryParts) {
-  const account = { pk: webhook.accountPk, name: webhook.accountName };
-  const { position, events } = webhook;
+  { database, readRows, clock }: DeliveryParts,
+): Promise<EventPage | undefined> {
+  const { position, events, batchSize } = webhook;
+  const reader = {
+    account: { pk: webhook.accountPk, name: webhook.accountName },
+    filter: readFilter(webhook.filter) ?? {},
+  };
   try {
-    const filter = readFilter(webhook.filter) ?? {};
-    return await readEventPage(database, { account, filter }, { from: { position, events }, limit });
+    const limit = batchSize * Math.floor(eventsAtOnce / batchSize);
+    return await readEventPage(readRows, reader, { from: { position, events }, limit });
   } catch (cause) {
     if (!(cause instanceof BatchError) || cause.code !== "EventCursorTooOld") throw cause;
     const { first } = await readEventBounds(database);
     const to = cursorAfterRow(first - 1);
-    await moveWebhook(database, webhook, { to, missed: to.position - position, now: clock.now() });
+    await skipMissed(database, webhook, { to, missed: to.position - position, now: clock.now() });
     return undefined;
   }
 }
 
-function inBatches(events: EventPage["items"], size: number): FeedEvent[][] {
-  const starts = Array.from({ length: Math.ceil(events.length / size) }, (_, index) => index * size);
-  return starts.map((start) => events.slice(start, start + size));
+/**
+ * Sends what a webhook wants, one request after the other. What became of a request is saved before the next one; a
+ * server that ends in between sends it again.
+ * @returns whether all of it is settled, and the webhook has not been changed meanwhile
+ */
+export async function deliverEvents(
+  webhook: Webhook,
+  page: EventPage,
+  parts: DeliveryParts,
+  stopped: AbortSignal,
+): Promise<boolean> {
+  let current = webhook;
+  for (let start = 0; start < page.items.length; start += webhook.batchSize) {
+    const events = page.items.slice(start, start + webhook.batchSize);
+    const isLast = start + events.length === page.items.length;
+    const saved = await deliverRequest(current, { events, end: isLast ? page.end : endOf(events) }, parts, stopped);
+    if (!saved) return false;
+    current = saved;
+  }
+  return true;
 }
 
 function endOf(events: readonly FeedEvent[]): Cursor {
@@ -94,7 +90,7 @@ interface Delivery {
 }
 
 /** The webhook as it is when the events are settled and it has not been changed meanwhile. */
-async function deliverEvents(
+async function deliverRequest(
   webhook: Webhook,
   { events, end }: Delivery,
   { database, send, serviceUrl, clock, random }: DeliveryParts,
@@ -105,36 +101,33 @@ async function deliverEvents(
   const now = clock.now();
   const sent = { count: events.length, end };
   const { progress, isGivenUp } = afterAttempt(webhook, sent, attempt, { now, chance: random() });
-  const saved = await transaction(database, async (sql) => {
-    const moved = await saveProgress(sql, webhook, progress);
-    if (moved && isGivenUp)
-      await insertDeadLetters(sql, webhook.pk, events, {
-        attempts: webhook.attempts + 1,
-        error: failureOf(attempt),
-        now,
-      });
-    return moved;
-  });
+  const dead = { attempts: webhook.attempts + 1, error: failureOf(attempt), now };
+  const saved = isGivenUp
+    ? await transaction(database, async (sql) => {
+        const moved = await saveProgress(sql, webhook, progress);
+        if (moved) await insertDeadLetters(sql, webhook.pk, events, dead);
+        return moved;
+      })
+    : await saveProgress(database, webhook, progress);
   const isSettled = isTaken(attempt) || isGivenUp;
   return isSettled && saved?.state === "enabled" && saved.revision === webhook.revision ? saved : undefined;
 }
 
-/** Each of the dead letters that are to be sent again is tried once. */
-async function redeliver(
-  webhook: DueWebhook,
+/** Sends dead letters that are to be sent again, as many as one request has, once. */
+export async function redeliver(
+  webhook: Webhook,
   { database, send, serviceUrl, clock }: DeliveryParts,
   stopped: AbortSignal,
-): Promise<boolean> {
+): Promise<void> {
   const letters = await readDueLetters(database, webhook, webhook.batchSize);
-  if (letters.length === 0) return true;
+  if (letters.length === 0) return;
   const events = letters.map(({ event }) => event);
   const attempt = await send(webhook, messageOf(webhook, events, serviceUrl), stopped);
-  if (stopped.aborted && !isTaken(attempt)) return false;
+  if (stopped.aborted && !isTaken(attempt)) return;
   const now = clock.now();
   await transaction(database, (sql) =>
     isTaken(attempt)
       ? deleteLetters(sql, webhook, letters, now)
       : keepLetters(sql, webhook, letters, { error: failureOf(attempt), now }),
   );
-  return true;
 }

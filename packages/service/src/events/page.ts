@@ -1,8 +1,7 @@
 import type { FeedEvent } from "@kyanite/contract";
 import { type Cursor, cursorAfterRow, parseCursor } from "../domain/event/cursor.ts";
 import { type EventReader, eventsFor } from "../domain/event/feed-event.ts";
-import type { Sql } from "../store/database.ts";
-import { readRowsAfter } from "./reading.ts";
+import type { ReadRows } from "./recent-rows.ts";
 
 const rowsAtOnce = 50;
 
@@ -19,14 +18,14 @@ export interface EventPage {
 
 /** The next events that a reader wants; an empty page may be followed by others. */
 export async function readEventPage(
-  sql: Sql,
+  readRows: ReadRows,
   reader: EventReader,
   { from, limit }: { readonly from: Cursor; readonly limit: number },
 ): Promise<EventPage> {
   const items: FeedEvent[] = [];
   let end = from;
   for (let looked = 0; looked < mostRows; looked += rowsAtOnce) {
-    const rows = await readRowsAfter(sql, end, rowsAtOnce);
+    const rows = await readRows(end, rowsAtOnce);
     for (const row of rows) {
       items.push(...eventsFor(row, reader, end));
       if (items.length >= limit) return full(items, limit, row.position);

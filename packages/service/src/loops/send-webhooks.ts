@@ -1,52 +1,82 @@
+import { setMaxListeners } from "node:events";
 import { type Log, limitTo } from "@kyanite/runtime";
-import { type DeliveryParts, deliverWebhook } from "../events/deliver-webhook.ts";
+import { type DeliveryParts, deliverEvents, nextEvents, redeliver } from "../events/deliver-webhook.ts";
+import type { EventPage } from "../events/page.ts";
+import { recentRows } from "../events/recent-rows.ts";
 import { isDatabaseAway } from "../store/database.ts";
-import { readDueWebhooks } from "../store/webhooks.ts";
+import { type DueWebhook, moveWebhooks, readDueWebhooks } from "../store/webhooks.ts";
 import type { Loop } from "./loop.ts";
 
-interface WebhookOptions extends DeliveryParts {
+interface WebhookOptions extends Omit<DeliveryParts, "readRows"> {
   readonly log: Log;
 }
 
 /** So many receivers are sent something at the same time. */
 const requestsAtOnce = 64;
-/** After the last event of a webhook the feed is left alone for so long: what comes meanwhile is read together. */
-const pauseMilliseconds = 100;
+/** What comes so soon after a look at the feed is read together. */
+const pauseMilliseconds = 50;
 /** Requests that are under way when the server stops have so long to be answered. */
 const graceMilliseconds = 1_000;
 
+/** A webhook that has something to be sent; dead letters are read when their turn comes. */
+interface Work {
+  readonly webhook: DueWebhook;
+  readonly page: EventPage | undefined;
+}
+
 /** Sends events to those who want them. A receiver that takes its time holds up nobody else. */
-export function sendWebhooks({ log, ...parts }: WebhookOptions): Loop {
-  const { database, clock } = parts;
+export function sendWebhooks({ log, ...options }: WebhookOptions): Loop {
+  const { database, clock } = options;
+  const inTurn = limitTo(requestsAtOnce);
+  const parts: DeliveryParts = {
+    ...options,
+    readRows: recentRows(database),
+    send: (...sent) => inTurn(() => options.send(...sent)),
+  };
   const underWay = new Map<number, Promise<void>>();
   const stopping = new AbortController();
   const stopped = new AbortController();
-  const inTurn = limitTo(requestsAtOnce);
-  const limited = { ...parts, send: (...sent: Parameters<typeof parts.send>) => inTurn(() => parts.send(...sent)) };
-  const deliver = async (pk: number) => {
-    while (!stopping.signal.aborted) {
-      const [webhook] = await readDueWebhooks(database, clock.now(), pk);
-      if (!webhook) return;
-      const hasMore = await deliverWebhook(webhook, limited, stopped.signal);
-      if (!hasMore) await clock.sleep(pauseMilliseconds, stopping.signal);
+  setMaxListeners(0, stopping.signal, stopped.signal);
+
+  const look = async (webhook: DueWebhook): Promise<Work> => ({
+    webhook,
+    page: webhook.hasDueLetters ? undefined : await nextEvents(webhook, parts),
+  });
+  const hasWork = ({ webhook, page }: Work) => webhook.hasDueLetters || (page?.items.length ?? 0) > 0;
+
+  const deliver = async (first: Work): Promise<void> => {
+    let next: Work | undefined = first;
+    while (next && hasWork(next) && !stopping.signal.aborted) {
+      const { webhook, page }: Work = next;
+      if (!page) await redeliver(webhook, parts, stopped.signal);
+      else if (!(await deliverEvents(webhook, page, parts, stopped.signal))) return;
+      const [again] = await readDueWebhooks(database, clock.now(), webhook.pk);
+      next = again && (await look(again));
     }
   };
-  const begin = (pk: number) => {
-    const delivery = deliver(pk)
+  const begin = (work: Work) => {
+    const { pk, id } = work.webhook;
+    const delivery = deliver(work)
       .catch((cause: unknown) => {
         if (isDatabaseAway(cause)) log.warn("database away", { loop: "send-webhooks" });
-        else log.error("webhook failed", { webhookPk: pk, cause });
+        else log.error("webhook failed", { webhookId: id, cause });
       })
       .finally(() => underWay.delete(pk));
     underWay.set(pk, delivery);
   };
+
   return {
     name: "send-webhooks",
     everySeconds: 1,
     notice: "positions",
     round: async (now) => {
-      for (const { pk } of await readDueWebhooks(database, now)) if (!underWay.has(pk)) begin(pk);
-      return false;
+      const due = await readDueWebhooks(database, now);
+      const looked = await Promise.all(due.filter(({ pk }) => !underWay.has(pk)).map(look));
+      for (const work of looked) if (hasWork(work)) begin(work);
+      const idle = looked.flatMap((work) => (work.page && !hasWork(work) ? [{ ...work, to: work.page.end }] : []));
+      await moveWebhooks(database, idle);
+      if (due.length > 0) await clock.sleep(pauseMilliseconds, stopping.signal);
+      return idle.some(({ page }) => page?.hasMore);
     },
     stop: async () => {
       stopping.abort();

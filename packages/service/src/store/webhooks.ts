@@ -115,17 +115,39 @@ export async function saveProgress(
   return saved;
 }
 
-/** Goes on from a cursor without having sent anything; what was not kept in between is counted. */
-export async function moveWebhook(
+/** Goes on to what is kept, and counts what was not. */
+export async function skipMissed(
   sql: Sql,
   { pk, position, events }: Webhook,
-  { to, missed = 0, now }: { readonly to: Cursor; readonly missed?: number; readonly now: Date },
+  { to, missed, now }: { readonly to: Cursor; readonly missed: number; readonly now: Date },
 ): Promise<void> {
   await sql`
     update webhook set
       position = ${to.position}, events = ${to.events}, missed_count = missed_count + ${missed},
-      last_missed_time = case when ${missed}::bigint > 0 then ${now} else last_missed_time end
+      last_missed_time = ${now}
     where pk = ${pk} and position = ${position} and events = ${events}`;
+}
+
+/** Webhooks that want nothing of what there is up to a cursor, each of its own. */
+export async function moveWebhooks(
+  sql: Sql,
+  moves: readonly { readonly webhook: Webhook; readonly to: Cursor }[],
+): Promise<void> {
+  if (moves.length === 0) return;
+  const column = (of: (move: (typeof moves)[0]) => number) => asArray(moves.map(of));
+  await sql`
+    with present as (
+      select w.pk, moved.to_position, moved.to_events from unnest(
+        ${column(({ webhook }) => webhook.pk)}::text::bigint[],
+        ${column(({ webhook }) => webhook.position)}::text::bigint[],
+        ${column(({ webhook }) => webhook.events)}::text::integer[],
+        ${column(({ to }) => to.position)}::text::bigint[],
+        ${column(({ to }) => to.events)}::text::integer[]
+      ) as moved (pk, position, events, to_position, to_events)
+      join webhook w on w.pk = moved.pk and w.position = moved.position and w.events = moved.events
+      order by w.pk for no key update of w
+    )
+    update webhook w set position = present.to_position, events = present.to_events from present where w.pk = present.pk`;
 }
 
 /** An event that its receiver has not taken. */

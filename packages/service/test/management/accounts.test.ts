@@ -8,6 +8,7 @@ import {
   firstGroup,
   managementClient,
   type RunningService,
+  rawClient,
   runningService,
   until,
 } from "@kyanite/testkit";
@@ -153,7 +154,7 @@ test("a key regenerated for the first account outlives a restart of the service"
   expect(await codeOf((await dataClient(account.name)).pool.list())).toBe("accepted");
 });
 
-test("a deleted account goes with its pools, jobs and nodes, and its name is free again", async () => {
+test("a deleted account goes with its pools, jobs, nodes and webhooks, and its name is free again", async () => {
   await make("doomed");
   const client = await dataClient("doomed");
   await client.pool.add(aPool("pool"));
@@ -163,6 +164,10 @@ test("a deleted account goes with its pools, jobs and nodes, and its name is fre
     () => client.task.get("job", "task"),
     ({ state }) => state === "running",
   );
+  const { primary = "" } = await management.batchAccountOperations.getKeys(resourceGroup, "doomed");
+  const raw = rawClient({ url: service.url, account: { name: "doomed", key: primary } });
+  await raw("POST", "/kyanite/webhooks", { body: { id: "hook", url: "https://example.com/", state: "disabled" } });
+  expect(await service.database`select from webhook`).toHaveLength(1);
   await management.batchAccountOperations.beginDeleteAndWait(resourceGroup, "doomed", { updateIntervalInMs: 200 });
   expect(await codeOf(client.pool.list())).toBe("AuthenticationFailed");
   expect(await codeOf(management.batchAccountOperations.get(resourceGroup, "doomed"))).toBe("ResourceNotFound");
@@ -172,6 +177,7 @@ test("a deleted account goes with its pools, jobs and nodes, and its name is fre
       type: "Microsoft.Batch/batchAccounts",
     }),
   ).toMatchObject({ nameAvailable: true });
+  expect(await service.database`select from webhook`).toEqual([]);
 });
 
 describe("a caller", () => {

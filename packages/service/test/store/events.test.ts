@@ -5,6 +5,7 @@ import { cursorAfterRow } from "../../src/domain/event/cursor.ts";
 import type { EventRow } from "../../src/domain/event/event.ts";
 import { after } from "../../src/domain/time.ts";
 import { readRowsAfter } from "../../src/events/reading.ts";
+import { recentRows } from "../../src/events/recent-rows.ts";
 import { forgetEvents } from "../../src/loops/keep-events.ts";
 import { giveEventPositions, readEventBounds, readEvents } from "../../src/store/events.ts";
 
@@ -54,6 +55,27 @@ test("a statement makes one row, whatever it changes of a job", async () => {
     ["task", "created", 200],
     ["task", "changed", 200],
   ]);
+});
+
+test("what is in memory for many readers are the rows of the table, wherever they begin", async () => {
+  const first = await end();
+  const read = recentRows(database);
+  const check = async (...starts: readonly number[]) => {
+    const positions = starts.map((start) => first + start);
+    const found = await Promise.all(positions.map((position) => read(cursorAfterRow(position), 50)));
+    for (const [index, position] of positions.entries())
+      expect(found[index]).toEqual(await readRowsAfter(database, cursorAfterRow(position), 50));
+  };
+  const addJobs = async (from: number, to: number) => {
+    for (let n = from; n < to; n++) await addJob(`recent${n}`, 0);
+    await giveEventPositions(database, 1_000);
+  };
+  await addJobs(0, 120);
+  await check(0, 0, 30, 70);
+  await check(0, 10, 49, 50, 51, 99, 100, 119, 120);
+  await addJobs(120, 190);
+  await check(120, 120, 110, 0);
+  await check(189, 190, 150, 119);
 });
 
 test("what is no change of a state makes no row", async () => {

@@ -2,6 +2,7 @@ import type { Clock, Log } from "@kyanite/runtime";
 import { type Cursor, cursorAfterRow } from "../../domain/event/cursor.ts";
 import type { EventRow } from "../../domain/event/event.ts";
 import { readRowsAfter } from "../../events/reading.ts";
+import { withinMemory } from "../../events/recent-rows.ts";
 import type { Database } from "../../store/database.ts";
 import { readEventBounds, readEvents, watchEvents } from "../../store/events.ts";
 import { listen } from "../../store/notices.ts";
@@ -22,8 +23,6 @@ export interface FeedParts {
 }
 
 const rowsAtOnce = 100;
-/** Of so many changes the rows are in memory; who is further behind reads the table. */
-const changesInMemory = 20_000;
 /** So many of those who are behind read the table at a time. */
 const readersAtOnce = 2;
 const beatSeconds = 15;
@@ -39,7 +38,7 @@ export class Feed {
   readonly #texts = new Map<string, Buffer>();
   readonly #stopping = new AbortController();
   readonly #read: () => void;
-  #rows: EventRow[] = [];
+  #rows: readonly EventRow[] = [];
   #last: number | undefined;
   #turn = nextTurn();
   #beats: Promise<void> = Promise.resolve();
@@ -178,16 +177,6 @@ export class Feed {
       this.#read();
     }
   }
-}
-
-/** The latest rows, with as many changes as may be in memory. */
-function withinMemory(rows: EventRow[]): EventRow[] {
-  let changes = 0;
-  const tooMany = rows.findLastIndex(({ size }) => {
-    changes += size;
-    return changes > changesInMemory;
-  });
-  return tooMany < 0 ? rows : rows.slice(tooMany + 1);
 }
 
 function nextTurn() {

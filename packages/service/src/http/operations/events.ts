@@ -2,7 +2,8 @@ import { type allOperations, BatchError } from "@kyanite/contract";
 import { type Cursor, writeCursor } from "../../domain/event/cursor.ts";
 import { type EventFilter, kindsRule, readFilter } from "../../domain/event/event-filter.ts";
 import { type EventPage, readEventPage } from "../../events/page.ts";
-import { checkKept, cursorAtTime, oldestCursor, readCursor } from "../../events/reading.ts";
+import { checkKept, cursorAtTime, oldestCursor, readCursor, readRowsAfter } from "../../events/reading.ts";
+import type { ReadRows } from "../../events/recent-rows.ts";
 import type { HandlerContext, OperationHandlers } from "../context.ts";
 import { eventStream } from "../events/stream.ts";
 import type { Call } from "../handler.ts";
@@ -14,12 +15,13 @@ export const eventHandlers = ({ database, feed, streams, clock }: HandlerContext
     const reader = { account: { pk: call.account.pk, name: call.account.name }, filter: filterOf(call) };
     const given = givenStart(call);
     const { from } = call.query;
+    const readRows: ReadRows = (cursor, limit) => readRowsAfter(database, cursor, limit);
     if (given) await checkKept(database, given.position);
     const start = given ?? (from === undefined ? undefined : await cursorAtTime(database, new Date(from)));
     if (!call.eventStream)
       return {
         body: pageOf(
-          await readEventPage(database, reader, {
+          await readEventPage(readRows, reader, {
             from: start ?? (await oldestCursor(database)),
             limit: call.list.limit,
           }),

@@ -17,6 +17,7 @@ export interface Receiver extends AsyncDisposable {
   answer: (response: ServerResponse, received: Received) => void;
 }
 
+/** Answers with a status. */
 export const status =
   (code: number, headers: Readonly<Record<string, string>> = {}) =>
   (response: ServerResponse) =>
