@@ -60,6 +60,7 @@ export * from "./past-runs.ts";
 export * from "./pool-models.ts";
 export * from "./pool-settings.ts";
 export * from "./pools.ts";
+export type { JobProgress } from "./progress.ts";
 export { type CollectionElement, type CollectionForm, readCollection } from "./read-collection.ts";
 export { readDocument } from "./read-document.ts";
 export { ErrorCategory, TaskContainerExecutionInformation, TaskFailureInformation } from "./run-outcome.ts";

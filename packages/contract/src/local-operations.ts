@@ -5,6 +5,7 @@ import { explanationOperations } from "./explanations.ts";
 import { logOperations } from "./following.ts";
 import { operation } from "./operation.ts";
 import { pastRunOperations } from "./past-runs.ts";
+import { progressOperations } from "./progress.ts";
 import { paged } from "./queries.ts";
 import { seriesOperations } from "./series.ts";
 import { taskUsageOperations } from "./task-usage.ts";
@@ -69,5 +70,6 @@ export const localOperations = {
   ...taskUsageOperations,
   ...usageOperations,
   ...seriesOperations,
+  ...progressOperations,
   ...webhookOperations,
 } as const;

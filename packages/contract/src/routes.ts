@@ -114,6 +114,7 @@ export const routes: Readonly<Record<keyof typeof allOperations, Route>> = {
   Account_GetSeries: ["GET", "/kyanite/series"],
   Pool_GetSeries: ["GET", "/kyanite/pools/{poolId}/series"],
   ComputeNode_GetSeries: ["GET", "/kyanite/pools/{poolId}/nodes/{nodeId}/series"],
+  Job_GetProgress: ["GET", "/kyanite/jobs/{jobId}/progress"],
   Webhook_Add: ["POST", "/kyanite/webhooks"],
   Webhook_List: ["GET", "/kyanite/webhooks"],
   Webhook_Get: ["GET", "/kyanite/webhooks/{webhookId}"],

@@ -18,6 +18,7 @@ import { nodeHandlers } from "./operations/nodes.ts";
 import { pastRunHandlers } from "./operations/past-runs.ts";
 import { poolStatisticsHandlers } from "./operations/pool-statistics.ts";
 import { poolHandlers } from "./operations/pools.ts";
+import { progressHandlers } from "./operations/progress.ts";
 import { seriesHandlers } from "./operations/series.ts";
 import { subtaskHandlers } from "./operations/subtasks.ts";
 import { taskUsageHandlers } from "./operations/task-usage.ts";
@@ -44,6 +45,7 @@ export const createHandlers = (context: HandlerContext): OperationHandlers => ({
   ...taskHandlers(context),
   ...taskUsageHandlers(context),
   ...usageHandlers(context),
+  ...progressHandlers(context),
   ...seriesHandlers(context),
   ...subtaskHandlers(context),
   ...fileHandlers(context),
