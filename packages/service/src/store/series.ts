@@ -82,12 +82,22 @@ const isLevel = (metric: string) =>
 
 const arrayOf = (expressions: readonly string[]) => `array[${expressions.join(", ")}]::real[]`;
 
-/** Samples as they were taken, all in one form: the figures are in the order of the metrics. */
-const fineSamples: Readonly<Record<Kind, string>> = {
-  account: "select account_pk as subject_pk, at, figures from account_sample",
-  pool: `select pool_pk as subject_pk, at, ${arrayOf(Object.values(poolExpressions))} as figures from pool_sample`,
-  node: `select node_pk as subject_pk, at, ${arrayOf(Object.values(nodeExpressions))} as figures from node_sample`,
-  job: "select job_pk as subject_pk, at, array[active, running, succeeded, failed]::real[] as figures from job_sample",
+/** Samples as they were taken: their table, whose they are, and the figures in the order of the metrics. */
+interface FineSamples {
+  readonly table: string;
+  readonly subject: string;
+  readonly figures: readonly string[];
+}
+
+const fineSamples: Readonly<Record<Kind, FineSamples>> = {
+  account: {
+    table: "account_sample",
+    subject: "account_pk",
+    figures: Object.keys(poolExpressions).map((_, index) => `figures[${index + 1}]`),
+  },
+  pool: { table: "pool_sample", subject: "pool_pk", figures: Object.values(poolExpressions) },
+  node: { table: "node_sample", subject: "node_pk", figures: Object.values(nodeExpressions) },
+  job: { table: "job_sample", subject: "job_pk", figures: ["active", "running", "succeeded", "failed"] },
 };
 
 /** Takes the sample of a moment for every account, from those of its pools. */
@@ -169,20 +179,19 @@ interface Span {
 
 /** Puts all samples of a time together in steps of five minutes. */
 export async function foldIntoFiveMinutes(sql: Sql, { from, until }: Span): Promise<void> {
-  for (const kind of kinds)
+  for (const kind of kinds) {
+    const { table, subject, figures } = fineSamples[kind];
+    const each = (aggregate: string) =>
+      sql.unsafe(`array[${figures.map((f) => `${aggregate}((${f})::float8)`).join()}]`);
     await sql`
       insert into five_minute_sample (at, kind, subject_pk, counts, totals, lowest, highest)
-      select at, ${kind}, subject_pk, array_agg(count order by place), array_agg(total order by place),
-        array_agg(lowest order by place), array_agg(highest order by place)
-      from (
-        select date_bin('5 minutes', s.at, ${origin}) as at, s.subject_pk, place, count(figure) as count,
-          sum(figure::double precision) as total, min(figure) as lowest, max(figure) as highest
-        from (${sql.unsafe(fineSamples[kind])}) s, unnest(s.figures) with ordinality as each (figure, place)
-        where s.at >= ${from} and s.at < ${until}
-        group by 1, 2, 3
-      ) step
-      group by at, subject_pk
+      select date_bin('5 minutes', at, ${origin}), ${kind}, ${sql(subject)}, ${each("count")}, ${each("sum")},
+        ${each("min")}, ${each("max")}
+      from ${sql(table)}
+      where at >= ${from} and at < ${until}
+      group by 1, 3
       on conflict (kind, subject_pk, at) do update set ${replaced(sql)}`;
+  }
 }
 
 /** Puts all steps of five minutes of a time together in hours. */
@@ -218,6 +227,7 @@ export async function readSeries(
   places: readonly number[],
   { from, to, stepSeconds, source }: SeriesTime,
 ): Promise<Point[]> {
+  const { table, subject, figures } = fineSamples[kind];
   return sql<Point[]>`
     with folded as (
       select
@@ -239,9 +249,12 @@ export async function readSeries(
         and at >= (select hours from folded) and at < (select five_minutes from folded)
       union all
       select at, place, 1, figures[place], figures[place], figures[place]
-      from (${sql.unsafe(fineSamples[kind])}) s, unnest(${places}::int[]) as place
-      where subject_pk = ${pk} and at >= ${from} and at < ${to} and at >= (select five_minutes from folded)
-        and figures[place] is not null
+      from (
+        select at, ${sql.unsafe(arrayOf(figures))} as figures from ${sql(table)}
+        where ${sql(subject)} = ${pk} and at >= ${from} and at < ${to} and at >= (select five_minutes from folded)
+        offset 0
+      ) s, unnest(${places}::int[]) as place
+      where figures[place] is not null
     ) known
     where count > 0
     group by 1, 2

@@ -22,14 +22,14 @@ export function seriesReport(
 ): SeriesReport {
   const times = stepsOf(time);
   const places = Object.keys(known);
-  const found = new Map(points.map((point) => [`${point.place} ${point.at.getTime()}`, point]));
+  const found = pointsByPlace(points);
   const series = names.flatMap((metric) => {
     const info = known[metric];
     if (!info) return [];
-    const place = places.indexOf(metric) + 1;
+    const ofMetric = found.get(places.indexOf(metric) + 1);
     const values = (value: (point: Point) => number) =>
       times.map((at) => {
-        const point = found.get(`${place} ${at.getTime()}`);
+        const point = ofMetric?.get(at.getTime());
         return point ? value(point) : null;
       });
     const figures =
@@ -49,6 +49,15 @@ export function seriesReport(
     times: times.map(isoTime),
     series,
   };
+}
+
+function pointsByPlace(points: readonly Point[]): Map<number, Map<number, Point>> {
+  const found = new Map<number, Map<number, Point>>();
+  for (const point of points) {
+    const ofPlace = found.get(point.place) ?? new Map<number, Point>();
+    found.set(point.place, ofPlace.set(point.at.getTime(), point));
+  }
+  return found;
 }
 
 /** A line for each step, and a column for each figure of each metric. */

@@ -17,7 +17,7 @@ test.each([
   ["of last month only in hours", 30 * day, 30, 3_600, "hours"],
   ["of last year in hours", 400 * day, 30, 3_600, "hours"],
   ["by days", 30 * day, day, day, "hours"],
-  ["without a step in some three hundred", day, undefined, 300, "fine"],
+  ["without a step in some three hundred", day, undefined, 300, "fiveMinutes"],
   ["of a month without a step", 30 * day, undefined, 10_800, "hours"],
 ] as const)("a series is %s", (_, seconds, askedSeconds, stepSeconds, source) => {
   const time = seriesTime(kept, { from: ago(seconds), to: now, askedSeconds, now });

@@ -50,7 +50,8 @@ export interface SeriesTime {
   readonly source: KeptStep["name"];
 }
 
-const usualSteps = 300;
+/** A day in steps of five minutes. */
+const usualSteps = 288;
 
 /**
  * Steps of the length that was asked for, or the next one that can be made of what is kept of that time. They begin at
