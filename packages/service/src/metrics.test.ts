@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { ComputeNodeState } from "@kyanite/contract";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
-import { createMetrics } from "./metrics.ts";
+import { createMetrics, type Totals } from "./metrics.ts";
 
 const read = (name: string) =>
   readFileSync(new URL(`../../../examples/grafana/${name}`, import.meta.url), { encoding: "utf8" });
@@ -17,11 +17,36 @@ function expressions(value: unknown): string[] {
 
 /** All series of `/metrics`, by what of their names and types it says. */
 async function knownSeries(): Promise<Set<string>> {
-  const { body } = await createMetrics(async () => []).read();
+  const { body } = await createMetrics(async () => ({ resources: [], nodes: [] })).read();
   const parts = (name: string, type: string) =>
     type === "histogram" ? ["_bucket", "_sum", "_count"].map((part) => name + part) : [name];
   return new Set([...body.matchAll(/^# TYPE (\S+) (\S+)$/gm)].flatMap(([, name = "", type = ""]) => parts(name, type)));
 }
+
+test("docs/history.md names only metrics that there are", async () => {
+  const text = readFileSync(new URL("../../../docs/history.md", import.meta.url), { encoding: "utf8" });
+  const names = [...text.matchAll(/\bkyanite_\w+/g)].map(([name]) => name);
+  expect(names.length).toBeGreaterThan(4);
+  const known = await knownSeries();
+  expect(names.filter((name) => !known.has(name))).toEqual([]);
+});
+
+test("nodes and cores are told by account, kind and state, and not when they cannot be read", async () => {
+  const cases: (() => Promise<Totals>)[] = [
+    async () => ({
+      resources: [],
+      nodes: [{ account: "local", dedicated: true, state: "idle", nodes: 3, cores: 6 }],
+    }),
+    () => Promise.reject(new Error("away")),
+  ];
+  const metrics = createMetrics(async () => (await cases.shift()?.()) ?? { resources: [], nodes: [] });
+  const first = (await metrics.read()).body;
+  expect(first).toContain('kyanite_nodes{account="local",dedicated="true",state="idle"} 3');
+  expect(first).toContain('kyanite_cores{account="local",dedicated="true",state="idle"} 6');
+  const second = (await metrics.read()).body;
+  expect(second).not.toContain("kyanite_nodes{");
+  expect(second).toContain("kyanite_totals_failures_total 1");
+});
 
 describe.each([
   ["dashboard.json", JSON.parse(read("dashboard.json"))],

@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
-import type { Total } from "./store/totals.ts";
+import type { NodeTotal, Total } from "./store/totals.ts";
 
 /** What is measured of a server, in the format of Prometheus. */
 export interface Metrics {
@@ -28,8 +28,13 @@ export interface CollectedValue {
   readonly metricName?: string;
 }
 
+export interface Totals {
+  readonly resources: readonly Total[];
+  readonly nodes: readonly NodeTotal[];
+}
+
 /** @param readTotals asked at each reading; while it fails, only what the server itself knows is shown */
-export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metrics {
+export function createMetrics(readTotals: () => Promise<Totals>): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -59,18 +64,35 @@ export function createMetrics(readTotals: () => Promise<readonly Total[]>): Metr
     labelNames: ["kind", "state"],
     registers,
   });
+  const nodes = new Gauge({
+    name: "kyanite_nodes",
+    help: "Nodes of an account by state, dedicated or low-priority",
+    labelNames: ["account", "dedicated", "state"],
+    registers,
+  });
+  const cores = new Gauge({
+    name: "kyanite_cores",
+    help: "Cores of the nodes of an account by the state of the nodes, dedicated or low-priority",
+    labelNames: ["account", "dedicated", "state"],
+    registers,
+  });
   const failures = new Counter({
     name: "kyanite_totals_failures_total",
     help: "How often the totals could not be read from the database",
     registers,
   });
   const refresh = async () => {
-    totals.reset();
-    for (const { kind, state, total } of await readTotals().catch(() => {
+    for (const gauge of [totals, nodes, cores]) gauge.reset();
+    const found = await readTotals().catch(() => {
       failures.inc();
-      return [];
-    }))
-      totals.set({ kind, state }, total);
+      return undefined;
+    });
+    for (const { kind, state, total } of found?.resources ?? []) totals.set({ kind, state }, total);
+    for (const each of found?.nodes ?? []) {
+      const labels = { account: each.account, dedicated: `${each.dedicated}`, state: each.state };
+      nodes.set(labels, each.nodes);
+      cores.set(labels, each.cores);
+    }
   };
   return {
     onAnswer: (operation, status, seconds) => requests.observe({ operation, status }, seconds),

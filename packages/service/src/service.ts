@@ -26,7 +26,7 @@ import {
   transaction,
   waitForDatabase,
 } from "./store/database.ts";
-import { readTotals } from "./store/totals.ts";
+import { readNodeTotals, readTotals } from "./store/totals.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
 export interface Service {
@@ -61,7 +61,10 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const { taskTokens } = identities;
   const taskWatch = new TaskWatch({ database, clock, log });
   const streams = new OpenStreams(clock);
-  const metrics = createMetrics(() => readTotals(database));
+  const metrics = createMetrics(async () => ({
+    resources: await readTotals(database),
+    nodes: await readNodeTotals(database),
+  }));
   const telemetry = await openTelemetry(parts, metrics);
   const agents = await createAgents(parts, { ...shared, taskTokens, telemetry, httpUrl: () => listening.httpUrl });
   const audit = startAudit({

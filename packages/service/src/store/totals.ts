@@ -7,6 +7,22 @@ export interface Total {
   readonly total: number;
 }
 
+/** How many nodes of an account are in a state, and how many cores they have. */
+export interface NodeTotal {
+  readonly account: string;
+  readonly dedicated: boolean;
+  readonly state: string;
+  readonly nodes: number;
+  readonly cores: number;
+}
+
+export async function readNodeTotals(sql: Sql): Promise<NodeTotal[]> {
+  return sql<NodeTotal[]>`
+    select a.name as account, n.is_dedicated as dedicated, n.state, count(*) as nodes, sum(p.cores) as cores
+    from node n join pool p on p.pk = n.pool_pk join account a on a.pk = p.account_pk
+    group by a.name, n.is_dedicated, n.state`;
+}
+
 /** All that exists, by kind and state. Tasks come from the counters: their number does not matter. */
 export async function readTotals(sql: Sql): Promise<Total[]> {
   return sql<Total[]>`

@@ -4,7 +4,7 @@ import { createMetrics } from "../metrics.ts";
 import { metricPoints } from "./metric-points.ts";
 
 test("metrics have the same names and values as in /metrics", async () => {
-  const metrics = createMetrics(async () => [{ kind: "task", state: "active", total: 7 }]);
+  const metrics = createMetrics(async () => ({ resources: [{ kind: "task", state: "active", total: 7 }], nodes: [] }));
   metrics.onAnswer("Task_Add", 201, 0.003);
   metrics.onAnswer("Task_Add", 201, 0.004);
   metrics.onAnswer("Task_Add", 201, 100);

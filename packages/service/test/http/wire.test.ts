@@ -115,6 +115,8 @@ describe("who may call", () => {
     expect(text).toMatch(/kyanite_request_seconds_count\{operation="Pool_Add",status="201"\} 1/);
     expect(text).toMatch(/kyanite_loop_round_seconds_count\{loop="resize-pools",outcome="done"\} [1-9]/);
     expect(text).toMatch(/kyanite_resources\{kind="task",state="active"\} 1/);
+    expect(text).toMatch(/# TYPE kyanite_nodes gauge/);
+    expect(text).not.toMatch(/kyanite_totals_failures_total [1-9]/);
   });
 
   test("the OpenAPI description is that of the version asked for", async () => {
