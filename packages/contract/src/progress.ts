@@ -13,7 +13,7 @@ const Throughput = model("Throughput", "How many tasks complete in a second.", {
   whole: required(Rate(), "Since the job was made, until it ended."),
 });
 
-export const EstimateReason = StringEnum([
+const EstimateReason = StringEnum([
   "jobCompleted",
   "noTasks",
   "allCompleted",
