@@ -353,6 +353,10 @@ describe("requests for webhooks", () => {
   test("what is wrong with a body is said by property", async () => {
     await refused({ filter: { kind: "no kind!" } }, "InvalidPropertyValue", /filter\.kind/);
     await refused({ signingSecret: "short" }, "InvalidPropertyValue", /signingSecret/);
+    const { text } = await call("POST", root, {
+      body: { id, url: "https://example.com/", signingSecret: "whsec_mine" },
+    });
+    expect(text).not.toContain("mine");
     await refused({ batchSize: 101 }, "InvalidPropertyValue", /batchSize/);
     await refused({ maximumAttempts: 0 }, "InvalidPropertyValue", /maximumAttempts/);
     await refused({ id: "a b" }, "InvalidPropertyValue", /id/);

@@ -54,13 +54,15 @@ export function sendWebhooks({ log, ...options }: WebhookOptions): Loop {
       next = again && (await look(again));
     }
   };
+  // What is wrong with one is no matter of the others.
+  const tell = ({ id }: DueWebhook, cause: unknown) => {
+    if (isDatabaseAway(cause)) log.warn("database away", { loop: "send-webhooks" });
+    else log.error("webhook failed", { webhookId: id, cause });
+  };
   const begin = (work: Work) => {
-    const { pk, id } = work.webhook;
+    const { pk } = work.webhook;
     const delivery = deliver(work)
-      .catch((cause: unknown) => {
-        if (isDatabaseAway(cause)) log.warn("database away", { loop: "send-webhooks" });
-        else log.error("webhook failed", { webhookId: id, cause });
-      })
+      .catch((cause: unknown) => tell(work.webhook, cause))
       .finally(() => underWay.delete(pk));
     underWay.set(pk, delivery);
   };
@@ -71,7 +73,9 @@ export function sendWebhooks({ log, ...options }: WebhookOptions): Loop {
     notice: "positions",
     round: async (now) => {
       const due = await readDueWebhooks(database, now);
-      const looked = await Promise.all(due.filter(({ pk }) => !underWay.has(pk)).map(look));
+      const free = due.filter(({ pk }) => !underWay.has(pk));
+      const looking = free.map((webhook) => look(webhook).catch((cause: unknown) => tell(webhook, cause)));
+      const looked = (await Promise.all(looking)).filter((work) => work !== undefined);
       for (const work of looked) if (hasWork(work)) begin(work);
       const idle = looked.flatMap((work) => (work.page && !hasWork(work) ? [{ ...work, to: work.page.end }] : []));
       await moveWebhooks(database, idle);

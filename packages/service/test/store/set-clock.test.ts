@@ -76,6 +76,22 @@ test("a node is given up when it was silent since the clock was set back, and no
   expect(await stateOfNode()).toBe("unknown");
 });
 
+test("a webhook that was put off before the clock was set back waits for an hour at most", async () => {
+  const { database } = temporary;
+  const put = async (id: string, nextAttemptTime: Date) => {
+    await database`
+      insert into webhook (
+        account_pk, key, id, creation_time, last_modified, url, filter, secret, batch_size, maximum_attempts, state,
+        position, next_attempt_time
+      ) select pk, ${id}, ${id}, ${at}, ${at}, '', '{}', '', 1, 1, 'enabled', 0, ${nextAttemptTime} from account`;
+  };
+  await put("far", ahead);
+  await put("near", after(at, 3_600));
+  await followClock(database, log).round(at);
+  const webhooks = await database<{ nextAttemptTime: Date }[]>`select next_attempt_time from webhook order by id`;
+  expect(webhooks.map(({ nextAttemptTime }) => nextAttemptTime)).toEqual([at, after(at, 3_600)]);
+});
+
 test("times that are a little ahead are another server's, and stay", async () => {
   const { database } = temporary;
   const little = after(at, 20);
