@@ -169,6 +169,77 @@ test("a pool's and its node's lives are in the feed, with the documented events"
   expect(states.slice(-2)).toEqual(["node.leavingpool", "node.deleted"]);
 });
 
+test("a task that its node cannot take, and a formula's evaluation, are in the feed as documented", async () => {
+  const formula = "$TargetDedicatedNodes=1;";
+  const { targetDedicatedNodes: _, ...pool } = aPool("scaled", { enableAutoScale: true, autoScaleFormula: formula });
+  expect(await call("POST", "/pools", { body: pool })).toMatchObject({ status: 201 });
+  const body = {
+    id: "unprepared",
+    poolInfo: { poolId: "scaled" },
+    jobPreparationTask: { commandLine: "/bin/false", waitForSuccess: true },
+  };
+  expect(await call("POST", "/jobs", { body })).toMatchObject({ status: 201 });
+  await call("POST", "/jobs/unprepared/tasks", { body: { id: "t", commandLine: "/bin/true" } });
+  const scaled = await until(
+    () => read({ poolId: "scaled", kind: "PoolAutoScaleEvent" }),
+    ({ value }) => value.length > 0,
+    60,
+  );
+  expect(scaled.value[0]).toMatchObject({
+    resource: { type: "pool", path: "/pools/scaled" },
+    properties: {
+      id: "scaled",
+      formula,
+      results: expect.stringContaining("$TargetDedicatedNodes=1"),
+      error: { code: "", message: "", values: [] },
+      timestamp: expect.stringMatching(/Z$/),
+    },
+  });
+  const failed = await until(
+    () => read({ jobId: "unprepared", kind: "TaskScheduleFailEvent" }),
+    ({ value }) => value.length > 0,
+    60,
+  );
+  expect(failed.value[0]).toMatchObject({
+    resource: { type: "task", path: "/jobs/unprepared/tasks/t" },
+    properties: {
+      jobId: "unprepared",
+      id: "t",
+      taskType: "User",
+      requiredSlots: 1,
+      nodeInfo: { poolId: "scaled" },
+      schedulingError: { category: "ServerError", code: "Unknown" },
+    },
+  });
+  await call("DELETE", "/jobs/unprepared");
+  await call("DELETE", "/pools/scaled");
+});
+
+test("a task's token reads the feed of its own job, whatever it asks for", async () => {
+  await call("POST", "/pools", { body: aPool("tokens") });
+  await call("POST", "/jobs", { body: { id: "elsewhere", poolInfo: { poolId: "none" } } });
+  await call("POST", "/jobs", { body: { id: "inside", poolInfo: { poolId: "tokens" } } });
+  const get = (more: string) =>
+    `curl -s -H "authorization: Bearer $AZ_BATCH_AUTHENTICATION_TOKEN" "$AZ_BATCH_ACCOUNT_URL/kyanite/events?api-version=2024-07-01.20.0${more}"`;
+  const script = `${get("&kind=job.created")}; echo; ${get("&jobId=elsewhere")}`;
+  const body = {
+    id: "t",
+    commandLine: `/bin/sh -c '${script}'`,
+    authenticationTokenSettings: { access: ["job"] },
+  };
+  expect(await call("POST", "/jobs/inside/tasks", { body })).toMatchObject({ status: 201 });
+  const { text } = await until(
+    () => call("GET", "/jobs/inside/tasks/t/files/stdout.txt"),
+    ({ text }) => text.trim().split("\n").length === 2,
+    60,
+  );
+  const [own, others] = text.split("\n").map((line) => JSON.parse(line));
+  expect(own.value.map(({ resource }: Event) => resource.jobId)).toEqual(["inside"]);
+  expect(others).toMatchObject({ code: "InsufficientAccountPermissions" });
+  await call("DELETE", "/jobs/inside");
+  await call("DELETE", "/pools/tokens");
+});
+
 test("pages follow each other without a gap, and the last one says where to go on", async () => {
   await call("POST", "/jobs", { body: { id: "pages", poolInfo: { poolId: "none" } } });
   const value = Array.from({ length: 25 }, (_, n) => ({ id: `t${n}`, commandLine: "x" }));

@@ -35,6 +35,7 @@ export async function followRaw(service: RunningService, path: string, { headers
         (found) => found.endsWith(wanted),
       ),
     trailers: () => answer.trailers,
+    pause: () => answer.pause(),
     leave: () => answer.destroy(),
   };
 }
