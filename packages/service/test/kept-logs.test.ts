@@ -14,6 +14,7 @@ import { readLastLines } from "../src/http/operations/last-lines.ts";
 import { readExistingTask } from "../src/lifecycle/existing.ts";
 import { storageAccounts } from "../src/storage-accounts.ts";
 import { readAccount } from "../src/store/accounts.ts";
+import { type Events, followEvents } from "./http/following.ts";
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -81,6 +82,39 @@ const whenKept = (path: string) =>
   );
 
 describe("when the node is gone", () => {
+  test("its log is read as a stream of events as well, alone and among those of its job", async () => {
+    const job = await aJob();
+    await run(job, "task", "echo hello; echo again; echo oh >&2");
+    await loseNodes(job);
+    const lines = [
+      { file: "stderr.txt", offset: 0, line: "oh" },
+      { file: "stdout.txt", offset: 0, line: "hello" },
+      { file: "stdout.txt", offset: 6, line: "again" },
+    ];
+    // Of different files the lines come in any order.
+    const linesOf = (stream: Events) =>
+      stream.lines().toSorted((one, other) => String(one.file).localeCompare(String(other.file)));
+    const task = await followEvents(service, `/kyanite/jobs/${job}/tasks/task/logs?follow=true`);
+    await task.ended;
+    expect(task.events()[0]).toMatchObject({ event: "run", data: { run: 1, kept: true } });
+    expect(linesOf(task)).toMatchObject(lines);
+    expect(task.events().at(-1)).toMatchObject({ event: "end", data: { reason: "taskCompleted", exitCode: 0 } });
+    const alone = await followEvents(service, `${file(job, "task", "stdout.txt")}?follow=true&tail=6`);
+    await alone.ended;
+    expect(alone.lines()).toMatchObject([{ line: "again" }]);
+    const first = alone.events().find(({ event }) => event === "run");
+    const resumed = await followEvents(service, `${file(job, "task", "stdout.txt")}?follow=true`, {
+      lastEventId: first?.id ?? "",
+    });
+    await resumed.ended;
+    expect(resumed.lines()).toMatchObject([{ line: "hello" }, { line: "again" }]);
+    const all = await followEvents(service, `/kyanite/jobs/${job}/logs`);
+    await all.ended;
+    expect(linesOf(all)).toMatchObject(lines.map((line) => ({ taskId: "task", ...line })));
+    const none = await call("GET", `/kyanite/jobs/${job}/tasks/task/logs`, { query: { files: "none.txt" } });
+    expect(none).toMatchObject({ status: 409, json: { code: "TaskFilesUnavailable" } });
+  });
+
   test("what a task has written is still there, and said to be kept", async () => {
     const job = await aJob();
     await run(job, "task", "echo hello; echo oh >&2");

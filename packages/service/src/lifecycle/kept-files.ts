@@ -6,6 +6,7 @@ import { isLastRun, type PastFile, type PastRun, positionOf } from "../domain/ru
 import type { Task } from "../domain/task/task.ts";
 import type { Sql } from "../store/database.ts";
 import { readStoredLog } from "../store/kept-logs.ts";
+import { readNodeById } from "../store/nodes.ts";
 import { readContent, readPastRuns } from "../store/past-runs.ts";
 
 export interface KeptFileParts {
@@ -33,6 +34,20 @@ export async function readKeptFile(parts: KeptFileParts, run: PastRun, path: str
   const stored = file && (await readStored(parts, run, { file, number }));
   const content = stored && (stored.isDeflated ? await inflated(stored.bytes) : stored.bytes);
   return file && content && { run, file, content };
+}
+
+/**
+ * What is kept of a file of a task's last run, where its node cannot be asked any more. Undefined also when a part of the
+ * file is missing and the whole is still there, on a node that is only out of reach: the part must not be taken for it.
+ */
+export async function readInsteadOfNode(
+  parts: KeptFileParts,
+  run: PastRun,
+  path: string,
+): Promise<KeptContent | undefined> {
+  const found = await readKeptFile(parts, run, path);
+  if (found === undefined || found.file.missingBytes === 0 || run.nodeInfo === null) return found;
+  return (await readNodeById(parts.database, run.nodeInfo.nodeId)) ? undefined : found;
 }
 
 interface Stored {

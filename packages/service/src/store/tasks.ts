@@ -77,6 +77,11 @@ export async function readTask(sql: Sql, job: Job, id: string): Promise<Task | u
   return task;
 }
 
+export async function readTaskByPk(sql: Sql, pk: number): Promise<Task | undefined> {
+  const [task] = await sql<Task[]>`select * from task where pk = ${pk}`;
+  return task;
+}
+
 export async function lockTask(sql: Sql, job: Job, id: string): Promise<Task | undefined> {
   const [task] = await sql<Task[]>`
     select * from task where job_pk = ${job.pk} and key = ${id.toLowerCase()} for no key update`;

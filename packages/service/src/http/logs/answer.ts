@@ -1,6 +1,8 @@
 import { BatchError, type ByteRange } from "@kyanite/contract";
 import { streamed } from "@kyanite/runtime";
 import type { Task } from "../../domain/task/task.ts";
+import { readInsteadOfNode, readLastRun } from "../../lifecycle/kept-files.ts";
+import { readTaskByPk } from "../../store/tasks.ts";
 import type { HandlerContext } from "../context.ts";
 import type { EventStreamRequest, Reply } from "../handler.ts";
 import { eventLog } from "./event-log.ts";
@@ -11,7 +13,7 @@ import type { LogPiece } from "./piece.ts";
 import { type Position, readPosition } from "./position.ts";
 import { rawLog } from "./raw-log.ts";
 import type { FileStart } from "./run-file.ts";
-import { type TaskLogRequest, taskLog } from "./task-log.ts";
+import { type LogContext, type TaskLogRequest, taskLog } from "./task-log.ts";
 
 /** What of a call its stream depends on. */
 export interface StreamCall {
@@ -20,7 +22,15 @@ export interface StreamCall {
   readonly signal: AbortSignal;
 }
 
-type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "taskWatch" | "streams" | "clock">;
+type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "storage" | "taskWatch" | "streams" | "clock">;
+
+const keptReader =
+  (means: Pick<LogMeans, "database" | "storage">): LogContext["readKept"] =>
+  async (taskPk, path) => {
+    const task = await readTaskByPk(means.database, taskPk);
+    const run = task && (await readLastRun(means.database, task));
+    return run && (await readInsteadOfNode(means, run, path))?.content;
+  };
 
 interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
   readonly task: Pick<Task, "pk">;
@@ -32,8 +42,10 @@ interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
 export async function followTask(followed: FollowedTask, call: StreamCall, means: LogMeans): Promise<Reply<undefined>> {
   const { task, isCleanedUp, ...request } = followed;
   const from = positionOf(call, request.files.length);
+  // Bytes that are kept have headers that say so, and are answered with those.
+  const kept = call.eventStream && { readKept: keptReader(means) };
   const make = (signal: AbortSignal) =>
-    taskLog({ ...request, taskPk: task.pk, from }, { ...means, watch: means.taskWatch, signal });
+    taskLog({ ...request, taskPk: task.pk, from }, { ...means, ...kept, watch: means.taskWatch, signal });
   try {
     return await streamReply(make, { call, means, files: request.files, from });
   } catch (cause) {
@@ -62,7 +74,13 @@ function positionOf({ eventStream }: StreamCall, files: number): Position | unde
 /** Answers with what all tasks of a job write. */
 export function followJob(request: JobLogRequest, call: StreamCall, means: LogMeans): Reply<undefined> {
   const stream = means.streams.open(call);
-  const context = { ...means, watch: means.taskWatch, signal: stream.signal, end: () => stream.end };
+  const context = {
+    ...means,
+    readKept: keptReader(means),
+    watch: means.taskWatch,
+    signal: stream.signal,
+    end: () => stream.end,
+  };
   const body = streamed(() => jobLog(request, context)).once("close", () => stream.close());
   return { stream: body, headers: { ...streamHeaders, "content-type": "text/event-stream" } };
 }

@@ -91,7 +91,11 @@ class EventWriter {
         return "";
       case "run":
         this.#positions.begin(piece.run);
-        return this.#event("run", { run: piece.run, ...(piece.nodeId !== null && { nodeId: piece.nodeId }) });
+        return this.#event("run", {
+          run: piece.run,
+          ...(piece.nodeId !== null && { nodeId: piece.nodeId }),
+          ...(piece.isKept && { kept: true }),
+        });
       case "file":
         return this.#flush(true) + this.#event("file", { run: piece.run, file: piece.stream, reason: piece.fate });
       case "runEnd": {

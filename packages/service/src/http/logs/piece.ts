@@ -14,8 +14,8 @@ export type LogEnd = TaskLogEnd | FileFate | "jobCompleted" | "jobDeleted" | "no
 export type LogPiece =
   /** Nothing new. */
   | { readonly kind: "beat" }
-  /** From here on it is the output of this run of the task. */
-  | { readonly kind: "run"; readonly run: number; readonly nodeId: string | null }
+  /** From here on it is the output of this run of the task: what is kept of it, where its node is gone. */
+  | { readonly kind: "run"; readonly run: number; readonly nodeId: string | null; readonly isKept: boolean }
   /** A file is open, and this byte of it comes next. */
   | { readonly kind: "opened"; readonly stream: string; readonly offset: number }
   | {

@@ -18,6 +18,8 @@ export interface LogContext {
   readonly watch: TaskWatch;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  /** What is kept of a file of the task's last run; absent when only its node may be asked. */
+  readonly readKept?: (taskPk: number, path: string) => Promise<Buffer | undefined>;
 }
 
 /** What is wanted of a task's output. */
@@ -172,6 +174,7 @@ class TaskFollower {
     } catch (cause) {
       if (!(cause instanceof BatchError)) throw cause;
       const isAway = cause.code === "TaskFilesUnavailable";
+      if (isAway && !live.isLive && (yield* this.#kept(stream, task))) return;
       if (isAway && (live.isLive || this.#isTold)) return;
       if (isAway || (isAlone && !this.#isTold)) throw cause;
       stream.isDone = true;
@@ -207,9 +210,23 @@ class TaskFollower {
     }
   }
 
-  async *#tell({ run, nodeId }: Pick<TaskStanding, "run" | "nodeId">): AsyncGenerator<LogPiece, void> {
+  /** What is kept of a file whose node cannot be asked. @returns whether something is */
+  async *#kept(stream: Stream, task: TaskStanding): AsyncGenerator<LogPiece, boolean> {
+    const content = await this.#context.readKept?.(task.pk, stream.name);
+    if (content === undefined) return false;
+    yield* this.#tell(task, true);
+    const { start, name } = stream;
+    const offset = "tail" in start ? Math.max(0, content.length - start.tail) : Math.min(start.offset, content.length);
+    yield { kind: "opened", stream: name, offset };
+    if (offset < content.length)
+      yield { kind: "data", run: task.run, stream: name, offset, bytes: content.subarray(offset) };
+    stream.isDone = true;
+    return true;
+  }
+
+  async *#tell({ run, nodeId }: TaskStanding, isKept = false): AsyncGenerator<LogPiece, void> {
     if (this.#isTold) return;
     this.#isTold = true;
-    yield { kind: "run", run, nodeId };
+    yield { kind: "run", run, nodeId, isKept };
   }
 }

@@ -55,7 +55,6 @@ export const fileHandlers = (context: HandlerContext) => {
       }));
     },
     File_GetFromTask: async (call) => {
-      // What is kept is bytes: who wants events is told that the node is gone.
       if (call.eventStream) return followTaskFile(context, call);
       return kept.insteadOf(call, () => followTaskFile(context, call));
     },

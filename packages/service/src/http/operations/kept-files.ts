@@ -4,8 +4,13 @@ import { BatchError, type ByteRange, type fileOperations, type ListedFile } from
 import type { PastFile, PastRun } from "../../domain/run/past-run.ts";
 import { isoTime } from "../../domain/time.ts";
 import { readExistingTask } from "../../lifecycle/existing.ts";
-import { type KeptContent, type KeptFileParts, readKeptFile, readLastRun } from "../../lifecycle/kept-files.ts";
-import { readNodeById } from "../../store/nodes.ts";
+import {
+  type KeptContent,
+  type KeptFileParts,
+  readInsteadOfNode,
+  readKeptFile,
+  readLastRun,
+} from "../../lifecycle/kept-files.ts";
 import type { Conditions } from "../conditions.ts";
 import type { Call, Page, Reply } from "../handler.ts";
 import { prefixOf } from "./file-prefix.ts";
@@ -34,10 +39,9 @@ export function keptFiles(parts: KeptFileParts) {
   };
   const find = async (call: FileCall, gone: BatchError) => {
     const run = await lastRun(call, gone);
-    const found = await readKeptFile(parts, run, normalPath(call.params.filePath));
+    const read = gone.code === "TaskFilesUnavailable" ? readInsteadOfNode : readKeptFile;
+    const found = await read(parts, run, normalPath(call.params.filePath));
     if (found === undefined) throw gone;
-    // The whole file is still there, on a node that is only out of reach: a part of it must not be taken for it.
-    if (found.file.missingBytes > 0 && gone.code === "TaskFilesUnavailable" && (await isThere(parts, run))) throw gone;
     return found;
   };
   return {
@@ -60,9 +64,6 @@ export function keptFiles(parts: KeptFileParts) {
       }),
   };
 }
-
-const isThere = async ({ database }: KeptFileParts, { nodeInfo }: PastRun) =>
-  nodeInfo !== null && (await readNodeById(database, nodeInfo.nodeId)) !== undefined;
 
 async function orElse<Answer>(
   live: () => Promise<Answer>,
