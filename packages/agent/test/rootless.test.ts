@@ -1,5 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hasRuntime, startRuntime, testImage } from "@kyanite/testkit/container-runtimes";
 import { expect, test } from "vitest";
 import { startAgentProcess } from "./agent-process.ts";
@@ -37,6 +38,29 @@ test.skipIf(!hasRuntime("podman"))(
     expect(await agent.service.exit(ofMachine)).toMatchObject({ kind: "exited", exitCode: 0 });
     expect(await readFile(join(agent.root, ofMachine.directory, "stdout.txt"), "utf8")).toBe("");
     expect(runtime.run("ps", "-aq")).toBe("");
+  },
+  120_000,
+);
+
+/** Those whose environment names the directory. */
+function processesOf(directory: string): readonly string[] {
+  return readdirSync("/proc").filter((pid) => {
+    try {
+      return /^\d+$/.test(pid) && readFileSync(join("/proc", pid, "environ"), "utf8").includes(`${directory}\0`);
+    } catch {
+      return false;
+    }
+  });
+}
+
+test.skipIf(!hasRuntime("podman"))(
+  "a Podman of the tests leaves no process",
+  async () => {
+    const runtime = await startRuntime("podman", uid);
+    const directory = dirname(runtime.socket);
+    expect(processesOf(directory)).not.toEqual([]);
+    await runtime[Symbol.asyncDispose]();
+    await expect.poll(() => processesOf(directory)).toEqual([]);
   },
   120_000,
 );

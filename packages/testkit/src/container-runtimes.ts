@@ -141,10 +141,17 @@ export async function startRuntime(kind: RuntimeKind, uid = 0): Promise<TestRunt
     async [Symbol.asyncDispose]() {
       for (const id of run("ps", "-aq").split("\n").filter(Boolean)) run("rm", "-f", "-v", id);
       await stop("SIGTERM");
+      endPause(directory);
       const isGone = await waitUntil(() => isRemoved(directory), { clock: systemClock, timeoutMilliseconds: 20_000 });
       if (!isGone) throw new Error(`something is mounted below ${directory}`);
     },
   };
+}
+
+/** Podman of an ordinary user leaves a process that keeps its namespaces. */
+function endPause(directory: string): void {
+  const file = join(directory, "tmp/pause.pid");
+  if (existsSync(file)) process.kill(Number(readFileSync(file, "utf8")), "SIGKILL");
 }
 
 /** Podman's helpers, of which some may still be busy with a container that has ended, mount its directory once more. */
