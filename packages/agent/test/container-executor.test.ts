@@ -18,6 +18,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { boundedLog } from "../src/containers/copied-output.ts";
 import { RuntimeLost } from "../src/containers/failures.ts";
+import { machineContainers } from "../src/containers/machine-containers.ts";
 import { describeRuntime, runtimeFinder } from "../src/containers/runtime.ts";
 import { type ContainedCommand, containerExecutor } from "../src/executors/container.ts";
 import { type Command, type ContainerRecord, NeverStarted } from "../src/executors/executor.ts";
@@ -197,18 +198,38 @@ describe.each(kinds.filter(hasRuntime))("%s", (kind) => {
     await using place = await aPlace();
     const found = await runtimeOf(kind)();
     const forgotten: ChildProcess[] = [];
+    const command = aCommand(place, "exit 3");
     const createContainer = async (body: ContainedCommand["body"]) => {
       const container = await found.api.createContainer(body);
       if (forgotten.length > 0) return container;
       forgotten.push(aHelper(kind, container.id));
+      runtimes.get(kind)?.run("volume", "create", "--label", `kyanite.run=${command.runId}`);
       return Object.assign(container, { attach: () => Promise.reject(new Error("socket hang up")) });
     };
     const runtime = { ...found, api: Object.assign(Object.create(found.api), { createContainer }) };
     const executor = containerExecutor({ runtime: async () => runtime, clock, log });
-    const execution = await executor.start(await contained(kind, aCommand(place, "exit 3")), () => {});
+    const execution = await executor.start(await contained(kind, command), () => {});
     expect(forgotten[0]?.signalCode).toBe("SIGKILL");
+    expect(runtimes.get(kind)?.run("volume", "ls", "-q")).toBe("");
     expect(await execution.exit).toBe(3);
     await execution.release();
+  });
+
+  test("volumes of a node that belong to no container go with what former agents have left", async () => {
+    await using place = await aPlace();
+    const options = { setting: socketOf(kind), network: undefined, imageBytes: 0, directory: place.path, clock, log };
+    const machine = await machineContainers(options);
+    const add = (name: string, ...labels: readonly string[]) =>
+      runtimes.get(kind)?.run("volume", "create", ...labels.flatMap((label) => ["--label", label]), name);
+    add("of-former", "kyanite.node-root=/n", "kyanite.agent=former");
+    add("of-this", "kyanite.node-root=/n", `kyanite.agent=${machine.agentId}`);
+    add("of-another-node", "kyanite.node-root=/other", "kyanite.agent=former");
+    const left = () => runtimes.get(kind)?.run("volume", "ls", "-q").split("\n").filter(Boolean).toSorted();
+    await machine.removeLeft("/n", { names: [] });
+    expect(left()).toEqual(["of-another-node", "of-this"]);
+    await machine.removeLeft("/n");
+    await machine.removeLeft("/other");
+    expect(left()).toEqual([]);
   });
 
   test("a runtime that is killed loses what it ran, or goes on with it", async () => {

@@ -237,9 +237,16 @@ test("mounts", () => {
     }).HostConfig?.Mounts;
   expect(of("bind")).toEqual([{ Type: "bind", Source: "s", Target: "/t", ReadOnly: true }]);
   expect(of("bind", { rslave: "true" })).toMatchObject([{ BindOptions: { Propagation: "rslave" } }]);
-  expect(of("volume", { nocopy: "true" })).toMatchObject([{ VolumeOptions: { NoCopy: true } }]);
+  expect(of("volume", { nocopy: "true" })).toMatchObject([{ VolumeOptions: { NoCopy: true, Labels: {} } }]);
   expect(of("tmpfs", { "tmpfs-size": "1k", "tmpfs-mode": "700" })).toMatchObject([
     { Type: "tmpfs", Source: "", TmpfsOptions: { SizeBytes: 1024, Mode: 0o700 } },
+  ]);
+});
+
+test("volumes without a name have the labels of their container", () => {
+  const mount = { kind: "volume", source: undefined, target: "/t", isReadOnly: false, details: {} } as const;
+  expect(bodyOf("", { mounts: [mount] }).HostConfig?.Mounts).toMatchObject([
+    { VolumeOptions: { Labels: { "kyanite.run": "r" } } },
   ]);
 });
 

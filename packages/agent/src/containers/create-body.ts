@@ -99,7 +99,9 @@ export function createBody(parts: ContainerParts): ContainerCreateOptions {
       ...(network === "host" && !hasNetRaw(host) ? { CapDrop: [...(host.CapDrop ?? []), "NET_RAW"] } : {}),
       ...(security.length > 0 ? { SecurityOpt: [...(host.SecurityOpt ?? []), ...security] } : {}),
       LogConfig: parts.log,
-      Mounts: (parts.kind === "podman" ? parts.mounts.map(unambiguous) : parts.mounts).map(mountSettings),
+      Mounts: (parts.kind === "podman" ? parts.mounts.map(unambiguous) : parts.mounts).map((mount) =>
+        mountSettings(mount, parts.labels),
+      ),
     },
   };
 }
@@ -153,7 +155,10 @@ function unambiguous(mount: ContainerBind): ContainerBind {
   );
 }
 
-function mountSettings({ kind, source, target, isReadOnly, details }: ContainerBind): MountSettings {
+function mountSettings(
+  { kind, source, target, isReadOnly, details }: ContainerBind,
+  labels: ContainerParts["labels"],
+): MountSettings {
   const size = details["tmpfs-size"];
   const mode = details["tmpfs-mode"];
   const propagation =
@@ -166,7 +171,7 @@ function mountSettings({ kind, source, target, isReadOnly, details }: ContainerB
     ...(kind === "bind" && propagation !== undefined
       ? { BindOptions: { Propagation: propagationOf(propagation) } }
       : {}),
-    ...(kind === "volume" ? { VolumeOptions: volumeOptions(details) } : {}),
+    ...(kind === "volume" ? { VolumeOptions: volumeOptions(details, source === undefined ? labels : {}) } : {}),
     ...(kind === "tmpfs" && (size !== undefined || mode !== undefined)
       ? {
           TmpfsOptions: {
@@ -184,13 +189,16 @@ function propagationOf(text: string) {
   return known;
 }
 
-function volumeOptions(details: Readonly<Record<string, string>>): NonNullable<MountSettings["VolumeOptions"]> {
+function volumeOptions(
+  details: Readonly<Record<string, string>>,
+  labels: ContainerParts["labels"],
+): NonNullable<MountSettings["VolumeOptions"]> {
   const option = details["volume-opt"];
   const [name, value] = option === undefined ? [undefined, undefined] : pairOf(option, "=", "no volume-opt");
   const isCopied = details["volume-nocopy"] === undefined && details.nocopy === undefined;
   return {
     NoCopy: !isCopied,
-    Labels: {},
+    Labels: labels,
     DriverConfig: { Name: details["volume-driver"] ?? "local", Options: name === undefined ? {} : { [name]: value } },
   };
 }

@@ -8,12 +8,16 @@ import { type ImageStore, openImageStore } from "./image-store.ts";
 import { type Images, openImages } from "./images.ts";
 import { untilAnswered } from "./patience.ts";
 import { type ContainerRuntime, type RuntimeFinder, type RuntimePlaces, runtimeFinder } from "./runtime.ts";
+import { removeLeftVolumes } from "./volumes.ts";
 
 /** Says whose a container is: the root directory of its node. */
 export const nodeLabel = "kyanite.node-root";
 
 /** Says which agent has made a container. */
 export const agentLabel = "kyanite.agent";
+
+/** Says which run a container is of. */
+export const runLabel = "kyanite.run";
 
 /** What the nodes of a machine have in common. */
 export interface MachineContainers {
@@ -30,8 +34,8 @@ export interface MachineContainers {
   /** The network of containers that ask for none; the runtime's own choice when undefined. */
   readonly network: string | undefined;
   /**
-   * Removes the containers of a node, but for those with these names, or of this agent. Where there is no runtime there
-   * are none.
+   * Removes the containers of a node, but for those with these names, or of this agent, and their volumes without a
+   * name. Where there is no runtime there are none.
    */
   removeLeft(root: string, kept?: KeptContainers): Promise<void>;
   /** Removes the volumes whose names begin so. */
@@ -89,6 +93,7 @@ export async function machineContainers(options: MachineOptions): Promise<Machin
     const isKept = ({ Labels, Names }: ContainerInfo) =>
       Labels[agentLabel] === agentId || Names.some((name) => kept?.names.includes(name.replace(/^\//, "")));
     await Promise.all((left ?? []).filter((each) => !kept || !isKept(each)).map(({ Id }) => remove(Id)));
+    if (found) await removeLeftVolumes(found, [nodeLabel, root], (labels) => !kept || labels[agentLabel] !== agentId);
   };
   const removeVolumes = async (prefix: string) => {
     const found = await ifThere();

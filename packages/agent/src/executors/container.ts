@@ -10,11 +10,13 @@ import {
   runtimeAnswer,
   startFailure,
 } from "../containers/failures.ts";
+import { runLabel } from "../containers/machine-containers.ts";
 import { MemoryWatch } from "../containers/memory-watch.ts";
 import { isRunning, NamedContainer } from "../containers/named-container.ts";
 import { closeFiles, type OutputFiles, type OutputPlace, openFiles } from "../containers/output-files.ts";
 import { endRemains } from "../containers/remains.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
+import { removeLeftVolumes } from "../containers/volumes.ts";
 import { type ContainerEnd, pastEnd, type WatchedContainer, watchedEnd } from "../containers/watched-end.ts";
 import { messageOf } from "../failure.ts";
 import type { MemoryKill } from "../limits.ts";
@@ -151,6 +153,17 @@ class Contained implements Execution {
     const containerId = this.#containerId;
     const count = await endRemains(containerId, this.#means.clock);
     if (count > 0) this.#means.log.warn("the runtime had left processes", { containerId, count });
+    await this.#removeVolumes();
+  }
+
+  async #removeVolumes(): Promise<void> {
+    const { runtime, log } = this.#means;
+    const { runId } = this.#run;
+    try {
+      await removeLeftVolumes(await runtime(), [runLabel, runId]);
+    } catch (cause) {
+      log.warn("volumes not removed", { runId, reason: messageOf(cause) });
+    }
   }
 
   adopt(): void {

@@ -13,6 +13,7 @@ import { boundedLog } from "../containers/copied-output.ts";
 import { type ContainerBind, createBody } from "../containers/create-body.ts";
 import { invalidSettings, startFailure } from "../containers/failures.ts";
 import type { PullPolicy } from "../containers/images.ts";
+import { runLabel } from "../containers/machine-containers.ts";
 import type { ContainerRuntime } from "../containers/runtime.ts";
 import type { ContainedCommand, ContainedRun } from "../executors/container.ts";
 import type { Execution, ExecutionRecord } from "../executors/executor.ts";
@@ -114,7 +115,7 @@ async function containedCommand(
       mounts,
       limits: run.limitsOf(order.slots),
       gpus: runtime.gpus,
-      labels: { ...containers.labels, "kyanite.run": order.runId },
+      labels: { ...containers.labels, [runLabel]: order.runId },
       log: boundedLog(runtime),
     });
     return { ...containedRun(run, wanted.output), body: { ...body, name: body.name ?? "" }, settings: runOptions };
@@ -145,13 +146,11 @@ async function imageFor(
 
 /** How the container of an instance ends. */
 export const endOfContainer = ({ order, containers, settings, onContainer }: RunContext): InstanceEnd => ({
-  label: runLabel(order.runId),
+  label: `${runLabel}=${order.runId}`,
   graceMilliseconds: 1_000 * settings.killGraceSeconds,
   onChange: onContainer,
   onRelease: () => containers.mounts.release(order.runId),
 });
-
-const runLabel = (runId: string) => `kyanite.run=${runId}`;
 
 const lastOf = (options: readonly ContainerOption[], flag: ContainerOption["flag"]) =>
   options.findLast((option) => option.flag === flag)?.value;
