@@ -327,6 +327,21 @@ describe.each(kinds)("runs in containers of %s", (kind) => {
     expect(runtime.run("ps", "-aq")).toBe("");
   });
 
+  test("200 at once run all of them, and leave nothing", async () => {
+    if (kind === "podman") return;
+    const orders = Array.from({ length: 200 }, (_, index) =>
+      aRun({ commandLine: shell(`exit ${index % 7}`), container: container({ runOptions: "-v /scratch" }) }),
+    );
+    for (const order of orders) node.service.order({ type: "run", order });
+    const ended = () => node.service.reports.filter((report) => report.type === "finished");
+    const areOver = () => orders.every(({ runId }) => ended().some((report) => report.runId === runId));
+    expect(await waitUntil(areOver, { clock: systemClock, timeoutMilliseconds: 500_000 })).toBe(true);
+    const exits = orders.map(({ runId }) => ended().find((report) => report.runId === runId)?.exit);
+    expect(exits).toMatchObject(orders.map((_, index) => ({ kind: "exited", exitCode: index % 7 })));
+    expect(runtime.run("ps", "-aq")).toBe("");
+    expect(runtime.run("volume", "ls", "-qf", "dangling=true")).not.toMatch(/^[0-9a-f]{64}$/m);
+  }, 600_000);
+
   test("it is told of while it runs and when it has ended", async () => {
     const order = aRun({ commandLine: shell("sleep 1"), container: container() });
     node.service.order({ type: "run", order });
