@@ -179,6 +179,27 @@ describe.skipIf(!hasRuntime("docker"))("a container pool", () => {
     expect(names.sort()).toEqual([...files.slice(0, -1).map((name) => `ab/${name}`), "ab/command.run"].sort());
   });
 
+  test("one that fails is tried again, and what root has closed in it is uploaded", async () => {
+    const blobs = await storageContainer(service, "closed");
+    const { executionInfo } = await run({
+      id: "closed",
+      commandLine: shell("umask 077; ls tried && exit 0; mkdir -p own; echo x > own/file; touch tried; exit 3"),
+      containerSettings: { imageName: testImage, containerRunOptions: "--user 0" },
+      constraints: { maxTaskRetryCount: 1 },
+      outputFiles: [
+        {
+          filePattern: "own/*",
+          destination: { container: { containerUrl: blobs.url } },
+          uploadOptions: { uploadCondition: "tasksuccess" },
+        },
+      ],
+    });
+    expect(executionInfo).toMatchObject({ result: "success", exitCode: 0, retryCount: 1 });
+    const names: string[] = [];
+    for await (const { name } of blobs.container.listBlobsFlat()) names.push(name);
+    expect(names).toEqual([expect.stringMatching(/file$/)]);
+  });
+
   test("a task that is terminated ends with its container", async () => {
     await client.task.add("job", { id: "long", commandLine: shell("sleep 600"), containerSettings });
     await until(
