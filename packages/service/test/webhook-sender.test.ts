@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { systemClock } from "@kyanite/runtime";
 import { type Receiver, webhookReceiver } from "@kyanite/testkit";
 import { expect, test } from "vitest";
 import { parseNetworks } from "../src/events/networks.ts";
 import { webhookSender } from "../src/events/send-webhook.ts";
 import { newSecret } from "../src/events/signature.ts";
+import { collectGarbage } from "./garbage.ts";
 
 const message = { id: "1-0", contentType: "application/json", body: "{}" };
 const never = new AbortController().signal;
@@ -70,6 +71,49 @@ test("an answer counts when its head is there, however long its body", async () 
   };
   expect(await send(receiver.url, "all")).toEqual({ kind: "answered", status: 200 });
   await Promise.all(closed);
+});
+
+/** Sends a request to what answers with these bytes; when that is over the connection is, too. */
+async function sendRaw(answer: (socket: Socket) => void, timeoutSeconds?: number) {
+  const closed: Promise<unknown>[] = [];
+  const server = createServer((socket) => {
+    closed.push(once(socket, "close"));
+    socket.on("error", () => {}).once("data", () => answer(socket));
+  });
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  const attempt = await send(`http://127.0.0.1:${port}/`, "all", timeoutSeconds);
+  collectGarbage();
+  await Promise.all(closed);
+  server.close();
+  return attempt;
+}
+
+test("an answer that never ends counts, and its connection is closed", async () => {
+  const attempt = await sendRaw((socket) => void socket.write("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n1"), 0.2);
+  expect(attempt).toEqual({ kind: "answered", status: 200 });
+});
+
+test("a receiver that changes the protocol has answered", async () => {
+  const attempt = await sendRaw(
+    (socket) => void socket.write("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n"),
+  );
+  expect(attempt).toEqual({ kind: "answered", status: 101 });
+});
+
+test("a receiver that promises its answer again and again is given up", async () => {
+  const promise = "HTTP/1.1 103 Early Hints\r\n\r\n";
+  const attempt = await sendRaw((socket) => void socket.write(promise.repeat(1_000)));
+  expect(attempt).toEqual({ kind: "unanswered", reason: "The receiver did not come to its answer" });
+});
+
+test("a few interim answers come before one", async () => {
+  const interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+  expect(await sendRaw((socket) => void socket.end(`${interim}HTTP/1.1 204 No Content\r\n\r\n`))).toEqual({
+    kind: "answered",
+    status: 204,
+  });
 });
 
 test("what is no HTTP is a failure like others", async () => {

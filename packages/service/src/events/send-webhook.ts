@@ -37,6 +37,7 @@ export function webhookSender({ networks, timeoutSeconds = 10, clock }: SenderOp
       "webhook-timestamp": timestamp,
       "webhook-signature": sign(secret, { id, timestamp, body }),
     };
+    // What `any` makes does not keep its sources: one that nobody holds is collected, and never aborts.
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
       return await post(new URL(url), { headers, body, networks, signal: AbortSignal.any([late, stopped]) });
@@ -60,11 +61,26 @@ function post(url: URL, { headers, body, networks, signal }: Post): Promise<Atte
   const send = isEncrypted ? requestEncrypted : requestPlain;
   const options = { method: "POST", headers, agent: false, lookup: permittedLookup(networks, isEncrypted), signal };
   return new Promise((resolve, reject) => {
+    let answer: Attempt | undefined;
+    let interimAnswers = 0;
     const request = send(url, options, (response) => {
       dropBody(response);
-      resolve({ kind: "answered", status: response.statusCode ?? 0, ...retryAfter(response) });
+      answer = { kind: "answered", status: response.statusCode ?? 0, ...retryAfter(response) };
     });
-    request.on("error", reject);
+    request.on("information", () => {
+      interimAnswers++;
+      if (interimAnswers > mostInterimAnswers) request.destroy(new Error("The receiver did not come to its answer"));
+    });
+    // Without a listener a connection that changes its protocol would be closed and nobody told.
+    request.on("upgrade", (response, socket) => {
+      answer = { kind: "answered", status: response.statusCode ?? 0 };
+      socket.destroy();
+    });
+    request.on("error", (cause) => {
+      if (!answer) reject(cause);
+    });
+    // Not before: whoever limits how many requests there are limits connections.
+    request.on("close", () => resolve(answer ?? { kind: "unanswered", reason: "The connection was closed" }));
     request.end(body);
   });
 }
@@ -84,6 +100,8 @@ function permittedLookup({ permits }: Networks, isEncrypted: boolean): LookupFun
 }
 
 const mostBodyBytes = 64 * 1024;
+/** Such as `100 Continue`. */
+const mostInterimAnswers = 16;
 
 /** What a receiver says is not looked at. It may finish its answer, as long as that is short. */
 function dropBody(response: IncomingMessage): void {
