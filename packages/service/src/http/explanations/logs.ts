@@ -51,7 +51,9 @@ export function logsOfStartTask(
 
 /** What is not to be had in time is left out, with the reason. */
 async function readLogs(read: ReadLog, signal: AbortSignal): Promise<Logs> {
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(most.milliseconds)]);
+  // What `any` makes does not keep its sources: one that nobody holds is collected, and never aborts.
+  const late = AbortSignal.timeout(most.milliseconds);
+  const patience = AbortSignal.any([signal, late]);
   try {
     const found: (LastLines | undefined)[] = [];
     for (const file of files) {
@@ -64,8 +66,8 @@ async function readLogs(read: ReadLog, signal: AbortSignal): Promise<Logs> {
     return { logs: logs.filter(({ text }) => text !== "") };
   } catch (cause) {
     signal.throwIfAborted();
+    if (late.aborted) return { logsUnavailable: "The compute node did not send them in time" };
     if (cause instanceof BatchError) return { logsUnavailable: cause.values.Reason ?? cause.code };
-    if (patience.aborted) return { logsUnavailable: "The compute node did not send them in time" };
     throw cause;
   }
 }
