@@ -4,7 +4,7 @@ import type { InterruptedRun, Progress } from "./journal.ts";
 import type { NodeEvent } from "./node.ts";
 import type { NodeParts } from "./node-parts.ts";
 import { executeRun, type RunEnding, type RunSignals } from "./run.ts";
-import { noStepTimes, type StepTimes, stepTimes } from "./step-times.ts";
+import { type StepTimes, stepTimes } from "./step-times.ts";
 
 interface RunUnderWay {
   readonly controller: AbortController;
@@ -94,7 +94,7 @@ export class Running {
   #begin(order: RunOrder, execute: (signals: RunSignals, steps: StepTimes) => Promise<RunEnding>): Promise<void> {
     const controller = new AbortController();
     const proceed = new AbortController();
-    const steps = order.isTraced ? stepTimes(this.#options.parts.clock) : noStepTimes;
+    const steps = stepTimes(this.#options.parts.clock, order.isTraced);
     const signals = { cancelled: controller.signal, proceed: proceed.signal };
     const done = this.#report(order, execute(signals, steps), steps)
       .catch((cause: unknown) => this.#lose(order.runId, cause))
@@ -109,7 +109,7 @@ export class Running {
   async #report(
     { runId, directory, retentionSeconds }: RunOrder,
     ending: Promise<RunEnding>,
-    { taken }: StepTimes,
+    times: StepTimes,
   ): Promise<void> {
     const { parts, stopping, tell } = this.#options;
     const { clock, log, journal, retention } = parts;
@@ -118,7 +118,8 @@ export class Running {
     if (stopping.aborted) return journal.forget(runId);
     if (retentionSeconds !== undefined) retention.set(directory, new Date(now.getTime() + 1000 * retentionSeconds));
     log.info("run ended", { runId, exit });
-    tell({ type: "ended", runId, exit, ...(kept && { kept }), now, ...(taken.length > 0 && { steps: taken }) });
+    const steps = times.told();
+    tell({ type: "ended", runId, exit, ...(kept && { kept }), now, ...(steps.length > 0 && { steps }) });
   }
 
   #noteBegun(runId: string): void {

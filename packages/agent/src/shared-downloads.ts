@@ -15,12 +15,12 @@ export interface Delivery {
 
 /** Fetches files; what several runs want at the same moment is fetched once. */
 export interface SharedDownloads {
-  /** Delivers a file, which is complete when it appears. Rejects like `downloadFile`. */
-  fetch(url: string, delivery: Delivery, signal: AbortSignal): Promise<void>;
+  /** Delivers a file, which is complete when it appears; answers its size. Rejects like `downloadFile`. */
+  fetch(url: string, delivery: Delivery, signal: AbortSignal): Promise<number>;
 }
 
 interface Download {
-  readonly done: Promise<void>;
+  readonly done: Promise<number>;
   readonly draft: Draft;
   readonly controller: AbortController;
   /** Runs that still want it; the last one takes or removes the draft. */
@@ -66,9 +66,10 @@ export async function createSharedDownloads(root: string, clock: Clock): Promise
       const download = underway.get(url) ?? begin(url);
       download.wanted += 1;
       try {
-        await orAborted(download.done, signal);
+        const bytes = await orAborted(download.done, signal);
         if (download.wanted === 1) await deliver(download.draft, delivery);
         else await deliverCopy(download.draft, delivery);
+        return bytes;
       } finally {
         await leave(url, download);
       }

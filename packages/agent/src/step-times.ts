@@ -1,31 +1,51 @@
-import type { RunStep, RunStepName } from "@kyanite/contract";
+import type { RunStep } from "@kyanite/contract";
+import { areNoteworthy, mostRunSteps, type RunStepName } from "@kyanite/contract/run-steps";
 import type { Clock } from "@kyanite/runtime";
 
 /** When a run took which steps. */
 export interface StepTimes {
   /** Does a step, and takes its time, also when it fails. */
   during<Result>(name: RunStepName, work: () => Promise<Result>): Promise<Result>;
-  /** Those that have ended, in their order. */
-  readonly taken: readonly RunStep[];
+  /** Counts what the step that is under way has fetched or sent. */
+  addBytes(bytes: number): void;
+  /** Those that have ended, in their order, if there is anything to tell of them. */
+  told(): readonly RunStep[];
 }
 
-/** As many as a report may tell of: a run that was begun anew has some twice. */
-const most = 16;
+/** By the clock that is never set, so that no step takes less than no time. */
+interface TakenStep {
+  readonly name: RunStepName;
+  readonly start: number;
+  readonly milliseconds: number;
+  readonly bytes: number;
+}
 
-export function stepTimes(clock: Pick<Clock, "now">): StepTimes {
-  const taken: RunStep[] = [];
+/** @param isTraced whether all is told, however short the run was */
+export function stepTimes(clock: Pick<Clock, "now" | "elapsed">, isTraced = false): StepTimes {
+  const zero = clock.now().getTime() - clock.elapsed();
+  const taken: TakenStep[] = [];
+  let bytes = 0;
   return {
-    taken,
     async during(name, work) {
-      const startTime = clock.now().toISOString();
+      const start = clock.elapsed();
+      bytes = 0;
       try {
         return await work();
       } finally {
-        if (taken.length < most) taken.push({ name, startTime, endTime: clock.now().toISOString() });
+        // A run that was begun anew has some twice.
+        if (taken.length < mostRunSteps) taken.push({ name, start, milliseconds: clock.elapsed() - start, bytes });
       }
     },
+    addBytes(more) {
+      bytes += more;
+    },
+    told: () => (isTraced || areNoteworthy(taken) ? taken.map((step) => runStep(step, zero)) : []),
   };
 }
 
-/** Of a run of which nobody wants to know. */
-export const noStepTimes: StepTimes = { taken: [], during: (_, work) => work() };
+const runStep = ({ name, start, milliseconds, bytes }: TakenStep, zero: number): RunStep => ({
+  name,
+  startTime: new Date(zero + start).toISOString(),
+  endTime: new Date(zero + start + milliseconds).toISOString(),
+  ...(bytes > 0 && { bytes }),
+});

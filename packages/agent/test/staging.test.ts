@@ -482,3 +482,39 @@ test("common files of a multi-instance task lie in the shared directory", async 
   });
   expect(await read(`${directory}/stdout.txt`)).toBe("common");
 });
+
+test("a traced run tells what each step has fetched and sent, a package once for its node", async () => {
+  const archive = zip([{ name: "a", content: "a" }]);
+  node.service.routes.set("/steps.zip", (_, response) => response.end(archive));
+  const order = {
+    isTraced: true,
+    commandLine: shell("echo 1234 > out"),
+    packages: [
+      {
+        applicationId: "steps",
+        version: "1",
+        isDefaultVersion: false,
+        contentId: "steps",
+        url: `${node.service.url}/steps.zip`,
+      },
+    ],
+    downloads: [
+      { kind: "url" as const, url: serveText("/one", "one"), filePath: "one" },
+      { kind: "url" as const, url: serveText("/three", "three"), filePath: "three" },
+    ],
+    uploads: [
+      { filePattern: "out", containerUrl: serveContainer("/outs"), uploadCondition: "taskcompletion" as const },
+    ],
+  };
+  const bytes = async () => {
+    const { steps = [] } = await node.service.run(order);
+    return steps.map((step) => [step.name, step.bytes]);
+  };
+  const others = [
+    ["downloads", 8],
+    ["command", undefined],
+    ["upload", 5],
+  ];
+  expect(await bytes()).toEqual([["directories", undefined], ["packages", archive.length], ...others]);
+  expect(await bytes()).toEqual([["directories", undefined], ["packages", undefined], ...others]);
+});

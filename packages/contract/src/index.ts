@@ -64,6 +64,7 @@ export type { JobProgress } from "./progress.ts";
 export { type CollectionElement, type CollectionForm, readCollection } from "./read-collection.ts";
 export { readDocument } from "./read-document.ts";
 export { ErrorCategory, TaskContainerExecutionInformation, TaskFailureInformation } from "./run-outcome.ts";
+export * from "./run-steps.ts";
 export { FreeObject, type Keywords, MetadataItem, NameValuePair, type SchemaNode } from "./schema.ts";
 export * from "./series.ts";
 export * from "./shared-key.ts";

@@ -15,14 +15,16 @@ interface Progress {
 
 /**
  * Fetches an address into a file that is open for writing. A broken transfer is resumed; length and MD5 are checked
- * when the server says them. Rejects with {@link TransferError}, or with the system error when the disk is at fault.
+ * when the server says them. Answers the size. Rejects with {@link TransferError}, or with the system error when the
+ * disk is at fault.
  */
-export async function downloadFile(url: string, file: FileHandle, options: TransferOptions): Promise<void> {
+export async function downloadFile(url: string, file: FileHandle, options: TransferOptions): Promise<number> {
   const progress = nothingYet();
   const attempt = () => continueDownload(url, file, progress, options);
   await withRetries(options, attempt, () => progress.received);
   // An earlier try may have got further with a longer blob.
   await file.truncate(progress.received);
+  return progress.received;
 }
 
 const nothingYet = (): Progress => ({ received: 0, hash: createHash("md5"), etag: undefined, md5: undefined });

@@ -28,19 +28,21 @@ const mostBlocks = 50_000;
 /**
  * Writes a file to a block blob, replacing what was there. Memory stays small whatever the size: a large file goes in
  * blocks, one after the other. A file that grows meanwhile is sent as long as it was; one that gets shorter is not
- * sent. Rejects with `TransferError`.
+ * sent. Answers the size. Rejects with `TransferError`.
  */
-export async function uploadFile(upload: Upload, options: TransferOptions): Promise<void> {
+export async function uploadFile(upload: Upload, options: TransferOptions): Promise<number> {
   const { size } = fstatSync(upload.fd);
   const url = blobUrl(parseAddress(upload.containerUrl).href, upload.blobName);
   if (size <= blockBytes) {
     const headers = { ...upload.headers, "x-ms-blob-type": "BlockBlob", "content-length": size };
-    return put(() => ({ url, headers, body: part(upload, 0, size) }), options);
+    await put(() => ({ url, headers, body: part(upload, 0, size) }), options);
+    return size;
   }
   const ids = await putBlocks(upload, { url, size }, options);
   const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join("")}</BlockList>`;
   const headers = { ...upload.headers, "content-length": list.length };
   await put(() => ({ url: withQuery(url, { comp: "blocklist" }), headers, body: list }), options);
+  return size;
 }
 
 async function putBlocks(upload: Upload, { url, size }: { url: string; size: number }, options: TransferOptions) {

@@ -17,12 +17,18 @@ export interface InstalledPackage {
 }
 
 /** Installs the run's application packages; what is on the node already is used again. */
-export async function installPackages({ order, packages, signal }: RunContext): Promise<readonly InstalledPackage[]> {
+export async function installPackages({
+  order,
+  packages,
+  signal,
+  steps,
+}: RunContext): Promise<readonly InstalledPackage[]> {
   const { runId } = order;
-  const installing = order.packages.map(async (reference) => ({
-    reference,
-    directory: await packages.install(reference, { runId, signal }),
-  }));
+  const installing = order.packages.map(async (reference) => {
+    const { directory, fetchedBytes } = await packages.install(reference, { runId, signal });
+    steps.addBytes(fetchedBytes);
+    return { reference, directory };
+  });
   // All of them come to their end before the run does.
   const outcomes = await Promise.allSettled(installing);
   for (const outcome of outcomes) if (outcome.status === "rejected") throw outcome.reason;
@@ -65,8 +71,8 @@ export async function openPackageStore(root: string, downloads: SharedDownloads)
       const name = directoryName(reference);
       const entry = keep(name);
       entry.users.add(runId);
-      await inTurn(entry, (place) => installOnce({ place, name }, reference, signal, downloads));
-      return join(root, placeName, name);
+      const fetchedBytes = await inTurn(entry, (place) => installOnce({ place, name }, reference, signal, downloads));
+      return { directory: join(root, placeName, name), fetchedBytes };
     },
     release(runId) {
       for (const [name, entry] of kept)
@@ -109,22 +115,24 @@ interface Target {
   readonly name: string;
 }
 
+/** @returns how many bytes were fetched */
 async function installOnce(
   { place, name }: Target,
   reference: OrderedPackage,
   signal: AbortSignal,
   downloads: SharedDownloads,
-) {
+): Promise<number> {
   signal.throwIfAborted();
-  if (place.lstat(name)?.isDirectory()) return;
+  if (place.lstat(name)?.isDirectory()) return 0;
   const draftName = `${draftPrefix}${randomUUID()}`;
   try {
     using draft = ensureDirectory(place, draftName, { mode: 0o755 });
-    await downloads.fetch(reference.url, { directory: draft, name: "package.zip" }, signal);
+    const bytes = await downloads.fetch(reference.url, { directory: draft, name: "package.zip" }, signal);
     using content = ensureDirectory(draft, "content", { mode: 0o755 });
     const { unpack } = await import("../unpack.ts");
     await unpack(() => openFile(draft, "package.zip").fd, content, signal);
     renameSync(draft.at("content"), place.at(name));
+    return bytes;
   } catch (cause) {
     signal.throwIfAborted();
     if (isDiskFullError(cause)) throw cause;

@@ -129,7 +129,11 @@ async function uploadOne(run: RunContext, { upload, path, file, blobName }: Outp
   const { containerUrl, uploadHeaders = [] } = upload;
   const headers = Object.fromEntries(uploadHeaders.map(({ name, value = "" }) => [name, value]));
   try {
-    await uploadFile({ fd: file.fd, containerUrl, blobName, headers }, { clock: run.clock, signal: run.signal });
+    const bytes = await uploadFile(
+      { fd: file.fd, containerUrl, blobName, headers },
+      { clock: run.clock, signal: run.signal },
+    );
+    run.steps.addBytes(bytes);
     note(run, logs.out, `Uploaded ${path} to ${withoutSecrets(containerUrl)} as ${blobName}`);
   } catch (cause) {
     run.signal.throwIfAborted();

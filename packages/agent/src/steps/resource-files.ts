@@ -97,10 +97,11 @@ async function fetchFile(
 ): Promise<void> {
   using directory = makeDirectory(open, path, { names: path.split(sep).slice(0, -1), run });
   const delivery = { directory, name: basename(path), mode, user: run.user };
-  await run.downloads.fetch(url, delivery, run.signal).catch((cause: unknown) => {
+  const bytes = await run.downloads.fetch(url, delivery, run.signal).catch((cause: unknown) => {
     run.signal.throwIfAborted();
     throw downloadFailure(cause, { HttpUrl: withoutSecrets(url), FilePath: path });
   });
+  run.steps.addBytes(bytes);
 }
 
 const makeEmpty = (open: OpenPlace, path: string, run: RunContext) =>

@@ -39,7 +39,7 @@ export interface RunContext {
   onCoordinated(): void;
   /** Called with what is known of the run's container, whenever that has changed. */
   onContainer(container: RunContainer): void;
-  /** Takes the times of steps. */
+  /** Takes the times of steps, and what they fetch and send. */
   readonly steps: StepTimes;
   /** How far the run had come when a former agent was killed. */
   readonly progress: Progress;
@@ -60,10 +60,17 @@ export interface RunSettings {
   readonly commandLanguage: string;
 }
 
+export interface Installation {
+  /** That holds the package's content. */
+  readonly directory: string;
+  /** Nothing of a package that was on the node already. */
+  readonly fetchedBytes: number;
+}
+
 /** The application packages of this node, each fetched and unpacked once. */
 export interface PackageStore {
-  /** The directory that holds the package's content; it stays at least until the run releases it. */
-  install(reference: RunOrder["packages"][number], run: { runId: string; signal: AbortSignal }): Promise<string>;
+  /** Sees to it that the package is there at least until the run releases it. */
+  install(reference: RunOrder["packages"][number], run: { runId: string; signal: AbortSignal }): Promise<Installation>;
   /** Lets go of whatever a run has installed. */
   release(runId: string): void;
   /** Removes a directory of a package below the root, as soon as no run uses it any more. */

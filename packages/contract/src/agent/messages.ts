@@ -1,7 +1,7 @@
 import Type, { type Static } from "typebox";
 import { KeptFiles } from "./kept-files.ts";
 import { NodeRequest } from "./node-requests.ts";
-import { RunContainer, RunExit, RunLoss, RunReturn, RunStep } from "./run-end.ts";
+import { RunContainer, RunExit, RunLoss, RunReturn, RunSteps } from "./run-end.ts";
 import { Failure, NodeAccount, NodeImages, NodeMount, RunOrder } from "./run-order.ts";
 import { Instant, RunId } from "./values.ts";
 
@@ -71,8 +71,8 @@ export const AgentReport = Type.Union([
     container: Type.Optional(RunContainer),
     /** What is kept of the run's files. */
     kept: Type.Optional(KeptFiles),
-    /** Of a run that is traced. */
-    steps: Type.Optional(Type.Array(RunStep, { maxItems: 16 })),
+    /** Of a run that is traced, or of which they are noteworthy. */
+    steps: Type.Optional(RunSteps),
     /** Whether the node has other runs to begin: then nobody waits for this report to be recorded. */
     isBusy: Type.Optional(Type.Boolean()),
   }),

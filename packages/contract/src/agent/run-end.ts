@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { mostRunSteps, runSteps } from "../run-steps.ts";
 import { StringEnum } from "../schema.ts";
 import { Failure } from "./run-order.ts";
 import { Instant } from "./values.ts";
@@ -70,13 +71,18 @@ export type RunLoss = Static<typeof RunLoss>;
 /** How a run was over, whether or not it came to an end of its own. */
 export type RunOutcome = RunExit | RunReturn | RunLoss;
 
-/** What a run does, one after the other. */
-export const runSteps = ["directories", "packages", "downloads", "command", "upload"] as const;
-export type RunStepName = (typeof runSteps)[number];
-
 /** When a run took a step. */
-export const RunStep = Type.Object({ name: Type.Enum(runSteps), startTime: Instant, endTime: Instant });
+export const RunStep = Type.Object({
+  name: Type.Enum(runSteps),
+  startTime: Instant,
+  endTime: Instant,
+  /** What it has fetched or sent; absent when that is nothing. */
+  bytes: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+});
 export type RunStep = Static<typeof RunStep>;
+
+/** The steps of a run in its report. */
+export const RunSteps = Type.Array(RunStep, { maxItems: mostRunSteps });
 
 /** The container of a run, in the words of the API (`containerInfo`). */
 export const RunContainer = Type.Object({

@@ -178,7 +178,7 @@ export const RunOrder = Type.Object({
   /** Of the runs that wait for slots those of the highest go first, and of equal ones those that came first. */
   priority: Type.Optional(Type.Integer()),
   maxWallClockSeconds: Type.Optional(Type.Number()),
-  /** Whether its end tells when it took which step. */
+  /** Whether its end tells when it took which step, noteworthy or not. */
   isTraced: Type.Optional(Type.Boolean()),
   /** How long the directory stays after the run has ended; for ever when absent. */
   retentionSeconds: Type.Optional(Type.Number()),
