@@ -1,6 +1,7 @@
 import Type, { type Static } from "typebox";
 import { operation } from "./operation.ts";
 import { ErrorCategory } from "./run-outcome.ts";
+import { runSteps } from "./run-steps.ts";
 import { DateTime, FreeObject, Int32, model, NameValuePair, optional, required, StringEnum } from "./schema.ts";
 
 /** What this server says of why something does not go on, is slow or has failed. */
@@ -49,12 +50,23 @@ export const ExplainedFailure = model("ExplainedFailure", "How something failed,
 });
 export type ExplainedFailure = Static<typeof ExplainedFailure>;
 
+export const ExplainedStep = model("ExplainedStep", "A step of a task's last run.", {
+  step: StringEnum(runSteps),
+  startTime: DateTime(),
+  seconds: Type.Number(),
+  bytes: optional(Type.Number(), "What it has fetched or sent; absent when that is nothing."),
+  bytesPerSecond: optional(Type.Number(), "Over the whole step, with all else that it did."),
+  text: Type.String(),
+});
+export type ExplainedStep = Static<typeof ExplainedStep>;
+
 export const ExplainedPhase = model("ExplainedPhase", "A part of the time that something took.", {
   phase: Type.String({ description: "Such as `waiting` or `running`." }),
   startTime: optional(DateTime()),
   seconds: optional(Type.Number(), "Absent when it is not known."),
   isGoingOn: Type.Boolean(),
   text: Type.String(),
+  steps: optional(Type.Array(ExplainedStep), "Of a run that has ended, when they are known."),
 });
 export type ExplainedPhase = Static<typeof ExplainedPhase>;
 

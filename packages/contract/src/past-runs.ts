@@ -2,6 +2,7 @@ import Type, { type Static } from "typebox";
 import { operation } from "./operation.ts";
 import { paged } from "./queries.ts";
 import { TaskFailureInformation } from "./run-outcome.ts";
+import { runSteps } from "./run-steps.ts";
 import { DateTime, Int32, Int64, model, optional, required, StringEnum } from "./schema.ts";
 
 export const KeptFileInformation = model("KeptFileInformation", "A file of a run, as far as it is kept.", {
@@ -12,6 +13,17 @@ export const KeptFileInformation = model("KeptFileInformation", "A file of a run
   url: required(Type.String(), "Where what is kept is read."),
 });
 export type KeptFileInformation = Static<typeof KeptFileInformation>;
+
+export const TaskRunStep = model("TaskRunStep", "A step of a run.", {
+  name: StringEnum(runSteps, {
+    description:
+      "`directories`, `packages`, `downloads` (resource files), `command`, `upload` (output files). A run that was begun anew, and the command of a multi-instance task, may have one twice.",
+  }),
+  startTime: required(DateTime(), "By the clock of its node."),
+  endTime: DateTime(),
+  bytes: optional(Int64(), "What it has fetched or sent; absent when that is nothing."),
+});
+export type TaskRunStep = Static<typeof TaskRunStep>;
 
 export const TaskRun = model(
   "TaskRun",
@@ -28,6 +40,10 @@ export const TaskRun = model(
     endTime: optional(DateTime()),
     exitCode: optional(Int32()),
     failureInfo: optional(TaskFailureInformation),
+    steps: optional(
+      Type.Array(TaskRunStep),
+      "Of a run that took a second or more, or in which a step that fetched or sent something took 50 milliseconds or more.",
+    ),
     keptFiles: optional(Type.Array(KeptFileInformation)),
   },
 );

@@ -543,6 +543,7 @@ create table past_run (
   content bytea,
   awaits_files boolean default false not null,
   bytes integer not null,
+  steps jsonb,
   constraint past_run_pkey PRIMARY KEY (pk)
 );
 CREATE INDEX past_run_of_account ON public.past_run USING btree (account_pk, pk);

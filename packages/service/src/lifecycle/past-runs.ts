@@ -1,4 +1,4 @@
-import type { KeptFile } from "@kyanite/contract";
+import type { KeptFile, RunStep } from "@kyanite/contract";
 import type { Job } from "../domain/job/job.ts";
 import {
   type EndedTask,
@@ -8,8 +8,9 @@ import {
   type PastFile,
   pastRunOf,
 } from "../domain/run/past-run.ts";
+import { notedSteps } from "../domain/run/run-steps.ts";
 import type { Sql } from "../store/database.ts";
-import { addAwaitedFiles, forgetEarlierRuns, insertPastRuns, readTasksThatAwaitFiles } from "../store/past-runs.ts";
+import { addAwaited, forgetEarlierRuns, insertPastRuns, readTasksThatAwait } from "../store/past-runs.ts";
 
 export interface EndedTaskOfJob extends EndedTask {
   readonly job: Pick<Job, "accountPk">;
@@ -30,19 +31,27 @@ export async function recordPastRuns(sql: Sql, outcomes: readonly EndedTaskOfJob
 const triesOf = ({ retryCount, requeueCount, internalRetryCount }: EndedTask["before"]) =>
   retryCount + requeueCount + internalRetryCount;
 
-/** What agents keep of runs that were taken from them: the run is over, but nobody knew what it had written. */
-export async function recordAwaitedFiles(
-  sql: Sql,
-  runs: readonly { readonly runId: string; readonly kept?: readonly KeptFile[] | undefined }[],
-): Promise<void> {
-  const given = new Map(runs.flatMap(({ runId, kept }) => (kept?.length ? [[runId, kept]] : [])));
+interface AwaitedRun {
+  readonly runId: string;
+  readonly kept?: readonly KeptFile[] | undefined;
+  readonly steps?: readonly RunStep[] | undefined;
+}
+
+/** What agents tell of runs that were taken from them: the run is over, but nobody knew what it had done and written. */
+export async function recordAwaited(sql: Sql, runs: readonly AwaitedRun[]): Promise<void> {
+  const given = new Map(
+    runs.flatMap(({ runId, kept = [], steps = [] }) => {
+      const noted = notedSteps(steps);
+      return kept.length + noted.length > 0 ? [[runId, { kept, steps: noted }]] : [];
+    }),
+  );
   if (given.size === 0) return;
-  const tasks = await readTasksThatAwaitFiles(sql, [...given.keys()]);
-  const rows = tasks.map(({ runId, spec }) => ({
-    runId,
-    ...contentOf(expectedFiles(given.get(runId) ?? [], { spec })),
-  }));
-  if (rows.length > 0) await addAwaitedFiles(sql, rows);
+  const tasks = await readTasksThatAwait(sql, [...given.keys()]);
+  const rows = tasks.map(({ runId, spec }) => {
+    const { kept = [], steps = [] } = given.get(runId) ?? {};
+    return { runId, steps, ...contentOf(expectedFiles(kept, { spec })) };
+  });
+  if (rows.length > 0) await addAwaited(sql, rows);
 }
 
 function rowOf({ kept, ...run }: NewPastRun) {

@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import type { RunStep } from "@kyanite/contract";
 import type { Job } from "../domain/job/job.ts";
 import { afterPackages } from "../domain/node/boot.ts";
 import { afterStartTaskExit } from "../domain/node/start-task.ts";
@@ -23,14 +22,12 @@ import { readPreparationsOfRuns } from "../store/preparations.ts";
 import { lockTasksOfRuns } from "../store/tasks.ts";
 import { finishInstanceRuns } from "./instance-run.ts";
 import { decideOutcomes, saveOutcomes } from "./outcome.ts";
-import { recordAwaitedFiles } from "./past-runs.ts";
+import { recordAwaited } from "./past-runs.ts";
 import { finishPreparationRun } from "./preparation.ts";
 
 /** The end of a run, or its return or loss, as its agent reports it. */
 export interface FinishedRun extends ToldEnd {
   readonly runId: string;
-  /** Of a run that is traced. */
-  readonly steps?: readonly RunStep[] | undefined;
 }
 
 interface FinishOptions {
@@ -80,7 +77,7 @@ function executedRun({ exit, ...run }: FinishedRun): readonly ExecutedRun[] {
 
 /** Ends of preparation, release and start tasks; of a run that nobody knows any more there is nothing to record. */
 async function finishOtherRuns(sql: Sql, runs: readonly ExecutedRun[], now: Date): Promise<void> {
-  await recordAwaitedFiles(sql, runs);
+  await recordAwaited(sql, runs);
   const preparations = new Map(
     (
       await readPreparationsOfRuns(

@@ -1,3 +1,4 @@
+import type { RunStep } from "@kyanite/contract";
 import type postgres from "postgres";
 import type { PastFile, PastRun } from "../domain/run/past-run.ts";
 import type { Task } from "../domain/task/task.ts";
@@ -26,6 +27,7 @@ export async function insertPastRuns(sql: Sql, runs: readonly PastRunRow[], now:
     exit_code: run.exitCode,
     failure_info: run.failureInfo,
     files: run.files,
+    steps: someSteps(run),
     content: run.content || null,
     awaits_files: run.awaitsFiles,
   }));
@@ -33,15 +35,15 @@ export async function insertPastRuns(sql: Sql, runs: readonly PastRunRow[], now:
     with inserted as (
       insert into past_run (
         account_pk, task_pk, run_id, recorded_time, node_pk, node_info, start_time, end_time, outcome, exit_code,
-        failure_info, files, content, awaits_files, bytes
+        failure_info, files, steps, content, awaits_files, bytes
       )
       select account_pk, task_pk, run_id, ${now}::timestamptz, node_pk, node_info, start_time, end_time, outcome,
-        exit_code, failure_info, files, decode(content, 'base64'), awaits_files,
-        ${rowBytes} + coalesce(length(content), 0) * 3 / 4
+        exit_code, failure_info, files, steps, decode(content, 'base64'), awaits_files,
+        ${rowBytes} + coalesce(length(content), 0) * 3 / 4 + coalesce(pg_column_size(steps), 0)
       from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (
         account_pk bigint, task_pk bigint, run_id uuid, node_pk bigint, node_info jsonb, start_time timestamptz,
-        end_time timestamptz, outcome text, exit_code integer, failure_info jsonb, files jsonb, content text,
-        awaits_files boolean
+        end_time timestamptz, outcome text, exit_code integer, failure_info jsonb, files jsonb, steps jsonb,
+        content text, awaits_files boolean
       )
       returning pk, run_id, node_pk, files
     )
@@ -56,25 +58,40 @@ const announced = (sql: Sql) => sql`
   where not file.value ? 'storedBytes' and node_pk is not null
   on conflict (run_id, number) do nothing`;
 
-/** Adds the files of runs that were taken from their nodes, and of which the agents have said now what is kept. */
-export async function addAwaitedFiles(
-  sql: Sql,
-  runs: readonly { readonly runId: string; readonly files: readonly PastFile[]; readonly content: string }[],
-): Promise<void> {
-  const rows = runs.map(({ runId, files, content }) => ({ run_id: runId, files, content: content || null }));
+/** Without any there is nothing to be stored. */
+const someSteps = ({ steps }: Pick<PastRun, "steps">) => (steps.length > 0 ? steps : undefined);
+
+interface AwaitedRow {
+  readonly runId: string;
+  readonly files: readonly PastFile[];
+  readonly steps: readonly RunStep[];
+  readonly content: string;
+}
+
+/** Adds what agents have told only now of runs that were taken from their nodes. */
+export async function addAwaited(sql: Sql, runs: readonly AwaitedRow[]): Promise<void> {
+  const rows = runs.map((run) => ({
+    run_id: run.runId,
+    files: run.files,
+    steps: someSteps(run),
+    content: run.content || null,
+  }));
   await sql`
     with inserted as (
-      update past_run r set files = given.files, content = decode(given.content, 'base64'), awaits_files = false,
-        bytes = r.bytes + coalesce(length(given.content), 0) * 3 / 4
-      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (run_id uuid, files jsonb, content text)
+      update past_run r set files = given.files, steps = given.steps, content = decode(given.content, 'base64'),
+        awaits_files = false,
+        bytes = r.bytes + coalesce(length(given.content), 0) * 3 / 4 + coalesce(pg_column_size(given.steps), 0)
+      from jsonb_to_recordset(${asJson(rows)}::text::jsonb) as given (
+        run_id uuid, files jsonb, steps jsonb, content text
+      )
       where r.run_id = given.run_id and r.awaits_files
       returning r.pk, r.run_id, r.node_pk, r.files
     )
     ${announced(sql)}`;
 }
 
-/** The tasks whose runs were taken from their nodes, by these runs, as far as files of theirs are still awaited. */
-export async function readTasksThatAwaitFiles(
+/** The tasks whose runs were taken from their nodes, by these runs, as far as nobody has told yet how those ended. */
+export async function readTasksThatAwait(
   sql: Sql,
   runIds: readonly string[],
 ): Promise<(Pick<Task, "spec"> & { readonly runId: string })[]> {
@@ -85,7 +102,8 @@ export async function readTasksThatAwaitFiles(
 }
 
 const columns = (sql: Sql) => sql`
-  pk, account_pk, task_pk, run_id, node_pk, node_info, start_time, end_time, outcome, exit_code, failure_info, files`;
+  pk, account_pk, task_pk, run_id, node_pk, node_info, start_time, end_time, outcome, exit_code, failure_info, files,
+  coalesce(steps, '[]') as steps`;
 
 /** What is remembered of a task's runs, the latest first. */
 export async function readPastRuns(sql: Sql, task: Pick<Task, "pk">, most: number): Promise<PastRun[]> {

@@ -18,7 +18,16 @@ afterEach(() => temporary[Symbol.asyncDispose]());
 async function remember(taskPk: number, { accountPk = 1, days = 0, content = "" } = {}) {
   const endTime = after(begin, days * 86_400);
   const facts = { nodePk: 1, nodeInfo: null, startTime: begin, exitCode: 0, failureInfo: null, awaitsFiles: false };
-  const run = { accountPk, taskPk, runId: randomUUID(), endTime, outcome: "success", files: [], content } as const;
+  const run = {
+    accountPk,
+    taskPk,
+    runId: randomUUID(),
+    endTime,
+    outcome: "success",
+    files: [],
+    steps: [],
+    content,
+  } as const;
   await insertPastRuns(temporary.database, [{ ...facts, ...run }], endTime);
 }
 

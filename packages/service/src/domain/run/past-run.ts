@@ -1,10 +1,12 @@
-import type { Failure, KeptFile, RunOutcome } from "@kyanite/contract";
+import type { Failure, KeptFile, RunOutcome, RunStep } from "@kyanite/contract";
 import { failureOf, type RunEnd, type Task, type TaskNodeInfo } from "../task/task.ts";
+import { notedSteps } from "./run-steps.ts";
 
 /** The end of a run as its agent has told it. */
 export interface ToldEnd extends Omit<RunEnd, "exit"> {
   readonly exit: RunOutcome;
   readonly kept?: readonly KeptFile[] | undefined;
+  readonly steps?: readonly RunStep[] | undefined;
 }
 
 /** A file that is kept of a run. */
@@ -27,6 +29,8 @@ export interface PastRun {
   readonly exitCode: number | null;
   readonly failureInfo: Failure | null;
   readonly files: readonly PastFile[];
+  /** In their order; none when there is nothing to tell of them. */
+  readonly steps: readonly RunStep[];
 }
 
 /** `interrupted`: the service has taken it from its node, or does not know how it has ended. */
@@ -54,14 +58,15 @@ export function pastRunOf({ before, task, neverBegan, end }: EndedTask, now: Dat
   const { runId } = before;
   if (runId === null || task.runId === runId || neverBegan) return undefined;
   const files = expectedFiles(end?.kept ?? [], before);
-  const place = { taskPk: before.pk, runId, nodePk: before.nodePk, nodeInfo: before.nodeInfo, kept: files };
+  const steps = notedSteps(end?.steps ?? []);
+  const place = { taskPk: before.pk, runId, nodePk: before.nodePk, nodeInfo: before.nodeInfo, kept: files, steps };
   if (end === undefined || end.exit.kind === "lost" || end.exit.kind === "returned") {
     const times = { startTime: end?.startTime ?? before.startTime, endTime: end?.endTime ?? now };
     const ended = { outcome: "interrupted", exitCode: null, failureInfo: null } as const;
     return { ...place, ...times, ...ended, awaitsFiles: end === undefined };
   }
   const failureInfo = failureOf(end.exit) ?? null;
-  if (failureInfo === null && files.length === 0) return undefined;
+  if (failureInfo === null && files.length === 0 && steps.length === 0) return undefined;
   const exitCode = end.exit.kind === "failed" ? null : (end.exit.exitCode ?? null);
   const times = { startTime: end.startTime, endTime: end.endTime };
   const outcome = failureInfo === null ? "success" : "failure";

@@ -1,9 +1,14 @@
-import { AgentMessage, AgentReport } from "@kyanite/contract";
+import { AgentMessage, AgentReport, KeptFiles, RunSteps } from "@kyanite/contract";
 import { Compile } from "typebox/compile";
 
 /** Compiled, since every run ends with a report: to interpret the schema takes as long as all else that is done with it. */
 const message = Compile(AgentMessage);
 const report = Compile(AgentReport);
+/** What must not hide how a run has ended when it is wrong itself. */
+const dispensable = new Map<string, { Check(value: unknown): boolean }>([
+  ["kept", Compile(KeptFiles)],
+  ["steps", Compile(RunSteps)],
+]);
 
 /** A report that is not understood, and as much of it as is needed to answer it. */
 export interface RefusedReport {
@@ -35,18 +40,16 @@ function reportsOf(value: unknown): ReadReports {
   const reports: AgentReport[] = [];
   const refused: RefusedReport[] = [];
   for (const each of Array.isArray(given) ? given : [value]) {
-    const readable = report.Check(each) ? each : withoutKept(each);
+    const readable = report.Check(each) ? each : withoutNonsense(each);
     if (report.Check(readable)) reports.push(readable);
     else refused.push(describe(each));
   }
   return { nodeId: typeof nodeId === "string" ? nodeId : "", reports, refused };
 }
 
-/** What cannot be kept of a run's files must not hide how the run has ended. */
-function withoutKept(value: unknown): unknown {
-  if (!isObject(value) || !("kept" in value)) return value;
-  const { kept: _, ...rest } = value;
-  return rest;
+function withoutNonsense(value: unknown): unknown {
+  if (!isObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).filter(([name, part]) => dispensable.get(name)?.Check(part) ?? true));
 }
 
 const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;

@@ -4,6 +4,7 @@ import type { Job } from "../../domain/job/job.ts";
 import { unsatisfiedDependencies } from "../../domain/task/open-dependency.ts";
 import type { Task } from "../../domain/task/task.ts";
 import { readExistingTask, type TaskIds } from "../../lifecycle/existing.ts";
+import { readLastRun } from "../../lifecycle/kept-files.ts";
 import type { PoolFacts } from "../../scheduler/explain/pool-facts.ts";
 import { whyNotPlaced } from "../../scheduler/explain/refusal.ts";
 import { explainTask } from "../../scheduler/explain/task.ts";
@@ -33,10 +34,11 @@ export async function taskExplanation(asked: Asked<TaskIds>): Promise<Explanatio
   const { job, task } = await readExistingTask(sql, account, ids);
   const facts = await waitingFacts(sql, account, { job, task });
   const failure = task.failureInfo ? await failureOfTask(asked, { job, task, failure: task.failureInfo }) : undefined;
-  return explainTask({ ...facts, failure }, now);
+  const run = task.state === "completed" ? await readLastRun(sql, task) : undefined;
+  return explainTask({ ...facts, failure, steps: run?.steps ?? [] }, now);
 }
 
-/** All that is known of a task but how it failed. */
+/** All that is known of a task but how it ran and failed. */
 export async function waitingFacts(
   sql: Sql,
   account: Account,
@@ -58,6 +60,7 @@ export async function waitingFacts(
     preparations: await readPreparationsToTell(sql, job, task.nodeInfo?.nodeId),
     nodeFreeSlots: node && node.slots - node.usedSlots,
     failure: undefined,
+    steps: [],
   };
 }
 

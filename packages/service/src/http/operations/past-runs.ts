@@ -1,4 +1,4 @@
-import { BatchError, type KeptFileInformation, type TaskRun } from "@kyanite/contract";
+import { BatchError, type KeptFileInformation, type RunStep, type TaskRun, type TaskRunStep } from "@kyanite/contract";
 import { isLastRun, mostPastRuns, type PastFile, type PastRun } from "../../domain/run/past-run.ts";
 import type { Task } from "../../domain/task/task.ts";
 import { isoTime } from "../../domain/time.ts";
@@ -56,8 +56,14 @@ function pastRun(run: PastRun, url: string): TaskRun {
     endTime: isoTime(run.endTime),
     ...(run.exitCode === null ? {} : { exitCode: run.exitCode }),
     ...(run.failureInfo ? { failureInfo: run.failureInfo } : {}),
+    ...(run.steps.length > 0 ? { steps: run.steps.map(runStep) } : {}),
     keptFiles: run.files.map((file) => keptFile(file, `${url}/${run.runId}`)),
   };
+}
+
+function runStep({ name, startTime, endTime, bytes }: RunStep): TaskRunStep {
+  const times = { startTime: isoTime(new Date(startTime)), endTime: isoTime(new Date(endTime)) };
+  return { name, ...times, ...(bytes === undefined ? {} : { bytes: String(bytes) }) };
 }
 
 function keptFile(file: PastFile, url: string): KeptFileInformation {

@@ -6,7 +6,7 @@ import { call, explanationOf } from "./finding.ts";
 import { explainNode } from "./node.ts";
 import { taskTimeline } from "./timeline.ts";
 import { whatHelps } from "./what-helps.ts";
-import { count, names, period } from "./words.ts";
+import { amount, count, exactPeriod, names, period } from "./words.ts";
 
 const now = new Date("2026-01-01T01:00:00Z");
 const ago = (seconds: number) => after(now, -seconds);
@@ -52,6 +52,27 @@ describe("words", () => {
 
   test("periods", () => {
     expect([0.4, 90, 600, 7_200, 400_000].map(period)).toEqual(["0 s", "90 s", "10 min", "2 h", "5 days"]);
+    expect([0.0004, 0.34, 0.9996, 9.94, 9.96, 300].map(exactPeriod)).toEqual([
+      "0 ms",
+      "340 ms",
+      "1.0 s",
+      "9.9 s",
+      "10 s",
+      "5 min",
+    ]);
+  });
+
+  test("amounts", () => {
+    expect([0, 999, 1_000, 9_960, 999_499, 999_500, 1.2e9, 5e15].map(amount)).toEqual([
+      "0 B",
+      "999 B",
+      "1.0 kB",
+      "10 kB",
+      "999 kB",
+      "1.0 MB",
+      "1.2 GB",
+      "5000 TB",
+    ]);
   });
 });
 
@@ -100,7 +121,7 @@ describe("the time of a task", () => {
     spec: { id: "t", commandLine: "true" },
   };
   const timeOf = (task: Partial<Task>) =>
-    taskTimeline({ ...aTask, ...task }, now).map(({ phase, seconds, isGoingOn }) => [phase, seconds, isGoingOn]);
+    taskTimeline({ ...aTask, ...task }, [], now).map(({ phase, seconds, isGoingOn }) => [phase, seconds, isGoingOn]);
 
   test("goes on while it waits, is prepared, or runs", () => {
     expect(timeOf({})).toEqual([["waiting", 100, true]]);
@@ -127,6 +148,19 @@ describe("the time of a task", () => {
       ["waitingAgain", 5, true],
       ["earlierRuns", 50, false],
     ]);
+  });
+
+  test("of a run whose steps are known is divided among them", () => {
+    const ended = { state: "completed", result: "success", startTime: ago(60), endTime: ago(0) } as const;
+    const step = { name: "command", startTime: ago(59).toISOString(), endTime: ago(0).toISOString() } as const;
+    const [, ran] = taskTimeline({ ...aTask, ...ended }, [step], now);
+    expect(ran).toMatchObject({
+      text: "It ran for 60 s: the command 59 s",
+      steps: [{ step: "command", seconds: 59, text: "The command took 59 s of 60 s" }],
+    });
+    const [, unknown] = taskTimeline({ ...aTask, ...ended }, [], now);
+    expect(unknown).not.toHaveProperty("steps");
+    expect(unknown?.text).toContain("together");
   });
 
   test("of one that ended before it ran is its wait", () => {

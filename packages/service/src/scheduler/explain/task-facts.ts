@@ -1,4 +1,4 @@
-import type { ExplainedFailure, UnsatisfiedDependency } from "@kyanite/contract";
+import type { ExplainedFailure, RunStep, UnsatisfiedDependency } from "@kyanite/contract";
 import type { Job } from "../../domain/job/job.ts";
 import type { Preparation } from "../../domain/job/preparation.ts";
 import type { Task } from "../../domain/task/task.ts";
@@ -23,6 +23,8 @@ export interface TaskFacts {
   readonly nodeFreeSlots: number | undefined;
   /** Of a task that has failed. */
   readonly failure: ExplainedFailure | undefined;
+  /** Of the run with which the task has ended, when they are known. */
+  readonly steps: readonly RunStep[];
 }
 
 /** The planner's answer, and who stands before the task. */

@@ -1,6 +1,7 @@
 import type { Explanation, ExplanationVerdict } from "@kyanite/contract";
 import { advice, call, explanationOf, type Finding, type Subject, verdictOf } from "./finding.ts";
 import { nodeTakesTasks, poolActive, poolHasNodes } from "./pool-conditions.ts";
+import { slowStep } from "./run-steps.ts";
 import {
   dependenciesSatisfied,
   fitsANode,
@@ -16,9 +17,9 @@ import { count, period, phrase, secondsBetween } from "./words.ts";
 
 /** Why a task is as it is. */
 export function explainTask(facts: TaskFacts, now: Date): Explanation {
-  const { task, failure } = facts;
+  const { task, failure, steps } = facts;
   const subject: Subject = { kind: "task", id: task.id, state: task.state, now };
-  const timeline = taskTimeline(task, now);
+  const timeline = taskTimeline(task, steps, now);
   if (task.state === "active") {
     const findings = waitingConditions(facts, now);
     const verdict = findings.every(({ holds }) => holds) ? "waiting" : verdictOf(findings);
@@ -96,8 +97,12 @@ function running({ task, nodeFreeSlots }: TaskFacts, now: Date): Outcome {
   return { verdict: "fine", summary: `It has run for ${period(secondsBetween(since, now))}${where}${retries}${waits}` };
 }
 
-function ended({ task, failure }: TaskFacts): Outcome {
-  if (task.result !== "failure") return { verdict: "fine", summary: "It has ended successfully" };
+function ended({ task, failure, steps }: TaskFacts): Outcome {
+  if (task.result !== "failure") {
+    const seconds = task.startTime && task.endTime ? secondsBetween(task.startTime, task.endTime) : 0;
+    const slow = slowStep(steps, seconds);
+    return { verdict: "fine", summary: `It has ended successfully${slow === undefined ? "" : `; ${slow}`}` };
+  }
   const message = failure?.details?.find(({ name }) => name === "Message")?.value ?? failure?.message ?? "";
   const retries = task.retryCount > 0 ? ` after ${count(task.retryCount, "retry", "retries")}` : "";
   const alike = failure?.alike ? `; ${count(failure.alike, "other task")} of the job failed in the same way` : "";

@@ -1,11 +1,12 @@
-import type { ExplainedPhase } from "@kyanite/contract";
+import type { ExplainedPhase, RunStep } from "@kyanite/contract";
 import type { Task } from "../../domain/task/task.ts";
 import { isoTime } from "../../domain/time.ts";
+import { explainedSteps, splitOfRun } from "./run-steps.ts";
 import { count, period, secondsBetween } from "./words.ts";
 
-/** Where a task's time went. What its node did in a run is not told apart. */
-export function taskTimeline(task: Task, now: Date): ExplainedPhase[] {
-  return [...waiting(task, now), ...preparing(task, now), ...earlierRuns(task), ...lastRun(task, now)];
+/** @param steps of the task's last run, when they are known */
+export function taskTimeline(task: Task, steps: readonly RunStep[], now: Date): ExplainedPhase[] {
+  return [...waiting(task, now), ...preparing(task, now), ...earlierRuns(task), ...lastRun(task, steps, now)];
 }
 
 /** From its creation until its first run began, or for want of that until it ended. */
@@ -43,12 +44,15 @@ function earlierRuns(task: Task): ExplainedPhase[] {
 
 const whole = "directory, packages, resource files, command and output files together";
 
-function lastRun(task: Task, now: Date): ExplainedPhase[] {
+function lastRun(task: Task, steps: readonly RunStep[], now: Date): ExplainedPhase[] {
   if (!task.startTime || task.state === "active") return [];
   const isGoingOn = task.state === "running";
   const end = isGoingOn ? now : task.endTime;
   if (!end) return [];
-  return [phase("running", { start: task.startTime, end }, `${isGoingOn ? "It runs" : "It ran"}: ${whole}`, isGoingOn)];
+  const seconds = secondsBetween(task.startTime, end);
+  const text = isGoingOn ? `It runs: ${whole}` : `It ran: ${splitOfRun(steps, seconds) ?? whole}`;
+  const told = phase("running", { start: task.startTime, end }, text, isGoingOn);
+  return [steps.length > 0 ? { ...told, steps: explainedSteps(steps, seconds) } : told];
 }
 
 function phase(

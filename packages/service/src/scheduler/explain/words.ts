@@ -32,6 +32,23 @@ export function period(seconds: number): string {
   return `${Math.round(whole / 86_400)} days`;
 }
 
+/** As `period`, but of less than ten seconds more exactly: `340 ms`, `4.2 s`. */
+export function exactPeriod(seconds: number): string {
+  const milliseconds = Math.max(0, Math.round(seconds * 1000));
+  if (milliseconds < 1_000) return `${milliseconds} ms`;
+  return milliseconds < 9_950 ? `${(milliseconds / 1000).toFixed(1)} s` : period(seconds);
+}
+
+const byteUnits = ["B", "kB", "MB", "GB", "TB"] as const;
+
+/** `512 B`, `3.4 kB`, `29 MB`. */
+export function amount(bytes: number): string {
+  const power = byteUnits.findIndex((_, index) => bytes < 999.5 * 1000 ** index);
+  const unit = power < 0 ? byteUnits.length - 1 : power;
+  const value = bytes / 1000 ** unit;
+  return `${unit > 0 && value < 9.95 ? value.toFixed(1) : Math.round(value)} ${byteUnits[unit]}`;
+}
+
 export function secondsBetween(start: Date, end: Date): number {
   return Math.max(0, (end.getTime() - start.getTime()) / 1000);
 }
