@@ -87,16 +87,16 @@ describe("a task that waits is told", () => {
 
   test("that its pool has no nodes and is to have none, and what gives it some, which then works", async () => {
     await addPool("empty", { targetDedicatedNodes: 0 });
+    await until(
+      async () => Object((await call("GET", "/pools/empty")).json),
+      ({ allocationState }) => allocationState === "steady",
+    );
     await addJob("empty", "empty");
     await addTask("empty", "t");
     const told = await explain.untilFails("jobs/empty/tasks/t/", "poolHasNodes");
     expect(told).toMatchObject({ verdict: "stuck", summary: "The pool empty has no nodes, and it is to have none." });
     const [remedy] = told.remedies;
     expect(remedy).toMatchObject({ operation: "Pool_Resize" });
-    await until(
-      async () => Object((await call("GET", "/pools/empty")).json),
-      ({ allocationState }) => allocationState === "steady",
-    );
     await send(String(remedy?.method), String(remedy?.path), remedy?.body);
     expect(await inState("empty", "t", "completed")).toMatchObject({ executionInfo: { result: "success" } });
   });
