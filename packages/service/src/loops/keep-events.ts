@@ -13,6 +13,7 @@ export function orderEvents(database: Database): Loop {
     name: "order-events",
     everySeconds: 1,
     notice: "events",
+    gatherMilliseconds: 20,
     round: async () => (await giveEventPositions(database, rowsAtOnce)) === rowsAtOnce,
   };
 }

@@ -9,6 +9,8 @@ export interface Loop {
   readonly everySeconds: number;
   /** Wakes the loop before its time. */
   readonly notice?: Notice;
+  /** How long the loop waits after a notice for more of them, in milliseconds: for what is cheaper done together. */
+  readonly gatherMilliseconds?: number;
   /** One round; answers whether there is more to do at once. */
   readonly round: (now: Date) => Promise<boolean>;
   /** Ends what rounds have begun and not waited for. */
@@ -33,7 +35,9 @@ export async function runLoop(loop: Loop, host: LoopHost, signal: AbortSignal): 
   while (!signal.aborted) {
     wake = new AbortController();
     const hasMore = await attempt(loop, host);
-    if (!hasMore && !signal.aborted) await host.clock.sleep(loop.everySeconds * 1000, wake.signal);
+    if (hasMore || signal.aborted) continue;
+    await host.clock.sleep(loop.everySeconds * 1000, wake.signal);
+    if (loop.gatherMilliseconds) await host.clock.sleep(loop.gatherMilliseconds, signal);
   }
   await unlisten?.().catch(() => {});
   await loop.stop?.();
