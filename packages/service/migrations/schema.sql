@@ -790,6 +790,7 @@ CREATE TRIGGER count_inserted_tasks AFTER INSERT ON public.task REFERENCING NEW 
 CREATE TRIGGER count_updated_tasks AFTER UPDATE ON public.task REFERENCING OLD TABLE AS old_task NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION count_updated_tasks();
 CREATE TRIGGER events_of_changed_tasks AFTER UPDATE ON public.task REFERENCING OLD TABLE AS old_task NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_changed_tasks();
 CREATE TRIGGER events_of_deleted_tasks AFTER DELETE ON public.task REFERENCING OLD TABLE AS old_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_deleted_tasks();
+CREATE TRIGGER events_of_failed_tasks AFTER UPDATE ON public.task REFERENCING OLD TABLE AS old_task NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_changed_tasks('failures');
 CREATE TRIGGER events_of_new_tasks AFTER INSERT ON public.task REFERENCING NEW TABLE AS new_task FOR EACH STATEMENT EXECUTE FUNCTION write_events_of_new_tasks();
 
 create table task_count (
@@ -1219,11 +1220,13 @@ begin
       n.internal_retry_count > o.internal_retry_count, n.start_time, n.end_time, n.exit_code, n.result, n.failure_info
     )::task_event) as tasks
     from new_task n full join old_task o on o.pk = n.pk
-    where n.state is distinct from o.state
+    where (
+      n.state is distinct from o.state
       or n.state = 'running' and (
         n.run_id is not null and n.run_id is distinct from o.run_id
         or n.instances is not null and n.retry_count > o.retry_count
       )
+    ) and (tg_nargs = 0 or n.state = 'completed' and n.result = 'failure')
     group by n.job_pk
   ) as changed
   join job j on j.pk = changed.job_pk;

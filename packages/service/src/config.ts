@@ -259,6 +259,11 @@ export const tuningSettings = {
     pattern: /^(https?:\/\/[^\s/]+( +https?:\/\/[^\s/]+)*)?$/,
     rule: "origins such as https://portal.example, without a path, separated by blanks",
   }),
+  eventGrain: choice("all", "of which changes of tasks the feed of events tells; of everything else it tells all", [
+    "all",
+    "failures",
+    "none",
+  ]),
   eventRetentionHours: integer(24, "how long events are kept", { least: 1, most: 8_760 }),
   eventRetentionCount: integer(10_000_000, "how many events are kept at most, or about a sixth more", {
     least: 1_000,

@@ -26,6 +26,7 @@ import {
   transaction,
   waitForDatabase,
 } from "./store/database.ts";
+import { useEventGrain } from "./store/event-grain.ts";
 import { readNodeTotals, readTotals } from "./store/totals.ts";
 import type { Telemetry } from "./telemetry/telemetry.ts";
 
@@ -127,6 +128,7 @@ async function openMigrated({ address, settings, clock, log }: ServiceParts): Pr
   const database = openDatabase({ ...address, maxConnections: settings.databaseConnections });
   await waitForDatabase(database, { seconds: settings.databaseWaitSeconds, clock, log });
   await migrate(database, clock.now());
+  await useEventGrain(database, settings.eventGrain);
   keepArrayTypes(database);
   return database;
 }

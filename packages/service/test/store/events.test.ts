@@ -7,6 +7,7 @@ import { after } from "../../src/domain/time.ts";
 import { readRowsAfter } from "../../src/events/reading.ts";
 import { recentRows } from "../../src/events/recent-rows.ts";
 import { forgetEvents } from "../../src/loops/keep-events.ts";
+import { type EventGrain, useEventGrain } from "../../src/store/event-grain.ts";
 import { giveEventPositions, readEventBounds, readEvents } from "../../src/store/events.ts";
 
 let temporary: TemporaryDatabase;
@@ -76,6 +77,31 @@ test("what is in memory for many readers are the rows of the table, wherever the
   await addJobs(120, 190);
   await check(120, 120, 110, 0);
   await check(189, 190, 150, 119);
+});
+
+test("of tasks the feed tells as much as it is set to, and of jobs always", async () => {
+  const rowsOf = async (grain: EventGrain) => {
+    await useEventGrain(database, grain);
+    const before = await end();
+    await addJob(grain, 3);
+    const tasks = await database<{ pk: number }[]>`
+      select t.pk from task t join job j on j.pk = t.job_pk where j.key = ${grain} order by t.pk`;
+    const [failed = 0, ...others] = tasks.map(({ pk }) => pk);
+    await database`update task set state = 'completed', result = 'success' where pk = any(${others}::bigint[])`;
+    await database`update task set state = 'completed', result = 'failure' where pk = ${failed}`;
+    await database`delete from task where pk = ${failed}`;
+    await giveEventPositions(database, 1_000);
+    return (await allRows(before)).map(({ kind, change, size }) => `${kind} ${change} ${size}`);
+  };
+  expect(await rowsOf("none")).toEqual(["job created 1"]);
+  expect(await rowsOf("failures")).toEqual(["job created 1", "task changed 1"]);
+  expect(await rowsOf("all")).toEqual([
+    "job created 1",
+    "task created 3",
+    "task changed 2",
+    "task changed 1",
+    "task deleted 1",
+  ]);
 });
 
 test("what is no change of a state makes no row", async () => {
