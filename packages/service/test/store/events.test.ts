@@ -156,7 +156,7 @@ test("many writers and several who give positions at once: nothing is missing, a
   expect([...seen.values()].reduce((total, counts) => total + counts.length, 0)).toBe(
     written.reduce((a, b) => a + b, 0),
   );
-});
+}, 120_000);
 
 /** Changes tasks in transactions of several statements, some of which touch the same tasks as others' do. */
 async function write(writer: number, tasks: number): Promise<number[]> {
