@@ -44,6 +44,8 @@ interface NodeStanding {
 const stopMilliseconds = 10_000;
 /** Whoever does not touch a file for so long, which it should every second, is frozen. */
 const pulseMilliseconds = 5_000;
+/** An agent touches nothing until it is up, which takes long on a busy machine: its pulse counts after that. */
+const startMilliseconds = 30_000;
 
 /**
  * The agent process of a host on this machine. What it shall do is in a file that it follows, and what has become of
@@ -57,6 +59,8 @@ export class HostProcess {
   #generation = 0;
   #supervision: Supervision | undefined;
   #process: ProcessRecord | undefined;
+  #launchedAt = Number.NEGATIVE_INFINITY;
+  #killed: ProcessRecord | undefined;
   #starting: Promise<void> | undefined;
   #looking: Promise<void> | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -140,7 +144,7 @@ export class HostProcess {
     if ((await wait(first)) || (wish.state !== "running" && (await this.#thaw(() => wait(timeoutMilliseconds)))))
       return standing()?.state === "failed" ? (standing()?.reason ?? "it has failed") : undefined;
     // One that is only slow counts as ready: the service will hear of it.
-    if (wish.state === "running" && !(await this.#isFrozen())) return undefined;
+    if (wish.state === "running" && (await this.#hasPulse())) return undefined;
     return `the agent of its host does not answer; its log is ${this.logFile}`;
   }
 
@@ -169,17 +173,24 @@ export class HostProcess {
 
   #onStop: () => Promise<void> = async () => {};
 
-  /** An agent that is frozen is killed: the next one takes its nodes over. */
+  /** An agent that is frozen is killed, once by all who wait for it: the next one takes its nodes over. */
   async #thaw(wait: () => Promise<boolean>): Promise<boolean> {
     const running = this.#process;
-    if (running && (await this.#isFrozen()) && signalProcess(running, "SIGKILL"))
+    if (running && (await this.#isFrozen()) && running !== this.#killed && signalProcess(running, "SIGKILL")) {
+      this.#killed = running;
       this.#options.log.warn("a frozen agent was killed", { pid: running.pid });
+    }
     return wait();
   }
 
   async #isFrozen(): Promise<boolean> {
+    const isStarting = this.#options.clock.now().getTime() - this.#launchedAt < startMilliseconds;
+    return !isStarting && !(await this.#hasPulse());
+  }
+
+  async #hasPulse(): Promise<boolean> {
     const touched = await stat(this.#place("pulse")).catch(() => undefined);
-    return touched === undefined || this.#options.clock.now().getTime() - touched.mtimeMs > pulseMilliseconds;
+    return touched !== undefined && this.#options.clock.now().getTime() - touched.mtimeMs <= pulseMilliseconds;
   }
 
   #start(): Promise<void> {
@@ -204,6 +215,7 @@ export class HostProcess {
       logFile: this.logFile,
       recordFile: this.#place("agent.json"),
     });
+    this.#launchedAt = this.#options.clock.now().getTime();
     return this.#process;
   }
 

@@ -164,14 +164,34 @@ describe("local-hosts", () => {
 
   test("kills an agent that does not answer, and its node is removed by the next one", async () => {
     const hasty = { ...systemClock, elapsed: () => systemClock.elapsed() * 20 };
-    const future = () => new Date(systemClock.now().getTime() + 60_000);
-    const provider = await make({ ...optionsFor(directory), clock: { ...hasty, now: future } });
+    let ahead = 0;
+    const now = () => new Date(systemClock.now().getTime() + ahead);
+    const provider = await make({ ...optionsFor(directory), clock: { ...hasty, now } });
     await provider.create([aNode("a")]);
     const pid = await agentPid(directory);
+    ahead = 60_000;
     process.kill(pid, "SIGSTOP");
     await provider.remove(["a"]).catch(() => provider.remove(["a"]));
     expect(isGone(pid)).toBe(true);
     expect(await provider.list()).toEqual([]);
+  });
+
+  test("gives the next one time to come up, and tells of the frozen one once", async () => {
+    const hasty = { ...systemClock, elapsed: () => systemClock.elapsed() * 20 };
+    let ahead = 0;
+    const now = () => new Date(systemClock.now().getTime() + ahead);
+    const log = createLog("silent");
+    const warn = vi.spyOn(log, "warn");
+    const provider = await make({ ...optionsFor(directory), clock: { ...hasty, now }, log });
+    const nodeIds = ["a", "b", "c"];
+    await provider.create(nodeIds.map((nodeId) => aNode(nodeId)));
+    process.kill(await agentPid(directory), "SIGSTOP");
+    // From here on the pulse of every agent is old.
+    ahead = 60_000;
+    const removals = () => Promise.allSettled(nodeIds.map((nodeId) => provider.remove([nodeId])));
+    for (let round = 0; round < 8 && (await provider.list()).length > 0; round++) await removals();
+    expect(await provider.list()).toEqual([]);
+    expect(warn.mock.calls.filter(([text]) => text === "a frozen agent was killed")).toHaveLength(1);
   });
 
   test("leaves nothing of removed nodes on the disk, also not what an earlier process had begun to remove", async () => {
