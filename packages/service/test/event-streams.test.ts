@@ -165,7 +165,7 @@ test("a client goes on by itself when its connections are cut, with nothing miss
   if (typeof address !== "object" || !address) throw new Error("no port");
   const { name, key } = service.account;
   using client = nodeClient({ url: `http://127.0.0.1:${address.port}`, credential: sharedKey(name, key) });
-  const { cursor } = JSON.parse((await call("GET", "/kyanite/events", { query: { kind: "none" } })).text);
+  const { cursor } = JSON.parse((await call("GET", "/kyanite/events", { query: { kind: "package.*" } })).text);
   const abort = new AbortController();
   const seen: string[] = [];
   const following = (async () => {

@@ -273,6 +273,7 @@ test("a cursor that is none, or of a future, is refused and says so", async () =
     [{ after: "x" }, "InvalidQueryParameterValue"],
     [{ after: "999999999" }, "InvalidQueryParameterValue"],
     [{ kind: "a b" }, "InvalidQueryParameterValue"],
+    [{ kind: "task.*,task.compleeted" }, "InvalidQueryParameterValue"],
     [{ from: "yesterday" }, "InvalidQueryParameterValue"],
   ] as const) {
     const answer = await call("GET", "/kyanite/events", { query });

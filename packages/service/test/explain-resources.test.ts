@@ -61,9 +61,17 @@ describe("a job", () => {
 
   test("says what keeps its next task, which of its tasks can never run, and how most fail", async () => {
     await addJob("bad", "pool");
-    for (const id of ["a", "b"]) await addTask("bad", id, { commandLine: "/bin/sh -c 'exit 7'" });
+    const failedOf = async () =>
+      failingOf(await explain.explain("jobs/bad/")).find(({ code }) => code === "noTaskFailed")?.text;
+    await addTask("bad", "a", { commandLine: "/bin/sh -c 'exit 7'" });
+    await completed("bad", "a");
+    expect(await failedOf()).toBe("1 task of the job has failed, with FailureExitCode and exit code 7.");
     await addTask("bad", "c", { commandLine: "/bin/false" });
-    for (const id of ["a", "b", "c"]) await completed("bad", id);
+    await completed("bad", "c");
+    expect(await failedOf()).toMatch(/^2 tasks of the job have failed, 1 of them with FailureExitCode and exit code/);
+    await addTask("bad", "b", { commandLine: "/bin/sh -c 'exit 7'" });
+    await completed("bad", "b");
+    expect(await failedOf()).toBe("3 tasks of the job have failed, most with FailureExitCode and exit code 7.");
     await addTask("bad", "large", { requiredSlots: 3 });
     const told = await explain.explain("jobs/bad/");
     expect(told.summary).toBe(

@@ -53,6 +53,12 @@ test("storage is named in all the ways that programs read, without a key where t
   expect(variablesFor(withSas)).not.toHaveProperty("AZURE_STORAGE_KEY");
 });
 
+test("curl trusts the authority also where a machine has named another bundle for it", () => {
+  const { CURL_CA_BUNDLE, SSL_CERT_FILE } = variablesFor({ ...endpoints, caCertificate: "/home/me/ca.pem" });
+  expect(CURL_CA_BUNDLE).toBe("/home/me/ca-bundle.pem");
+  expect(CURL_CA_BUNDLE).toBe(SSL_CERT_FILE);
+});
+
 test("options of Java that are set already stay, and the trust store is named once", () => {
   const atHome = { ...endpoints, caCertificate: "/home/me/ca.pem" };
   const store = "-Djavax.net.ssl.trustStore=/home/me/ca-bundle.p12 -Djavax.net.ssl.trustStoreType=PKCS12";

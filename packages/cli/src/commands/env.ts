@@ -43,6 +43,8 @@ export function authorityVariables(caCertificate: string, javaOptions = ""): Rea
   return {
     REQUESTS_CA_BUNDLE: bundle,
     SSL_CERT_FILE: bundle,
+    // curl takes this one first, and machines of companies have it set.
+    CURL_CA_BUNDLE: bundle,
     NODE_EXTRA_CA_CERTS: caCertificate,
     JAVA_TOOL_OPTIONS: withTrustStore(javaOptions, authorityTrustStore(caCertificate)),
   };

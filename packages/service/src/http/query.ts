@@ -47,7 +47,7 @@ function readValue(name: string, text: string, schema: SchemaNode): string | num
       const { minimum = Number.NEGATIVE_INFINITY, maximum = Number.POSITIVE_INFINITY } = schema;
       const value = Number(text);
       if (value < minimum || value > maximum)
-        throw error("OutOfRangeQueryParameterValue", `Expected a number from ${minimum} to ${maximum}`);
+        throw error("OutOfRangeQueryParameterValue", `Expected a number ${rangeText(minimum, maximum)}`);
       return value;
     }
     case "boolean":
@@ -59,3 +59,6 @@ function readValue(name: string, text: string, schema: SchemaNode): string | num
       return text;
   }
 }
+
+const rangeText = (minimum: number, maximum: number) =>
+  Number.isFinite(maximum) ? `from ${minimum} to ${maximum}` : `of at least ${minimum}`;

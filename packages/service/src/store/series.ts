@@ -236,7 +236,8 @@ export async function readSeries(
       from sample_folding
     )
     select date_bin(make_interval(secs => ${stepSeconds}), at, ${origin}) as at, place, sum(count) as count,
-      sum(total::double precision) as total, min(lowest) as lowest, max(highest) as highest
+      sum(total::double precision) as total, min(lowest)::double precision as lowest,
+      max(highest)::double precision as highest
     from (
       select at, place, counts[place] as count, totals[place] as total, lowest[place] as lowest, highest[place] as highest
       from hour_sample, unnest(${places}::int[]) as place

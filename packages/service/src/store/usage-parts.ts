@@ -68,6 +68,7 @@ const columns = {
 } as const;
 
 function groupingColumns(sql: Sql, groupings: readonly Grouping[]) {
+  if (groupings.length === 0) return sql`jsonb_build_array()`;
   const parts = groupings.map((grouping) =>
     grouping.kind === "tag"
       ? sql`(select item ->> 'value' from jsonb_array_elements(tags) item where item ->> 'name' = ${grouping.name} limit 1)`

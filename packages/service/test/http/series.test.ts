@@ -60,6 +60,8 @@ test("a pool shows nodes and tasks by state, slots and the use of its nodes", as
     expect([metric, last(pool, metric)]).toEqual([metric, value]);
   expect(last(pool, "cpu.percent")).toBeGreaterThanOrEqual(0);
   expect(last(pool, "memory.usedBytes", "maximum")).toBeGreaterThan(1e6);
+  const figures = (["minimum", "average", "maximum"] as const).map((each) => last(pool, "memory.usedBytes", each) ?? 0);
+  expect(figures).toEqual([...figures].sort((one, other) => one - other));
   expect(last(pool, "wait.oldestSeconds")).toBeGreaterThan(0);
 });
 

@@ -30,7 +30,7 @@ export function matches(filter: EventFilter, event: ExpandedEvent): boolean {
   );
 }
 
-function matchesKind(wanted: string, kind: string): boolean {
+export function matchesKind(wanted: string, kind: string): boolean {
   const [one, other] = [wanted.toLowerCase(), kind.toLowerCase()];
   return one.endsWith("*") ? other.startsWith(one.slice(0, -1)) : one === other;
 }

@@ -35,6 +35,18 @@ test("a report has a value for each step, and null where nothing is known", () =
   });
 });
 
+test("a figure has three decimal places at most", () => {
+  const { series } = seriesReport(
+    { from, to: minute(5), stepSeconds: 300, source: "fine" },
+    {
+      names: ["nodes.idle"],
+      known,
+      points: [{ at: minute(0), place: 1, count: 3, total: 218.715, lowest: 72.90512084960938, highest: 1954791424 }],
+    },
+  );
+  expect(series[0]).toMatchObject({ average: [72.905], minimum: [72.905], maximum: [1954791424] });
+});
+
 test("as CSV it has a line for each step, with nothing where nothing is known", () => {
   expect(seriesCsv(report).split("\r\n")).toEqual([
     "time,nodes.running.average,nodes.running.minimum,nodes.running.maximum,network.inBytes.total",

@@ -30,7 +30,7 @@ export function seriesReport(
     const values = (value: (point: Point) => number) =>
       times.map((at) => {
         const point = ofMetric?.get(at.getTime());
-        return point ? value(point) : null;
+        return point ? rounded(value(point)) : null;
       });
     const figures =
       info.kind === "sum"
@@ -50,6 +50,9 @@ export function seriesReport(
     series,
   };
 }
+
+/** Samples are kept with seven digits or so: what is behind the third decimal place is noise. */
+const rounded = (value: number) => Math.round(value * 1000) / 1000;
 
 function pointsByPlace(points: readonly Point[]): Map<number, Map<number, Point>> {
   const found = new Map<number, Map<number, Point>>();

@@ -84,3 +84,9 @@ test("as CSV names are quoted, formulas are none, and what is not known is empty
   expect(heads).toMatch(/^jobId,tag:who,nodeCoreSeconds,.*,currency$/);
   expect(row).toBe(`'=1+1,"a ""b"", c",1,4,,0,0,0,0,0,0,0,`);
 });
+
+test("figures have no noise of binary fractions", () => {
+  const parts = [aPart({ nodeCoreSeconds: 0.1, runSeconds: 0.1 }), aPart({ nodeCoreSeconds: 0.2, runSeconds: 0.2 })];
+  const [group] = usageGroups(parts, [], undefined);
+  expect(group).toMatchObject({ nodeCoreSeconds: 0.3, nodeMemoryGiBSeconds: 1.2, nodeCost: null, runSeconds: 0.3 });
+});

@@ -29,7 +29,7 @@ export function usageGroups(
     const key = JSON.stringify(part.values);
     groups.set(key, withPart(groups.get(key) ?? emptyGroup(part.values, groupings), part, priceOf));
   }
-  return [...groups.values()];
+  return [...groups.values()].map(withoutNoise);
 }
 
 type PriceOf = (vmSize: string, isDedicated: boolean) => number | undefined;
@@ -60,6 +60,24 @@ function withPart(group: UsageGroup, part: UsagePart, priceOf: PriceOf): UsageGr
     failedTasks: String(Number(group.failedTasks) + part.failed),
   };
 }
+
+function withoutNoise(group: UsageGroup): UsageGroup {
+  return {
+    ...group,
+    nodeCoreSeconds: exact(group.nodeCoreSeconds),
+    nodeMemoryGiBSeconds: exactly(group.nodeMemoryGiBSeconds),
+    nodeCost: exactly(group.nodeCost),
+    taskCoreSeconds: exact(group.taskCoreSeconds),
+    taskMemoryGiBSeconds: exactly(group.taskMemoryGiBSeconds),
+    taskCost: exactly(group.taskCost),
+    taskCPUSeconds: exact(group.taskCPUSeconds),
+    runSeconds: exact(group.runSeconds),
+  };
+}
+
+/** Without what adding binary fractions leaves in the last digits. */
+const exact = (value: number) => Number(value.toPrecision(12));
+const exactly = (value: number | null) => (value === null ? null : exact(value));
 
 /** Nothing of something without a price costs nothing; some of it costs nobody knows what. */
 const times = (amount: number, factor: number | undefined) =>

@@ -1,6 +1,7 @@
 import { invalidProperty, type WebhookAddParameter, type WebhookFilter } from "@kyanite/contract";
 import type { Cursor } from "../event/cursor.ts";
 import { kindsRule, readFilter } from "../event/event-filter.ts";
+import { unknownKind } from "../event/kinds.ts";
 
 /** Where events of an account are sent, and how that goes. */
 export interface Webhook extends Cursor, WebhookSettings {
@@ -43,5 +44,7 @@ export function newSettings(body: WebhookAddParameter, madeSecret: string): Webh
 
 /** @throws BatchError InvalidPropertyValue */
 export function checkFilter(filter: WebhookFilter): void {
-  if (!readFilter(filter)) throw invalidProperty("filter.kind", filter.kind, kindsRule);
+  const read = readFilter(filter);
+  const reason = read ? unknownKind(read.kinds) : kindsRule;
+  if (reason) throw invalidProperty("filter.kind", filter.kind, reason);
 }

@@ -1,6 +1,7 @@
 import { type allOperations, BatchError } from "@kyanite/contract";
 import { type Cursor, writeCursor } from "../../domain/event/cursor.ts";
 import { type EventFilter, kindsRule, readFilter } from "../../domain/event/event-filter.ts";
+import { unknownKind } from "../../domain/event/kinds.ts";
 import { type EventPage, readEventPage } from "../../events/page.ts";
 import { checkKept, cursorAtTime, oldestCursor, readCursor, readRowsAfter } from "../../events/reading.ts";
 import type { ReadRows } from "../../events/recent-rows.ts";
@@ -56,10 +57,12 @@ function filterOf({ query, onlyJobId }: ListCall): EventFilter {
   if (onlyJobId !== undefined && jobId !== undefined && jobId.toLowerCase() !== onlyJobId.toLowerCase())
     throw new BatchError("InsufficientAccountPermissions", { Reason: `The task's token is for job ${onlyJobId} only` });
   const filter = readFilter({ ...query, ...(onlyJobId === undefined ? {} : { jobId: onlyJobId }) });
-  if (filter) return { ...filter, ...(from === undefined ? {} : { from: new Date(from) }) };
-  throw new BatchError("InvalidQueryParameterValue", {
-    QueryParameterName: "kind",
-    QueryParameterValue: kind.slice(0, 100),
-    Reason: kindsRule,
-  });
+  const reason = unknownKind(filter?.kinds);
+  if (!filter || reason !== undefined)
+    throw new BatchError("InvalidQueryParameterValue", {
+      QueryParameterName: "kind",
+      QueryParameterValue: kind.slice(0, 100),
+      Reason: reason ?? kindsRule,
+    });
+  return { ...filter, ...(from === undefined ? {} : { from: new Date(from) }) };
 }

@@ -23,6 +23,7 @@ describe("an explanation", () => {
     expect(of(holds, passes)).toMatchObject({ verdict: "waiting", summary: "It takes a while." });
     expect(of(holds, passes, stays)).toMatchObject({ verdict: "stuck", summary: "It takes a while." });
     expect(of(passes).remedies).toEqual([{ text: "Wait" }]);
+    expect(of(passes, { ...passes, code: "d" }).remedies).toEqual([{ text: "Wait" }]);
   });
 
   test("has remedies as calls, with the parameters of the path and nothing else", () => {

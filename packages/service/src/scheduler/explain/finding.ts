@@ -87,7 +87,10 @@ export function explanationOf(
       text: sentence(text),
       ...(facts ? { facts: { ...facts } } : {}),
     })),
-    remedies: [...findings.flatMap((finding) => (finding.holds ? [] : (finding.remedies ?? []))), ...remedies],
+    remedies: distinct([
+      ...findings.flatMap((finding) => (finding.holds ? [] : (finding.remedies ?? []))),
+      ...remedies,
+    ]),
     ...(failure ? { failure } : {}),
     ...(timeline ? { timeline: [...timeline] } : {}),
   };
@@ -98,6 +101,11 @@ export function verdictOf(findings: readonly Finding[]): ExplanationVerdict {
   const failing = findings.filter(({ holds }) => !holds);
   if (failing.length === 0) return "fine";
   return failing.every(({ passes }) => passes === true) ? "waiting" : "stuck";
+}
+
+/** Several conditions may name the same remedy. */
+function distinct(remedies: readonly Remedy[]): Remedy[] {
+  return [...new Map(remedies.map((remedy) => [JSON.stringify(remedy), remedy])).values()];
 }
 
 const sentence = (text: string) => (/[.!?]$/.test(text) ? text : `${text}.`);

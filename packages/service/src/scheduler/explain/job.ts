@@ -89,7 +89,7 @@ function noneFailed({ job, counts, failure }: JobFacts): Finding {
   const code = "noTaskFailed";
   if (counts.failed === 0) return { code, holds: true, text: "None of its tasks has failed" };
   const alike = failure
-    ? `, most with ${failure.code}${failure.exitCode === undefined ? "" : ` and exit code ${failure.exitCode}`}`
+    ? `, ${shareOf(counts.failed, failure)}with ${failure.code}${failure.exitCode === undefined ? "" : ` and exit code ${failure.exitCode}`}`
     : "";
   return {
     code,
@@ -101,6 +101,12 @@ function noneFailed({ job, counts, failure }: JobFacts): Finding {
       ? [call("See how one of them failed", "Task_Explain", { jobId: job.id, taskId: failure.taskId })]
       : [],
   };
+}
+
+/** Of the failed tasks, those that have failed in the most frequent way. */
+function shareOf(failed: number, { alike = 0, lookedAt = 0 }: ExplainedFailure): string {
+  if (failed === 1) return "";
+  return alike * 2 > lookedAt ? "most " : `${alike} of them `;
 }
 
 function noError({ schedulingError, state }: Job): Finding {

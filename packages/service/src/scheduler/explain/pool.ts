@@ -10,7 +10,7 @@ import {
   resizeRemedies,
 } from "./pool-conditions.ts";
 import { type PoolFacts, total } from "./pool-facts.ts";
-import { count, names } from "./words.ts";
+import { count, names, verb } from "./words.ts";
 
 export interface PoolStory {
   readonly facts: PoolFacts;
@@ -37,7 +37,7 @@ export function explainPool({ facts, trial, waitingTasks }: PoolStory, now: Date
   const otherwise = `The pool has ${count(nodes, "node")} with ${count(
     total(groups, (group) => group.freeSlots),
     "free slot",
-  )}, and ${count(waitingTasks, "task")} ${waitingTasks === 1 ? "waits" : "wait"} for it`;
+  )}, and ${count(waitingTasks, "task")} of its jobs ${verb(waitingTasks, "wait")}`;
   return explanationOf({ kind: "pool", id: pool.id, state: pool.state, now }, findings, { otherwise });
 }
 
