@@ -1,5 +1,5 @@
 import { deflateRawSync } from "node:zlib";
-import { mostKeptBytes } from "@kyanite/contract";
+import { mostKeptBytes } from "@kyanite/contract/kept-bounds";
 import {
   aPool,
   batchClient,

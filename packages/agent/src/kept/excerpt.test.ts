@@ -1,4 +1,4 @@
-import { mostKeptBytes } from "@kyanite/contract";
+import { mostKeptBytes } from "@kyanite/contract/kept-bounds";
 import { expect, test } from "vitest";
 import { excerptOf, gapLine } from "./excerpt.ts";
 

@@ -1,7 +1,8 @@
 import { readSync } from "node:fs";
 import { promisify } from "node:util";
 import { deflateRaw, deflateRawSync } from "node:zlib";
-import { type KeptFile, mostCarriedBytes, type OrderedKeeping, type RunOutcome } from "@kyanite/contract";
+import type { KeptFile, OrderedKeeping, RunOutcome } from "@kyanite/contract";
+import { mostCarriedBytes } from "@kyanite/contract/kept-bounds";
 import { type Directory, hasErrorCode } from "@kyanite/runtime";
 import { namesBelow, namesBetween } from "../paths.ts";
 import { readerOfOutputs } from "../steps/container.ts";

@@ -1,4 +1,5 @@
 import Type, { type Static } from "typebox";
+import { mostCarriedBytes, mostKeptBytes } from "../kept-bounds.ts";
 import { KeptRuns } from "../kept-logs.ts";
 import { Instant } from "./values.ts";
 
@@ -11,12 +12,6 @@ export const OrderedKeeping = Type.Object({
   filePaths: Type.Array(Type.String()),
 });
 export type OrderedKeeping = Static<typeof OrderedKeeping>;
-
-/** The most that a run's report carries of its files, compressed; what is larger comes later, by a POST for each. */
-export const mostCarriedBytes = 4 * 1024;
-
-/** The most that is kept of a file, whatever the settings say, with the line that marks a gap. */
-export const mostKeptBytes = 1024 * 1024 + 256;
 
 /**
  * A file of a run, as it is kept. What is missing in the middle of a large one is replaced by a line that says how many

@@ -1,6 +1,6 @@
 import { promisify } from "node:util";
 import { inflateRaw } from "node:zlib";
-import { mostKeptBytes } from "@kyanite/contract";
+import { mostKeptBytes } from "@kyanite/contract/kept-bounds";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import { isLastRun, type PastFile, type PastRun, positionOf } from "../domain/run/past-run.ts";
 import type { Task } from "../domain/task/task.ts";

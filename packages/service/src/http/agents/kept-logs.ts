@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { BatchError, mostKeptBytes } from "@kyanite/contract";
+import { BatchError } from "@kyanite/contract";
+import { mostKeptBytes } from "@kyanite/contract/kept-bounds";
 import { limitTo } from "@kyanite/runtime";
 import { type SentLog, type TakeKeptLogParts, takeKeptLog } from "../../lifecycle/take-kept-log.ts";
 
