@@ -12,6 +12,7 @@ export type { ArgumentsOf, ByteRange, EntityConditions, PathParameter, QueryOf }
 export * from "./certificates.ts";
 export { checkDocument } from "./check-document.ts";
 export * from "./containers.ts";
+export { isDateTime } from "./date-time.ts";
 export * from "./disks.ts";
 export { formatDuration, parseDuration, unlimitedDuration } from "./duration.ts";
 export {

@@ -2,6 +2,7 @@ import {
   type AnyOperation,
   type ApiVersion,
   BatchError,
+  isDateTime,
   queryIn,
   type SchemaNode,
   timeoutSchema,
@@ -54,7 +55,7 @@ function readValue(name: string, text: string, schema: SchemaNode): string | num
       if (!/^(true|false)$/i.test(text)) throw error("InvalidQueryParameterValue", "Expected true or false");
       return text.toLowerCase() === "true";
     default:
-      if (schema.format === "date-time" && Number.isNaN(Date.parse(text)))
+      if (schema.format === "date-time" && !isDateTime(text))
         throw error("InvalidQueryParameterValue", "Expected a time such as 2026-01-31T12:00:00Z");
       return text;
   }

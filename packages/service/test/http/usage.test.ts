@@ -101,6 +101,15 @@ test("usage is told by job and tag, with the share of a node that tasks have had
   expect(nodes.nodeCost).toBeNull();
 });
 
+test("usage without groups is all that the account has used, also of a time in which there was nothing", async () => {
+  const { groups } = await usage({});
+  const byPool = await usage({ groupby: "pool" });
+  expect(groups).toHaveLength(1);
+  expect(groups[0]?.runSeconds).toBeCloseTo(byPool.groups[0]?.runSeconds ?? 0, 6);
+  expect((await usage({ from: "0001-01-01", to: "1999-01-01" })).groups).toEqual([]);
+  expect((await usage({ from: "0001-01-01" })).groups).toHaveLength(1);
+});
+
 test("costs follow from the prices, which only an owner's credential changes", async () => {
   expect(await ok(raw("GET", "/kyanite/prices"))).toMatchObject({ prices: [] });
   const price = { vmSize: "Standard_D2s_v3", dedicated: true, perHour: 3600 };
@@ -128,6 +137,9 @@ test.each([
   [{ groupby: "weather" }, "groupby"],
   [{ from: "yesterday" }, "from"],
   [{ from: "2999-01-01T00:00:00Z" }, "from"],
+  [{ from: "-000001-01-01T00:00:00Z" }, "from"],
+  [{ from: "2026-01-01T00:00:00" }, "from"],
+  [{ to: "0001-01-01" }, "from"],
 ])("a question that makes no sense is refused: %j", async (query, name) => {
   const answer = await raw("GET", "/kyanite/usage", { query });
   expect(answer.status).toBe(400);

@@ -12,6 +12,8 @@ import { preferredType } from "../media-types.ts";
 const forms = ["application/json", "text/csv"] as const;
 
 const usualDays = 30;
+/** Before it nothing was. */
+const earliest = new Date(0);
 /** More would be a long answer, and a long question to the database. */
 const mostParts = 20_000;
 
@@ -57,7 +59,8 @@ function checkPrices({ prices }: PriceList): void {
 
 function usageTime({ from, to }: { readonly from?: string; readonly to?: string }, now: Date) {
   const end = new Date(Math.min(to === undefined ? now.getTime() : Date.parse(to), now.getTime()));
-  const start = from === undefined ? after(end, -usualDays * 86_400) : new Date(from);
+  const asked = from === undefined ? after(end, -usualDays * 86_400) : new Date(from);
+  const start = asked < earliest ? earliest : asked;
   if (start >= end) throw refused("from", from ?? "", "The start must come before the end, and before the present");
   return { from: start, to: end };
 }
