@@ -7,17 +7,19 @@ import { parseNetworks } from "../src/events/networks.ts";
 import { webhookSender } from "../src/events/send-webhook.ts";
 import { newSecret } from "../src/events/signature.ts";
 import { collectGarbage } from "./garbage.ts";
+import { type NameServer, nameServer } from "./name-server.ts";
 
 const message = { id: "1-0", contentType: "application/json", body: "{}" };
 const never = new AbortController().signal;
 
-function send(url: string, networks: string, timeoutSeconds?: number) {
+function send(url: string, networks: string, timeoutSeconds?: number, names?: NameServer) {
   const parsed = parseNetworks(networks);
   if (!parsed) throw new Error(networks);
   const sender = webhookSender({
     networks: parsed,
     clock: systemClock,
     ...(timeoutSeconds === undefined ? {} : { timeoutSeconds }),
+    ...(names ? { nameServers: [names.address] } : {}),
   });
   return sender({ url, secret: newSecret() }, message, never);
 }
@@ -41,6 +43,35 @@ test.each([
   const attempt = await send(named(receiver, host), "public 10.0.0.0/8");
   expect(attempt).toMatchObject({ kind: "unanswered", reason: expect.stringContaining("webhook-networks") });
   expect(receiver.received).toEqual([]);
+});
+
+test("of the addresses of a name those are left out that are forbidden", async () => {
+  await using receiver = await webhookReceiver();
+  await using names = await nameServer({ "two.test": ["127.0.0.2", "127.0.0.1"] });
+  const sent = (networks: string) => send(named(receiver, "two.test"), networks, undefined, names);
+  expect(await sent("127.0.0.1")).toEqual({ kind: "answered", status: 204 });
+  expect(await sent("10.0.0.0/8")).toEqual({
+    kind: "unanswered",
+    reason: "The setting webhook-networks does not permit requests to two.test without encryption",
+  });
+});
+
+test("a name that its server gives now one address and now another leads nowhere else", async () => {
+  await using receiver = await webhookReceiver();
+  const known = { "turning.test": ["127.0.0.1"] };
+  await using names = await nameServer(known);
+  const sent = () => send(named(receiver, "turning.test"), "127.0.0.1", undefined, names);
+  expect(await sent()).toMatchObject({ kind: "answered" });
+  known["turning.test"] = ["127.0.0.2"];
+  expect(await sent()).toMatchObject({ reason: expect.stringContaining("webhook-networks") });
+});
+
+test("names whose servers are silent hold up no others", async () => {
+  await using receiver = await webhookReceiver();
+  await using names = await nameServer({ "known.test": ["127.0.0.1"] });
+  const silent = Array.from({ length: 8 }, (_, index) => send(`http://silent-${index}.test/`, "all", undefined, names));
+  expect(await send(named(receiver, "known.test"), "all", undefined, names)).toMatchObject({ status: 204 });
+  for (const attempt of await Promise.all(silent)) expect(attempt).toMatchObject({ kind: "unanswered" });
 });
 
 test("nothing is sent by https to a name of a forbidden address either", async () => {

@@ -1,4 +1,3 @@
-import { lookup } from "node:dns";
 import { type IncomingMessage, request as requestPlain } from "node:http";
 import { request as requestEncrypted } from "node:https";
 import type { LookupFunction } from "node:net";
@@ -6,6 +5,7 @@ import type { Clock } from "@kyanite/runtime";
 import type { Attempt } from "../domain/webhook/attempt.ts";
 import type { Message } from "../domain/webhook/cloud-event.ts";
 import type { Webhook } from "../domain/webhook/webhook.ts";
+import { addressFinder, type FindAddresses } from "./find-addresses.ts";
 import type { Networks } from "./networks.ts";
 import { sign } from "./signature.ts";
 import { forbidden, urlProblem } from "./webhook-url.ts";
@@ -21,10 +21,13 @@ export interface SenderOptions {
   readonly networks: Networks;
   /** A receiver that has not answered by then has not taken it; 10 unless given. */
   readonly timeoutSeconds?: number;
+  /** Instead of the system's. */
+  readonly nameServers?: readonly string[];
   readonly clock: Clock;
 }
 
-export function webhookSender({ networks, timeoutSeconds = 10, clock }: SenderOptions): SendWebhook {
+export function webhookSender({ networks, timeoutSeconds = 10, nameServers, clock }: SenderOptions): SendWebhook {
+  const find = addressFinder(nameServers);
   return async ({ url, secret }, { id, contentType, body }, stopped) => {
     const reason = urlProblem(url, networks);
     if (reason !== undefined) return { kind: "unanswered", reason };
@@ -40,7 +43,7 @@ export function webhookSender({ networks, timeoutSeconds = 10, clock }: SenderOp
     // What `any` makes does not keep its sources: one that nobody holds is collected, and never aborts.
     const late = AbortSignal.timeout(timeoutSeconds * 1000);
     try {
-      return await post(new URL(url), { headers, body, networks, signal: AbortSignal.any([late, stopped]) });
+      return await post(new URL(url), { headers, body, networks, find, signal: AbortSignal.any([late, stopped]) });
     } catch (cause) {
       if (late.aborted) return { kind: "unanswered", reason: `No answer within ${timeoutSeconds} seconds` };
       return { kind: "unanswered", reason: cause instanceof Error ? cause.message : String(cause) };
@@ -52,14 +55,16 @@ interface Post {
   readonly headers: Readonly<Record<string, string | number>>;
   readonly body: string;
   readonly networks: Networks;
+  readonly find: FindAddresses;
   readonly signal: AbortSignal;
 }
 
 /** Each request has a connection of its own, to an address that was checked for it. Redirects are answers like others. */
-function post(url: URL, { headers, body, networks, signal }: Post): Promise<Attempt> {
+function post(url: URL, { headers, body, networks, find, signal }: Post): Promise<Attempt> {
   const isEncrypted = url.protocol === "https:";
   const send = isEncrypted ? requestEncrypted : requestPlain;
-  const options = { method: "POST", headers, agent: false, lookup: permittedLookup(networks, isEncrypted), signal };
+  const lookup = permittedLookup(find, networks, isEncrypted);
+  const options = { method: "POST", headers, agent: false, lookup, signal };
   return new Promise((resolve, reject) => {
     let answer: Attempt | undefined;
     let interimAnswers = 0;
@@ -86,16 +91,16 @@ function post(url: URL, { headers, body, networks, signal }: Post): Promise<Atte
 }
 
 /** Looks up a name and leaves out the addresses that nothing may be sent to: the connection is made to what it gives. */
-function permittedLookup({ permits }: Networks, isEncrypted: boolean): LookupFunction {
+function permittedLookup(find: FindAddresses, { permits }: Networks, isEncrypted: boolean): LookupFunction {
   return (host, options, callback) => {
-    lookup(host, { ...options, all: true }, (error, found) => {
-      if (error) return callback(error, "");
+    const take = (found: Awaited<ReturnType<FindAddresses>>) => {
       const permitted = found.filter(({ address }) => permits(address, isEncrypted));
       const [first] = permitted;
       if (!first) return callback(new Error(forbidden(host, isEncrypted)), "");
       if (options.all) return callback(null, permitted);
       callback(null, first.address, first.family);
-    });
+    };
+    find(host).then(take, (cause) => callback(cause, ""));
   };
 }
 
