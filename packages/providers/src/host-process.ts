@@ -44,7 +44,7 @@ interface NodeStanding {
 const stopMilliseconds = 10_000;
 /** Whoever does not touch a file for so long, which it should every second, is frozen. */
 const pulseMilliseconds = 5_000;
-/** An agent touches nothing until it is up, which takes long on a busy machine: its pulse counts after that. */
+/** Whoever has touched nothing yet so long after its start, which takes long on a busy machine, is frozen too. */
 const startMilliseconds = 30_000;
 
 /**
@@ -183,14 +183,22 @@ export class HostProcess {
     return wait();
   }
 
+  /** Until an agent has touched its pulse for the first time it has longer: what is there is its predecessor's. */
   async #isFrozen(): Promise<boolean> {
-    const isStarting = this.#options.clock.now().getTime() - this.#launchedAt < startMilliseconds;
-    return !isStarting && !(await this.#hasPulse());
+    const touched = await this.#pulse();
+    const isUp = touched > this.#launchedAt;
+    const until = isUp ? touched + pulseMilliseconds : this.#launchedAt + startMilliseconds;
+    return this.#options.clock.now().getTime() > until;
   }
 
   async #hasPulse(): Promise<boolean> {
-    const touched = await stat(this.#place("pulse")).catch(() => undefined);
-    return touched !== undefined && this.#options.clock.now().getTime() - touched.mtimeMs <= pulseMilliseconds;
+    return this.#options.clock.now().getTime() - (await this.#pulse()) <= pulseMilliseconds;
+  }
+
+  /** When it was touched; in milliseconds. */
+  async #pulse(): Promise<number> {
+    const found = await stat(this.#place("pulse")).catch(() => undefined);
+    return found?.mtimeMs ?? Number.NEGATIVE_INFINITY;
   }
 
   #start(): Promise<void> {
