@@ -200,8 +200,10 @@ describe("a pool", () => {
       () => explain.explain("pools/huge/"),
       ({ verdict }) => verdict === "stuck",
     );
-    expect(told.summary).toMatch(/^The account may use 20 cores of dedicated nodes \(setting dedicatedCoreQuota\)/);
-    expect(told.remedies[0]?.text).toBe("Start the server with a higher setting dedicatedCoreQuota");
+    expect(told.summary).toMatch(
+      /^The account may use 20 cores of dedicated nodes \(setting dedicated-core-quota\), of which \d+ are free, and/,
+    );
+    expect(told.remedies[0]?.text).toBe("Start the server with a higher setting dedicated-core-quota");
   });
 
   test("whose formula fails says so, and one whose formula asks for more says how many", async () => {

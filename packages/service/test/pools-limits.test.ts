@@ -47,8 +47,8 @@ describe("limits of an account", () => {
       "AccountCoreQuotaReached",
       "AccountLowPriorityCoreQuotaReached",
     ]);
-    expect(pool.resizeErrors?.[0]?.message).toContain("dedicatedCoreQuota");
-    expect(pool.resizeErrors?.[1]?.message).toContain("lowPriorityCoreQuota");
+    expect(pool.resizeErrors?.[0]?.message).toContain("dedicated-core-quota), of which");
+    expect(pool.resizeErrors?.[1]?.message).toContain("low-priority-core-quota), of which");
   });
 
   test("the errors stay when properties change, and go with the next resize", async () => {
@@ -66,7 +66,7 @@ describe("limits of an account", () => {
     await client.pool.add(aPool("few", { vmSize: "Standard_D4s_v3", targetDedicatedNodes: 2 }));
     const pool = await steadyPool(client, "few");
     expect(pool).toMatchObject({ currentDedicatedNodes: 1, resizeErrors: [{ code: "AllocationFailed" }] });
-    expect(pool.resizeErrors?.[0]?.message).toContain("vmSizes");
+    expect(pool.resizeErrors?.[0]?.message).toContain("vm-sizes");
   });
 });
 

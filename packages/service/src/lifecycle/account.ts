@@ -39,7 +39,10 @@ export async function createAccount(
   checkAccount(body);
   const storageAccount = linkedStorage(body.properties, storageNames) ?? null;
   if ((await countAccounts(sql)) >= accountQuota)
-    throw new ManagementError("OperationNotSupported", `There may be ${accountQuota} accounts (setting accountQuota).`);
+    throw new ManagementError(
+      "OperationNotSupported",
+      `There may be ${accountQuota} accounts (setting account-quota).`,
+    );
   const keys = [newKey(), newKey()];
   const lastKeySync = storageAccount === null ? null : now;
   const spec = { ...body, location: body.location.toLowerCase().replaceAll(" ", "") };

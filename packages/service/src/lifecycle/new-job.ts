@@ -45,7 +45,7 @@ export async function checkJobQuota(sql: Sql, account: Account, { quotas }: Addi
   const { activeJobAndJobScheduleQuota: quota } = quotas;
   if ((await countOpenJobsAndSchedules(sql, account)) >= quota)
     throw new BatchError("ActiveJobAndScheduleQuotaReached", {
-      Reason: `The account may have ${quota} active jobs and job schedules (setting activeJobAndJobScheduleQuota)`,
+      Reason: `The account may have ${quota} active jobs and job schedules (setting active-job-and-job-schedule-quota)`,
     });
 }
 

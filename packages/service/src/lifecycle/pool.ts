@@ -37,7 +37,9 @@ export async function addPool(
   const existing = await lockPool(sql, account, pool.id);
   if (existing) throw new BatchError(existing.state === "deleting" ? "PoolBeingDeleted" : "PoolExists");
   if ((await countPools(sql, account)) >= poolQuota)
-    throw new BatchError("PoolQuotaReached", { Reason: `The account may have ${poolQuota} pools (setting poolQuota)` });
+    throw new BatchError("PoolQuotaReached", {
+      Reason: `The account may have ${poolQuota} pools (setting pool-quota)`,
+    });
   const inserted = await insertPool(sql, { ...pool, isAuto });
   if (!inserted) throw new BatchError("PoolExists");
   if (pool.enableAutoScale) await beginAutoScale(sql, { ...pool, ...inserted }, { settings: rules, now });

@@ -296,7 +296,7 @@ test("a second pool of an id, and one pool too many, are refused", async () => {
   for (const id of ids) refusals.push(await refusal(client.pool.add(aPool(id, { targetDedicatedNodes: 0 }))));
   const last = refusals.at(-1);
   expect(last).toMatchObject({ status: 409, code: "PoolQuotaReached" });
-  expect(JSON.stringify(last)).toContain("setting poolQuota");
+  expect(JSON.stringify(last)).toContain("setting pool-quota");
   for (const [index, id] of ids.entries()) if (!refusals[index]) await client.pool.deleteMethod(id);
   for (const [index, id] of ids.entries()) if (!refusals[index]) await gone(id);
 });

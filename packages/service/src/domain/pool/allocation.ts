@@ -51,13 +51,13 @@ function quotaLimit(
 ): Limit {
   const [code, setting, quota] =
     kind === "dedicated"
-      ? (["AccountCoreQuotaReached", "dedicatedCoreQuota", dedicatedCoreQuota] as const)
-      : (["AccountLowPriorityCoreQuotaReached", "lowPriorityCoreQuota", lowPriorityCoreQuota] as const);
+      ? (["AccountCoreQuotaReached", "dedicated-core-quota", dedicatedCoreQuota] as const)
+      : (["AccountLowPriorityCoreQuotaReached", "low-priority-core-quota", lowPriorityCoreQuota] as const);
   return {
     nodes: Math.max(0, Math.floor(freeCores / pool.cores)),
     error: {
       code,
-      message: `The account may use ${quota} cores of ${kind} nodes (setting ${setting}), and a node of ${pool.vmSize} has ${pool.cores}`,
+      message: `The account may use ${quota} cores of ${kind} nodes (setting ${setting}), of which ${Math.max(0, freeCores)} ${freeCores === 1 ? "is" : "are"} free, and a node of ${pool.vmSize} has ${pool.cores}`,
       values: [
         { name: "Setting", value: setting },
         { name: "Quota", value: String(quota) },
@@ -70,7 +70,7 @@ function quotaLimit(
 function capacityLimit(pool: Pool, use: AllocationUse, { vmSizes }: AllocationLimits): Limit {
   const capacity = capacityOf(pool.vmSize, vmSizes);
   const values = [
-    { name: "Setting", value: "vmSizes" },
+    { name: "Setting", value: "vm-sizes" },
     { name: "VmSize", value: pool.vmSize },
   ];
   if (!capacity || capacity.nodes === 0)
@@ -78,7 +78,7 @@ function capacityLimit(pool: Pool, use: AllocationUse, { vmSizes }: AllocationLi
       nodes: 0,
       error: {
         code: "UnsupportedVMSize",
-        message: `No provider has nodes of ${pool.vmSize} (setting vmSizes)`,
+        message: `No provider has nodes of ${pool.vmSize} (setting vm-sizes)`,
         values,
       },
     };
@@ -89,7 +89,7 @@ function capacityLimit(pool: Pool, use: AllocationUse, { vmSizes }: AllocationLi
     nodes: Math.max(0, capacity.nodes - used),
     error: {
       code: "AllocationFailed",
-      message: `There may be ${capacity.nodes} nodes of sizes like ${capacity.pattern} (setting vmSizes)`,
+      message: `There may be ${capacity.nodes} nodes of sizes like ${capacity.pattern} (setting vm-sizes)`,
       values,
     },
   };

@@ -38,7 +38,7 @@ export function checkInterval(interval: string | undefined, least: number): void
   throw invalidProperty(
     "autoScaleEvaluationInterval",
     interval,
-    `The interval may not be below ${least} seconds (setting autoScaleMinimumSeconds)`,
+    `The interval may not be below ${least} seconds (setting auto-scale-minimum-seconds)`,
   );
 }
 

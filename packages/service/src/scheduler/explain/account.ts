@@ -79,9 +79,9 @@ export function explainAccount(facts: AccountFacts, now: Date): Explanation {
     quota("belowJobQuota", "active jobs and schedules", {
       used: facts.openJobs,
       quota: facts.jobQuota,
-      setting: "activeJobAndJobScheduleQuota",
+      setting: "active-job-and-job-schedule-quota",
     }),
-    quota("belowPoolQuota", "pools", { used: facts.pools, quota: facts.poolQuota, setting: "poolQuota" }),
+    quota("belowPoolQuota", "pools", { used: facts.pools, quota: facts.poolQuota, setting: "pool-quota" }),
   ];
   const failed = findings.filter(({ holds }) => !holds);
   const otherwise = "Nothing in the account needs attention";

@@ -67,7 +67,7 @@ function lastJobEnded({ unfinished }: ScheduleFacts): Finding {
 
 function belowQuota({ openJobs, quota }: ScheduleFacts): Finding {
   const code = "belowQuota";
-  const text = `The account has ${openJobs} active jobs and schedules, and may have ${quota} (setting activeJobAndJobScheduleQuota)`;
+  const text = `The account has ${openJobs} active jobs and schedules, and may have ${quota} (setting active-job-and-job-schedule-quota)`;
   if (openJobs < quota) return { code, holds: true, text, facts: { openJobs, quota } };
   return {
     code,
