@@ -74,6 +74,5 @@ function groupingColumns(sql: Sql, groupings: readonly Grouping[]) {
       ? sql`(select item ->> 'value' from jsonb_array_elements(tags) item where item ->> 'name' = ${grouping.name} limit 1)`
       : sql.unsafe(columns[grouping.kind]),
   );
-  if (parts.length === 0) return sql`jsonb_build_array()`;
   return sql`jsonb_build_array(${parts.map((part, index) => (index === 0 ? part : sql`, ${part}`))})`;
 }
