@@ -6,6 +6,8 @@ export interface Metrics {
   readonly onAnswer: (operation: string, status: number, seconds: number) => void;
   /** Told of each request whose credential was not valid. */
   readonly onRefusal: (plane: "data" | "management") => void;
+  /** Told of events of an account by Azure's names. */
+  readonly onEvents: (account: string, kind: string, count: number) => void;
   readonly onRound: (loop: string, outcome: "done" | "failed", seconds: number) => void;
   readonly read: () => Promise<{ readonly contentType: string; readonly body: string }>;
   /** The same as data. */
@@ -58,6 +60,12 @@ export function createMetrics(readTotals: () => Promise<Totals>): Metrics {
     buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
     registers,
   });
+  const events = new Counter({
+    name: "kyanite_service_events_total",
+    help: "Events of an account by Azure's names, such as TaskStartEvent, that this server has put into the feed",
+    labelNames: ["account", "event"],
+    registers,
+  });
   const totals = new Gauge({
     name: "kyanite_resources",
     help: "Tasks, nodes, jobs and pools by state; of pools, the allocation state",
@@ -97,6 +105,7 @@ export function createMetrics(readTotals: () => Promise<Totals>): Metrics {
   return {
     onAnswer: (operation, status, seconds) => requests.observe({ operation, status }, seconds),
     onRefusal: (plane) => refusals.inc({ plane }),
+    onEvents: (account, event, count) => events.inc({ account, event }, count),
     onRound: (loop, outcome, seconds) => rounds.observe({ loop, outcome }, seconds),
     read: async () => {
       await refresh();

@@ -91,7 +91,7 @@ export async function startService(parts: ServiceParts): Promise<Service> {
   const listening = await server.listen(parts.listen);
   await agents.start();
   const provider = await parts.createProvider(listening);
-  const loops = startLoops({ ...parts, ...shared, provider, onRound: metrics.onRound });
+  const loops = startLoops({ ...parts, ...shared, provider, onRound: metrics.onRound, onEvents: metrics.onEvents });
   const following = { database, clock, log, signal: loops.stopping };
   return {
     listening,

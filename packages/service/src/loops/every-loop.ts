@@ -3,6 +3,7 @@ import type { Clock, Log } from "@kyanite/runtime";
 import type { StorageAccounts } from "../domain/account/storage.ts";
 import type { EventRetention } from "../domain/event/slots.ts";
 import { parseCapacities } from "../domain/pool/capacity.ts";
+import type { CountEvents } from "../events/platform-events.ts";
 import type { Webhooks } from "../events/webhooks.ts";
 import type { AutoScaleSettings } from "../lifecycle/auto-scale.ts";
 import type { Quotas } from "../lifecycle/quotas.ts";
@@ -56,13 +57,14 @@ export interface LoopParts {
   readonly served: Served;
   readonly webhooks: Webhooks;
   readonly settings: LoopSettings;
+  readonly onEvents: CountEvents;
   readonly clock: Clock;
   readonly log: Log;
 }
 
 /** All that goes on by itself in the service. */
 export function everyLoop(parts: LoopParts): Loop[] {
-  const { database, provider, storage, quotas, bounds, served, webhooks, settings, clock, log } = parts;
+  const { database, provider, storage, quotas, bounds, served, webhooks, settings, onEvents, clock, log } = parts;
   return [
     scheduleTasks(database, bounds, served),
     resizePools(
@@ -86,7 +88,7 @@ export function everyLoop(parts: LoopParts): Loop[] {
     deleteAccounts(database),
     followClock(database, log),
     keepAudit(database, settings),
-    orderEvents(database),
+    orderEvents(database, onEvents),
     forgetEvents(database, settings),
     sendWebhooks({ database, ...webhooks, clock, random: Math.random, log }),
     changeNodes(database, { provider, clock, log, recoverySeconds: settings.nodeRecoverySeconds }),

@@ -1,4 +1,5 @@
 import { type EventRetention, expiredSlots, nextSlot } from "../domain/event/slots.ts";
+import { type CountEvents, countPlatformEvents } from "../events/platform-events.ts";
 import { type Database, transaction } from "../store/database.ts";
 import { emptyEventSlot, readEventSlots, useEventSlot } from "../store/event-slots.ts";
 import { giveEventPositions } from "../store/events.ts";
@@ -7,14 +8,21 @@ import type { Loop } from "./loop.ts";
 /** So many rows get their positions in a transaction. */
 const rowsAtOnce = 1_000;
 
-/** Gives new events their positions, by which they are read. Without anybody who waits for them this has time. */
-export function orderEvents(database: Database): Loop {
+/**
+ * Gives new events their positions, by which they are read, and counts those that are documented. Without anybody who
+ * waits for them this has time.
+ */
+export function orderEvents(database: Database, count: CountEvents): Loop {
   return {
     name: "order-events",
     everySeconds: 1,
     notice: "events",
     gatherMilliseconds: 20,
-    round: async () => (await giveEventPositions(database, rowsAtOnce)) === rowsAtOnce,
+    round: async () => {
+      const placed = await giveEventPositions(database, rowsAtOnce);
+      await countPlatformEvents(database, placed, count);
+      return placed.count === rowsAtOnce;
+    },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { EventRow } from "../domain/event/event.ts";
+import type { EventRow, OtherRow } from "../domain/event/event.ts";
+import type { TaskTurn } from "../domain/event/task-events.ts";
 import { asArray, type Database, type Sql, transaction } from "./database.ts";
 import { notify } from "./notices.ts";
 
@@ -7,21 +8,54 @@ import { notify } from "./notices.ts";
 /**
  * Gives the rows that have none their positions, in the order of their ids. One of two changes of a resource has the
  * lower id when it was made first, and is committed when the other one can be seen, so it gets the lower position.
- * @returns how many rows that were
+ * @returns the rows that have them now
  */
-export async function giveEventPositions(database: Database, limit: number): Promise<number> {
+export async function giveEventPositions(database: Database, limit: number): Promise<PlacedRows> {
   return transaction(database, async (sql) => {
     // Whoever gives positions holds the counter, so that what it reads after that is not given any by somebody else.
     const [counter] = await sql<{ position: number }[]>`select position from event_counter for update`;
     const rows = await sql<NewRow[]>`
       select slot, id, size from event where position is null order by id limit ${limit}`;
-    if (!counter || rows.length === 0) return 0;
+    if (!counter || rows.length === 0) return { count: 0, last: counter?.position ?? 0 };
     await savePositions(sql, rows, counter.position);
     const changes = rows.reduce((total, { size }) => total + size, 0);
     await sql`update event_counter set position = position + ${rows.length}, changes = changes + ${changes}`;
     await notify(sql, "positions");
-    return rows.length;
+    return { count: rows.length, last: counter.position + rows.length };
   });
+}
+
+/** Rows that follow each other in the feed. */
+export interface PlacedRows {
+  readonly count: number;
+  /** The position of the last one. */
+  readonly last: number;
+}
+
+/** Changes of an account's tasks that mean the same documented events, and how many they are. */
+export interface AlikeChanges extends TaskTurn {
+  readonly account: string;
+  readonly count: number;
+}
+
+export async function readAlikeChanges(sql: Sql, { count, last }: PlacedRows): Promise<AlikeChanges[]> {
+  return sql<AlikeChanges[]>`
+    select a.name as account, t.state, t.previous_state, t.result, t.is_requeue, t.is_internal_retry,
+      count(*)::integer as count
+    from event e join account a on a.pk = e.account_pk, unnest(e.tasks) t
+    where e.position > ${last - count} and e.position <= ${last} and e.kind = 'task' and e.change = 'changed'
+    group by 1, 2, 3, 4, 5, 6`;
+}
+
+/** The rows about pools and jobs, each with its account's name. */
+export async function readRowsOfPoolsAndJobs(
+  sql: Sql,
+  { count, last }: PlacedRows,
+): Promise<(OtherRow & { readonly account: string })[]> {
+  return sql<(OtherRow & { readonly account: string })[]>`
+    select a.name as account, e.kind, e.change, e.about, jsonb_build_array(e.facts) as changes
+    from event e join account a on a.pk = e.account_pk
+    where e.position > ${last - count} and e.position <= ${last} and e.kind in ('pool', 'autoScale', 'job')`;
 }
 
 interface NewRow {

@@ -30,7 +30,7 @@ async function addJobs(prefix: string, count: number): Promise<void> {
       max_parallel_tasks, uses_task_dependencies, on_all_tasks_complete, on_task_failure, start_time, spec
     ) select ${account.pk}, id, id, now(), now(), 'active', now(), 'p', 'p', 0, -1, false, 'noaction', 'noaction', now(), '{}'
     from (select ${prefix} || n || repeat('x', 50) as id from generate_series(1, ${count}) n) each`;
-  while ((await giveEventPositions(database, 1_000)) > 0);
+  while ((await giveEventPositions(database, 1_000)).count > 0);
 }
 
 /** A clock that stands still; its waits end when it is moved on by enough. */

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { cursorAfterRow } from "../../src/domain/event/cursor.ts";
 import type { EventRow } from "../../src/domain/event/event.ts";
 import { after } from "../../src/domain/time.ts";
+import { countPlatformEvents } from "../../src/events/platform-events.ts";
 import { readRowsAfter } from "../../src/events/reading.ts";
 import { recentRows } from "../../src/events/recent-rows.ts";
 import { forgetEvents } from "../../src/loops/keep-events.ts";
@@ -102,6 +103,42 @@ test("of tasks the feed tells as much as it is set to, and of jobs always", asyn
     "task changed 1",
     "task deleted 1",
   ]);
+});
+
+test("events are counted by the names that Azure Monitor has for them", async () => {
+  const counts = new Map<string, number>();
+  const order = async () => {
+    const placed = await giveEventPositions(database, 1_000);
+    await countPlatformEvents(database, placed, (account, event, count) => {
+      counts.set(`${account} ${event}`, (counts.get(`${account} ${event}`) ?? 0) + count);
+    });
+  };
+  const change = async (change: string, where = "true") => {
+    await database.unsafe(
+      `update task set ${change} from job j where j.pk = job_pk and j.key = 'counted' and ${where}`,
+    );
+    await order();
+  };
+  await giveEventPositions(database, 1_000);
+  await addJob("counted", 3);
+  await order();
+  await change("state = 'preparing'", "task.key = 't1'");
+  await change("state = 'active'", "task.key = 't1'");
+  await change("state = 'running'");
+  await change("state = 'active', requeue_count = requeue_count + 1", "task.key = 't1'");
+  await change("state = 'completed', result = 'success'", "task.key = 't2'");
+  await change("state = 'completed', result = 'failure'", "task.key = 't3'");
+  await database`update job set state = 'terminating' where key = 'counted'`;
+  await order();
+  expect(Object.fromEntries(counts)).toEqual({
+    "a JobStartEvent": 1,
+    "a TaskScheduleFailEvent": 1,
+    "a TaskStartEvent": 3,
+    "a TaskRequeueEvent": 1,
+    "a TaskCompleteEvent": 2,
+    "a TaskFailEvent": 1,
+    "a JobTerminateStartEvent": 1,
+  });
 });
 
 test("what is no change of a state makes no row", async () => {

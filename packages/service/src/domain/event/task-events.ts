@@ -41,30 +41,58 @@ function propertiesOf(change: TaskChange): Facts {
   };
 }
 
+/** As much of a task's change as it takes to tell which documented events it means. */
+export interface TaskTurn {
+  readonly state: string | null;
+  readonly previousState: string | null;
+  readonly result: string | null;
+  readonly isRequeue: boolean;
+  readonly isInternalRetry: boolean;
+}
+
+export type DocumentedTaskEvent = "TaskStartEvent" | "TaskCompleteEvent" | "TaskFailEvent" | "TaskScheduleFailEvent";
+
+/** The documented events that a change of a task means, in their order. */
+export function documentedTaskEvents(turn: TaskTurn): readonly DocumentedTaskEvent[] {
+  switch (turn.state) {
+    case "running":
+      return ["TaskStartEvent"];
+    case "completed":
+      return turn.result === "failure" ? ["TaskCompleteEvent", "TaskFailEvent"] : ["TaskCompleteEvent"];
+    case "active":
+      return couldNotStart(turn) ? ["TaskScheduleFailEvent"] : [];
+    default:
+      return [];
+  }
+}
+
 interface Documented {
   readonly kind: string;
   readonly properties: Facts;
 }
 
-function documented(change: TaskChange, row: TaskRow): Documented[] {
+function documented(change: TaskChange, row: TaskRow): readonly Documented[] {
   if (row.change !== "changed") return [];
-  const common = commonOf(change, row);
-  switch (change.state) {
-    case "running":
-      return [{ kind: "TaskStartEvent", properties: { ...common, executionInfo: { retryCount: change.retry_count } } }];
-    case "completed": {
-      const properties = { ...common, executionInfo: executionOf(change) };
-      const completed = { kind: "TaskCompleteEvent", properties };
-      return change.result === "failure" ? [completed, { kind: "TaskFailEvent", properties }] : [completed];
-    }
-    case "active":
-      return couldNotStart(change)
-        ? [{ kind: "TaskScheduleFailEvent", properties: { ...common, schedulingError: couldNotStartError } }]
-        : [];
-    default:
-      return [];
-  }
+  const turn = {
+    state: change.state,
+    previousState: change.previous_state,
+    result: change.result,
+    isRequeue: change.is_requeue,
+    isInternalRetry: change.is_internal_retry,
+  };
+  return documentedTaskEvents(turn).map((kind) => ({
+    kind,
+    properties: { ...commonOf(change, row), ...particulars[kind](change) },
+  }));
 }
+
+/** What a documented event says beside that which all of them say. */
+const particulars: Readonly<Record<DocumentedTaskEvent, (change: TaskChange) => Facts>> = {
+  TaskStartEvent: ({ retry_count: retryCount }) => ({ executionInfo: { retryCount } }),
+  TaskCompleteEvent: (change) => ({ executionInfo: executionOf(change) }),
+  TaskFailEvent: (change) => ({ executionInfo: executionOf(change) }),
+  TaskScheduleFailEvent: () => ({ schedulingError: couldNotStartError }),
+};
 
 function commonOf(change: TaskChange, { about }: TaskRow): Facts {
   return {
@@ -99,8 +127,8 @@ function errorOf(failure: unknown): Facts {
 }
 
 /** Back in the queue because its node could not run it, or could not be prepared for its job; nobody wished that. */
-function couldNotStart({ previous_state, is_requeue, is_internal_retry }: TaskChange): boolean {
-  return is_internal_retry || (previous_state === "preparing" && !is_requeue);
+function couldNotStart({ previousState, isRequeue, isInternalRetry }: TaskTurn): boolean {
+  return isInternalRetry || (previousState === "preparing" && !isRequeue);
 }
 
 const couldNotStartError = {
