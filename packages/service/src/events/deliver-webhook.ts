@@ -20,10 +20,12 @@ import { type EventPage, readEventPage } from "./page.ts";
 import type { ReadRows } from "./recent-rows.ts";
 import type { SendWebhook } from "./send-webhook.ts";
 
+type Sent = Parameters<SendWebhook> extends [unknown, ...infer Rest] ? Rest : never;
+
 export interface DeliveryParts {
   readonly database: Database;
   readonly readRows: ReadRows;
-  readonly send: SendWebhook;
+  readonly send: (webhook: Webhook, ...sent: Sent) => ReturnType<SendWebhook>;
   /** Where the service is, as far as it is told; without a slash at the end. */
   readonly serviceUrl: string;
   readonly clock: Clock;

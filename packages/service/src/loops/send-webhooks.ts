@@ -13,6 +13,8 @@ interface WebhookOptions extends Omit<DeliveryParts, "readRows"> {
 
 /** So many receivers are sent something at the same time. */
 const requestsAtOnce = 64;
+/** And so many of one account: receivers that take their time hold up only those of their own. */
+const requestsOfAccount = 16;
 /** What comes so soon after a look at the feed is read together. */
 const pauseMilliseconds = 50;
 /** Requests that are under way when the server stops have so long to be answered. */
@@ -28,10 +30,16 @@ interface Work {
 export function sendWebhooks({ log, ...options }: WebhookOptions): Loop {
   const { database, clock } = options;
   const inTurn = limitTo(requestsAtOnce);
+  const turns = new Map<number, ReturnType<typeof limitTo>>();
+  const turnOf = (accountPk: number) => {
+    const turn = turns.get(accountPk) ?? limitTo(requestsOfAccount);
+    turns.set(accountPk, turn);
+    return turn;
+  };
   const parts: DeliveryParts = {
     ...options,
     readRows: recentRows(database),
-    send: (...sent) => inTurn(() => options.send(...sent)),
+    send: (webhook, ...sent) => turnOf(webhook.accountPk)(() => inTurn(() => options.send(webhook, ...sent))),
   };
   const underWay = new Map<number, Promise<void>>();
   const stopping = new AbortController();

@@ -171,14 +171,6 @@ test("a run that was requeued, and the one that follows over a restart of the se
   expect(group).toMatchObject({ succeededTasks: "0", failedTasks: "1" });
 });
 
-test("without groupings all that was used is one group", async () => {
-  const [all, ...others] = (await usage({})).groups;
-  const jobs = (await usage({ groupby: "job" })).groups;
-  expect(others).toEqual([]);
-  expect(Number(all?.succeededTasks)).toBe(jobs.reduce((sum, each) => sum + Number(each.succeededTasks), 0));
-  expect(all).not.toHaveProperty("tags");
-});
-
 test("usage stays when its job and pool are gone", async () => {
   const before = groupOf((await usage({ groupby: "job" })).groups, "work");
   await ok(raw("DELETE", "/jobs/work"));
