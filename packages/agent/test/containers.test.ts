@@ -343,7 +343,8 @@ describe.each(kinds)("runs in containers of %s", (kind) => {
   }, 600_000);
 
   test("it is told of while it runs and when it has ended", async () => {
-    const order = aRun({ commandLine: shell("sleep 1"), container: container() });
+    // Of what is over within a second nobody is told while it runs.
+    const order = aRun({ commandLine: shell("sleep 3"), container: container() });
     node.service.order({ type: "run", order });
     const told = await node.service.until(
       () => node.service.reports.find((report) => report.type === "contained" && report.runId === order.runId),

@@ -221,7 +221,9 @@ test("a task's token reads the feed of its own job, whatever it asks for", async
   await call("POST", "/jobs", { body: { id: "inside", poolInfo: { poolId: "tokens" } } });
   const get = (more: string) =>
     `curl -s -H "authorization: Bearer $AZ_BATCH_AUTHENTICATION_TOKEN" "$AZ_BATCH_ACCOUNT_URL/kyanite/events?api-version=2024-07-01.20.0${more}"`;
-  const script = `${get("&kind=job.created")}; echo; ${get("&jobId=elsewhere")}`;
+  // What has been written just now may take a second to be in the feed.
+  const whenThere = `until ${get("&kind=job.created")} >own; grep -q job.created own; do sleep 0.2; done`;
+  const script = `${whenThere}; cat own; echo; ${get("&jobId=elsewhere")}`;
   const body = {
     id: "t",
     commandLine: `/bin/sh -c '${script}'`,
