@@ -1,4 +1,12 @@
-import { aPool, type RawClient, type RunningService, rawClient, runningService, until } from "@kyanite/testkit";
+import {
+  aPool,
+  metricsToken,
+  type RawClient,
+  type RunningService,
+  rawClient,
+  runningService,
+  until,
+} from "@kyanite/testkit";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 let service: RunningService;
@@ -167,6 +175,14 @@ test("a pool's and its node's lives are in the feed, with the documented events"
   const states = page.value.filter(({ kind }) => kind.startsWith("node.")).map(({ kind }) => kind);
   expect(states.slice(0, 2)).toEqual(["node.created", "node.idle"]);
   expect(states.slice(-2)).toEqual(["node.leavingpool", "node.deleted"]);
+});
+
+test("/metrics counts a pool's events by the names that Azure Monitor has for them", async () => {
+  const page = async () =>
+    (await fetch(`${service.url}/metrics`, { headers: { authorization: `Bearer ${metricsToken}` } })).text();
+  const kinds = ["PoolCreateEvent", "PoolResizeStartEvent", "PoolResizeCompleteEvent", "PoolDeleteCompleteEvent"];
+  const text = await until(page, (found) => kinds.every((kind) => found.includes(`event="${kind}"`)));
+  expect(text).toMatch(/kyanite_service_events_total\{account="test",event="PoolDeleteCompleteEvent"\} [1-9]/);
 });
 
 test("a task that its node cannot take, and a formula's evaluation, are in the feed as documented", async () => {

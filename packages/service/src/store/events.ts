@@ -53,7 +53,8 @@ export async function readRowsOfPoolsAndJobs(
   { count, last }: PlacedRows,
 ): Promise<(OtherRow & { readonly account: string })[]> {
   return sql<(OtherRow & { readonly account: string })[]>`
-    select a.name as account, e.kind, e.change, e.about, jsonb_build_array(e.facts) as changes
+    select a.name as account, e.position, e.time, e.account_pk, e.kind, e.change, e.size, e.about,
+      jsonb_build_array(e.facts) as changes
     from event e join account a on a.pk = e.account_pk
     where e.position > ${last - count} and e.position <= ${last} and e.kind in ('pool', 'autoScale', 'job')`;
 }
