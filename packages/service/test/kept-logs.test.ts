@@ -85,6 +85,7 @@ describe("when the node is gone", () => {
   test("its log is read as a stream of events as well, alone and among those of its job", async () => {
     const job = await aJob();
     await run(job, "task", "echo hello; echo again; echo oh >&2");
+    await run(job, "quiet", "echo only here");
     await loseNodes(job);
     const lines = [
       { file: "stderr.txt", offset: 0, line: "oh" },
@@ -110,7 +111,10 @@ describe("when the node is gone", () => {
     expect(resumed.lines()).toMatchObject([{ line: "hello" }, { line: "again" }]);
     const all = await followEvents(service, `/kyanite/jobs/${job}/logs`);
     await all.ended;
-    expect(linesOf(all)).toMatchObject(lines.map((line) => ({ taskId: "task", ...line })));
+    expect(linesOf(all).filter(({ taskId }) => taskId === "task")).toMatchObject(lines);
+    const quiet = await followEvents(service, `/kyanite/jobs/${job}/tasks/quiet/logs`);
+    await quiet.ended;
+    expect(quiet.lines()).toMatchObject([{ file: "stdout.txt", line: "only here" }]);
     const none = await call("GET", `/kyanite/jobs/${job}/tasks/task/logs`, { query: { files: "none.txt" } });
     expect(none).toMatchObject({ status: 409, json: { code: "TaskFilesUnavailable" } });
   });

@@ -24,12 +24,17 @@ export interface StreamCall {
 
 type LogMeans = Pick<HandlerContext, "database" | "nodeFiles" | "storage" | "taskWatch" | "streams" | "clock">;
 
+const isLog = (path: string) => path === "stdout.txt" || path === "stderr.txt";
+
 const keptReader =
   (means: Pick<LogMeans, "database" | "storage">): LogContext["readKept"] =>
   async (taskPk, path) => {
     const task = await readTaskByPk(means.database, taskPk);
     const run = task && (await readLastRun(means.database, task));
-    return run && (await readInsteadOfNode(means, run, path))?.content;
+    if (!run) return undefined;
+    // Of a run that has written something the log that is not among its files was empty.
+    const wasEmpty = run.files.length > 0 && isLog(path) && run.files.every((file) => file.path !== path);
+    return wasEmpty ? Buffer.alloc(0) : (await readInsteadOfNode(means, run, path))?.content;
   };
 
 interface FollowedTask extends Omit<TaskLogRequest, "taskPk" | "from"> {
